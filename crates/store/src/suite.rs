@@ -6,6 +6,9 @@
 //!
 //! Not here: what only one engine has (files, crashes, full disks).
 
+// All of this is test code, though it is compiled into a library for the engines' tests.
+#![allow(clippy::unwrap_used)]
+
 mod batches;
 mod blobs;
 mod maps;
