@@ -31,6 +31,9 @@ pub fn downgrade_hash(offer: &Offer, hash: Hash) -> String {
 
 /// The attributes to append to server-first, each with its comma.
 pub(crate) fn attributes(offer: &Offer, channel: &Channel, hash: Hash) -> String {
+    if !offer.downgrade_attributes() {
+        return String::new();
+    }
     let mut text = format!(",h={}", downgrade_hash(offer, hash));
     if let Some(version) = channel.version() {
         text.push_str(",t=");
@@ -63,5 +66,7 @@ mod tests {
         let offer = Offer::sasl2(&ALLOWED, &Channel::proxied());
         assert_eq!(downgrade_text(&offer), "SCRAM-SHA-1");
         assert!(!attributes(&offer, &Channel::proxied(), Hash::Sha256).contains("t="));
+        let offer = offer.without_downgrade_attributes();
+        assert_eq!(attributes(&offer, &Channel::proxied(), Hash::Sha256), "");
     }
 }

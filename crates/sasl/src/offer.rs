@@ -16,6 +16,7 @@ pub struct Offer {
     fast: Vec<Mechanism>,
     bindings: Vec<Binding>,
     secure: bool,
+    downgrade_attributes: bool,
 }
 
 impl Offer {
@@ -37,7 +38,18 @@ impl Offer {
         // Bindings without a -PLUS mechanism would make clients abort (XEP-0440 3, rule 5).
         let plus = mechanisms.iter().any(|m| m.is_plus());
         let bindings = channel.bindings().filter(|_| plus).collect();
-        Offer { mechanisms, fast, bindings, secure: channel.is_secure() }
+        Offer { mechanisms, fast, bindings, secure: channel.is_secure(), downgrade_attributes: true }
+    }
+
+    /// The same without the attributes `h` and `t` in SCRAM (XEP-0474, XEP-0515). For clients that break RFC 5802 5.1 and do
+    /// not sign server-first as it was sent: they cannot log in otherwise.
+    #[must_use]
+    pub fn without_downgrade_attributes(self) -> Offer {
+        Offer { downgrade_attributes: false, ..self }
+    }
+
+    pub(crate) fn downgrade_attributes(&self) -> bool {
+        self.downgrade_attributes
     }
 
     /// For `<mechanism/>`, strongest first. May be empty: then do not advertise the profile (XEP-0388 2.1).

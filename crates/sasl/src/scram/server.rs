@@ -140,3 +140,135 @@ impl Challenged {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Decoy, Password, ScramKeys};
+
+    struct Vector {
+        from: &'static str,
+        mechanism: Mechanism,
+        salt: &'static [u8],
+        iterations: u32,
+        attributes: &'static str,
+        nonce: &'static str,
+        messages: [&'static str; 4],
+    }
+
+    const FAKE_DATA: &[u8] = b"THIS IS FAKE CB DATA";
+    const SALT_1: &[u8] = &[0x41, 0x25, 0xc2, 0x47, 0xe4, 0x3a, 0xb1, 0xe9, 0x3c, 0x6d, 0xff, 0x76];
+    const SALT_2: &[u8] =
+        &[0x5b, 0x6d, 0x99, 0x68, 0x9d, 0x12, 0x35, 0x8e, 0xec, 0xa0, 0x4b, 0x14, 0x12, 0x36, 0xfa, 0x81];
+
+    /// The user is `user` and the password `pencil` in all of them. The SHA-512 one was computed with another
+    /// implementation.
+    const VECTORS: [Vector; 5] = [
+        Vector {
+            from: "RFC 5802 5",
+            mechanism: Mechanism::ScramSha1,
+            salt: SALT_1,
+            iterations: 4_096,
+            attributes: "",
+            nonce: "3rfcNHYJY1ZVvWVs7j",
+            messages: [
+                "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL",
+                "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
+                "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
+                "v=rmF9pqV8S7suAoZWja4dJRkFsKQ=",
+            ],
+        },
+        Vector {
+            from: "RFC 7677 3",
+            mechanism: Mechanism::ScramSha256,
+            salt: SALT_2,
+            iterations: 4_096,
+            attributes: "",
+            nonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+            messages: [
+                "n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
+                "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+                "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+                 p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+                "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+            ],
+        },
+        Vector {
+            from: "SHA-512",
+            mechanism: Mechanism::ScramSha512,
+            salt: SALT_2,
+            iterations: 10_000,
+            attributes: "",
+            nonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+            messages: [
+                "n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
+                "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=10000",
+                "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+                 p=sScffJ11LZ4TfY4PVI/6/9rMIHpix12AijdjQOPWK26er2vRtW/osDSi/hegaCFWfI91sJZd0bevncVEhUg0wQ==",
+                "v=RjtcFh+1kT0TmNH2klLiCXHiJLvMLwWuSSjecIns8FBSn0XXRb3iv2qU96STCkYC2Go0feONylPqhw46oweC5A==",
+            ],
+        },
+        Vector {
+            from: "XEP-0474 4.3",
+            mechanism: Mechanism::ScramSha1Plus,
+            salt: SALT_1,
+            iterations: 4_096,
+            attributes: ",h=G6k/rBLDqgOhRRaCuuatSDFkJ08=",
+            nonce: "a09117a6-ac50-4f2f-93f1-93799c2bddf6",
+            messages: [
+                "p=tls-exporter,,n=user,r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6",
+                "r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6a09117a6-ac50-4f2f-93f1-93799c2bddf6,\
+                 s=QSXCR+Q6sek8bf92,i=4096,h=G6k/rBLDqgOhRRaCuuatSDFkJ08=",
+                "c=cD10bHMtZXhwb3J0ZXIsLFRISVMgSVMgRkFLRSBDQiBEQVRB,\
+                 r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6a09117a6-ac50-4f2f-93f1-93799c2bddf6,\
+                 x=19C6532F-1CF4-4A27-A18D-DC9CEA41BBB3,p=M/SIDjT+dfcxUh89jZEypRvFxB4=",
+                "v=MQrMPvv7yv4x4Cq4W4Ih25EqS2c=",
+            ],
+        },
+        Vector {
+            from: "XEP-0515 4.3",
+            mechanism: Mechanism::ScramSha1Plus,
+            salt: SALT_1,
+            iterations: 4_096,
+            attributes: ",h=G6k/rBLDqgOhRRaCuuatSDFkJ08=,t=0304",
+            nonce: "a09117a6-ac50-4f2f-93f1-93799c2bddf6",
+            messages: [
+                "p=tls-exporter,,n=user,r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6",
+                "r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6a09117a6-ac50-4f2f-93f1-93799c2bddf6,\
+                 s=QSXCR+Q6sek8bf92,i=4096,h=G6k/rBLDqgOhRRaCuuatSDFkJ08=,t=0304",
+                "c=cD10bHMtZXhwb3J0ZXIsLFRISVMgSVMgRkFLRSBDQiBEQVRB,\
+                 r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6a09117a6-ac50-4f2f-93f1-93799c2bddf6,\
+                 p=KHUfN8dSy1K95crT4D5y1ItLJfs=",
+                "v=3w34ZIMVRkx2f2Ozb3/ecRPVdv4=",
+            ],
+        },
+    ];
+
+    fn setup(vector: &Vector) -> Setup {
+        Setup {
+            mechanism: vector.mechanism,
+            hash: vector.mechanism.scram_hash().unwrap(),
+            plus_offered: vector.mechanism.is_plus(),
+            bindings: vec![(Binding::TlsExporter, FAKE_DATA.to_vec())],
+            nonce: Nonce::fixed(vector.nonce).unwrap(),
+            attributes: vector.attributes.to_owned(),
+        }
+    }
+
+    #[test]
+    fn published_exchanges_are_reproduced_byte_for_byte() {
+        for vector in &VECTORS {
+            let [first, server_first, last, server_final] = vector.messages;
+            let pending = setup(vector).handle_first(first.as_bytes()).unwrap();
+            assert_eq!(pending.username(), "user");
+            let password = Password::parse("pencil").unwrap();
+            let keys = ScramKeys::derive(pending.hash(), &password, vector.salt, vector.iterations).unwrap();
+            let keys = Decoy::new(&[0; 32]).keys("user", pending.hash(), Some(keys));
+            let (challenged, message) = pending.handle_keys(keys).unwrap();
+            assert_eq!(String::from_utf8(message).unwrap(), server_first, "{}", vector.from);
+            let success = challenged.handle_final(last.as_bytes()).unwrap();
+            assert_eq!(success.data.as_deref(), Some(server_final.as_bytes()), "{}", vector.from);
+            assert_eq!(success.binding.is_some(), vector.mechanism.is_plus());
+        }
+    }
+}
