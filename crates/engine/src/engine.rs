@@ -62,7 +62,7 @@ pub struct Engine {
     pub(crate) random: Box<dyn FnMut(&mut [u8]) + Send>,
     pub(crate) batch: Held,
     pub(crate) line: Line,
-    pub(crate) asked: HashMap<Ticket, Asked>,
+    pub(crate) asked: HashMap<Ticket, (Asked, Option<AccountQuery>)>,
     pub(crate) work: VecDeque<Work>,
     pub(crate) stopping: bool,
     outputs: VecDeque<Output>,

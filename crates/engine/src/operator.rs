@@ -4,6 +4,7 @@
 
 use address::{Bare, Jid};
 use kernel::Kernel;
+use model::link::SessionId;
 use model::query::{AccountFound, AccountQuery, Found, Query, SessionFilter, SessionFound};
 use stanza::{StanzaError, StreamCondition, StreamError};
 
@@ -57,19 +58,20 @@ impl Engine {
             Ok(Found::Account(found)) => found,
             Ok(_) | Err(_) => AccountFound::Refused("the store did not answer; see the server's log"),
         };
-        self.accounts_changed(&query, &found);
+        self.accounts_changed(&query, &found, None);
         reply(found);
     }
 
-    /// Draws the consequences of a change for sessions and memory. Also for changes that features asked for.
-    pub(crate) fn accounts_changed(&mut self, query: &AccountQuery, found: &AccountFound) {
+    /// Draws the consequences of a change for sessions and memory. Also for changes that features asked for; the
+    /// session `by` which asked stays (C-28).
+    pub(crate) fn accounts_changed(&mut self, query: &AccountQuery, found: &AccountFound, by: Option<SessionId>) {
         if !matches!(found, AccountFound::Done) {
             return;
         }
         match query {
             AccountQuery::Create { account, .. } => self.forget(account),
             AccountQuery::SetPassword { account, .. } | AccountQuery::Suspend { account, suspended: true } => {
-                self.end_sessions(account, None, not_authorized());
+                self.end_sessions(account, by, not_authorized());
             }
             AccountQuery::Remove { account } => {
                 self.end_sessions(account, None, not_authorized());

@@ -206,21 +206,29 @@ impl Engine {
 
     /// The answer to a question is there.
     pub(crate) fn found(&mut self, ticket: Ticket, found: Result<Found, StanzaError>) {
-        match self.asked.remove(&ticket) {
-            Some(Asked::Account(account, session, resume)) => {
+        let Some((asked, order)) = self.asked.remove(&ticket) else { return };
+        match asked {
+            Asked::Account(account, session, resume) => {
                 if let Some(Place::Ready(place)) = self.accounts.get_mut(&account) {
                     place.busy = place.busy.saturating_sub(1);
                 }
+                let done = order.zip(found.as_ref().ok().and_then(account_found));
                 self.own_turn(&account, session, |_, turn| resume(turn, found));
+                if let Some((order, done)) = done {
+                    self.accounts_changed(&order, &done, session);
+                }
             }
-            Some(Asked::Host(host, resume)) => {
+            Asked::Host(host, resume) => {
+                let done = order.zip(found.as_ref().ok().and_then(account_found));
                 let id = self.ids.next(self.time.now.unix_ms);
                 self.host_turn(host.as_str(), id, |_, turn| resume(turn, found));
+                if let Some((order, done)) = done {
+                    self.accounts_changed(&order, &done, None);
+                }
             }
-            Some(Asked::Load(account)) => self.loaded(account, found),
-            Some(Asked::Bounds(session, bound)) => self.bounds_found(session, bound, found),
-            Some(Asked::Operator(query, reply)) => self.operator_found(query, found, reply),
-            None => {}
+            Asked::Load(account) => self.loaded(account, found),
+            Asked::Bounds(session, bound) => self.bounds_found(session, bound, found),
+            Asked::Operator(query, reply) => self.operator_found(query, found, reply),
         }
     }
 
@@ -309,7 +317,11 @@ impl Engine {
 
     fn ask_now(&mut self, query: model::query::Query, asked: Asked) {
         let ticket = self.new_ticket();
-        self.asked.insert(ticket, asked);
+        let order = match &query {
+            model::query::Query::Account(order) => Some(order.clone()),
+            _ => None,
+        };
+        self.asked.insert(ticket, (asked, order));
         match query {
             model::query::Query::Sessions(filter) => {
                 let found = Found::Sessions(self.sessions(&filter));
@@ -360,6 +372,13 @@ impl Engine {
             device.attached = None;
             self.work.push_back(Work::End(session));
         }
+    }
+}
+
+fn account_found(found: &Found) -> Option<model::query::AccountFound> {
+    match found {
+        Found::Account(found) => Some(found.clone()),
+        _ => None,
     }
 }
 
