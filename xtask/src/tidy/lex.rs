@@ -223,7 +223,9 @@ fn test_spans(code: &str) -> Vec<Range<usize>> {
         }
         let end = match body_or_semicolon(code, at) {
             Some(i) if code.as_bytes()[i] == b'{' => after_close(code, i),
-            Some(i) => i + 1,
+            Some(i) if code.as_bytes()[i] == b';' => i + 1,
+            // The last field or statement of a block has no end of its own.
+            Some(i) => i,
             None => code.len(),
         };
         spans.push(start..end);
@@ -274,6 +276,12 @@ mod tests {
         assert!(source.production.contains("fn a") && source.production.contains("fn c"));
         assert!(!source.production.contains("fn b") && source.code.contains("fn b"));
         assert!(source.literals.is_empty());
+    }
+
+    #[test]
+    fn a_test_field_does_not_swallow_the_end_of_its_block() {
+        let source = Source::read("struct A {\n    #[cfg(test)]\n    b: u8,\n}\nfn c() {}\n");
+        assert!(source.production.contains("}\nfn c() {}"), "{}", source.production);
     }
 
     #[test]
