@@ -4,6 +4,7 @@
 
 mod budgets;
 mod core_tokens;
+mod dead_files;
 mod exceptions;
 mod finding;
 mod floors;
@@ -84,6 +85,7 @@ fn check(files: &[TextFile]) -> Vec<Finding> {
         findings.extend(unfinished::check(file));
         findings.extend(namespaces::check(file));
     }
+    findings.extend(dead_files::check(&rust));
     for (path, text) in files {
         findings.extend(workplace::check(path, text));
     }
@@ -161,6 +163,7 @@ mod tests {
             "reaches `tokio`",
             "the wall is 600",
             "no header",
+            "no file declares",
             "`todo!`",
             "urn:xmpp:a",
             "is not crates.io",
