@@ -16,6 +16,10 @@ class Stop(Exception):
     """Ends a scenario after a failed check that the rest stands on."""
 
 
+class Missed(Exception):
+    """A condition that did not come true in time."""
+
+
 class Tap:
     """Numbers and prints checks; `finish` gives the exit code."""
 
@@ -41,6 +45,16 @@ class Tap:
     def same(self, got, want, text):
         """Equality, with both sides printed when it fails."""
         return self.ok(got == want, text, f"got  {got!r}\nwant {want!r}")
+
+    async def comes(self, awaitable, text):
+        """A check that something awaited arrives; the scenario goes on when it doesn't. Returns what came."""
+        try:
+            got = await awaitable
+        except Missed as late:
+            self.ok(False, text, late)
+            return None
+        self.ok(True, text)
+        return got
 
     def skip(self, text, reason):
         """A check that does not apply to this server or client."""

@@ -16,7 +16,7 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
 import servers
-from tap import TRACE
+from tap import TRACE, Missed
 
 WAIT = 6.0  # seconds that a condition may take: loopback, so this is a failure, not a delay
 PASSWORD = "Pencil and päper 7"
@@ -86,13 +86,14 @@ class Client(slixmpp.ClientXMPP):
         self.direct_tls = direct_tls
         self.enable_direct_tls, self.enable_starttls, self.enable_plaintext = direct_tls, not direct_tls, False
         self.auto_authorize, self.auto_subscribe = None, False
-        self.mech_used = None
+        self.offered = set()  # names of the newest stream features
         self.seen, self.changed = [], asyncio.Event()
         for plugin in PLUGINS + tuple(plugins) + (("xep_0198",) if sm else ()):
             self.register_plugin(plugin)
         for kind in ("message", "presence", "iq"):
             self.register_handler(Callback("keep " + kind, MatchXPath("{jabber:client}" + kind), self._keep,
                                            instream=True))
+        self.add_event_handler("stanza_acked", lambda _: self.changed.set())
         self.add_event_handler("session_start", lambda _: self._signal("start"))
         self.add_event_handler("session_resumed", lambda _: self._signal("resumed"))
         self.add_event_handler("failed_all_auth", lambda _: self._signal("refused"))
@@ -103,6 +104,10 @@ class Client(slixmpp.ClientXMPP):
     def _keep(self, stanza):
         self.seen.append(stanza)
         self.changed.set()
+
+    async def _handle_stream_features(self, features):
+        self.offered = {child.tag for child in features.xml}
+        return await super()._handle_stream_features(features)
 
     def _signal(self, state):
         self.states.append(state)
@@ -120,7 +125,7 @@ class Client(slixmpp.ClientXMPP):
             try:
                 await asyncio.wait_for(self.changed.wait(), max(left, 0.001))
             except asyncio.TimeoutError:
-                raise TimeoutError(f"{self.label} waited {seconds} s for {what}") from None
+                raise Missed(f"{self.label} waited {seconds} s for {what}") from None
 
     async def expect(self, match, what, seconds=WAIT):
         """Take the first stanza that matches out of `seen`, waiting for it."""

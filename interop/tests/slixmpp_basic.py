@@ -55,7 +55,7 @@ async def tls12(t):
     jid = await account("alice")
     client = Client(jid, "old", tls_max=ssl.TLSVersion.TLSv1_2)
     await client.login()
-    t.ok(True, f"TLS 1.2 logs in, with {client['feature_mechanisms'].mech.name}")
+    t.ok(True, "TLS 1.2 logs in, with " + client.plugin["feature_mechanisms"].mech.name)
 
 
 @scenario("wrong credentials")
@@ -318,7 +318,7 @@ async def archive_query(t):
     async for found in alice.plugin["xep_0313"].iterate(rsm={"max": "4"}, with_jid=b):
         seen.append(found["mam_result"]["forwarded"]["stanza"]["body"])
     t.same(seen, want[:-1], "slixmpp's own iterator walks the pages")
-    t.same(await refused(archive(alice, after="no-such-id", maximum=2)), ("cancel", "item-not-found"),
+    t.same((await refused(archive(alice, after="no-such-id", maximum=2)) or ("", ""))[1], "item-not-found",
            "an unknown id in `after` is item-not-found")
     t.same((await refused(bob.ask("set", "<query xmlns='urn:xmpp:mam:2'/>", a)) or ("", ""))[1] in
            ("forbidden", "service-unavailable", "not-allowed", "not-authorized", "subscription-required"), True,
@@ -348,7 +348,7 @@ async def stream_management(t):
     t.ok(alice.plugin["xep_0198"].sm_id, "enabled, with an id to resume with")
     alice.plugin["xep_0198"].request_ack()
     sm = alice.plugin["xep_0198"]
-    await alice.until(lambda: not sm.unacked_queue or alice.changed.set(), "the ack of all that was sent")
+    await alice.until(lambda: not sm.unacked_queue, "the ack of all that was sent")
     t.same(len(sm.unacked_queue), 0, "the server acknowledges what it has")
     before = alice.boundjid.full
     bob.take(lambda s: s.name == "presence")
@@ -427,7 +427,8 @@ async def blocking(t):
     answer = await bob.expect(lambda s: s.name == "message" and s["type"] == "error", "an error")
     t.same(error_of(answer), ("cancel", "service-unavailable"), "its message is refused as if nobody was there")
     bob.text(alice.boundjid.full, "blocked")
-    await bob.expect(lambda s: s.name == "message" and s["type"] == "error", "an error for the full JID too")
+    await t.comes(bob.expect(lambda s: s.name == "message" and s["type"] == "error", "an error"),
+                  "so is one to the full JID")
     alice.text(bob.boundjid.bare, "outbound")
     refusal = await alice.expect(lambda s: s.name == "message" and s["type"] == "error", "an error")
     t.same(error_of(refusal)[1], "not-acceptable", "writing to a blocked contact is not-acceptable")
@@ -483,8 +484,8 @@ async def server_info(t):
     alice = await Client(await account("alice"), "one").login()
     version = await alice.plugin["xep_0092"].get_version("localhost")
     t.ok(version["software_version"]["name"], f"version (XEP-0092): {version['software_version']['name']}")
-    time = await alice.plugin["xep_0202"].get_entity_time("localhost")
-    there = time["entity_time"]["utc"].replace(tzinfo=timezone.utc)
+    answer = await alice.ask("get", "<time xmlns='urn:xmpp:time'/>", "localhost")
+    there = datetime.fromisoformat(answer.findtext("{urn:xmpp:time}time/{urn:xmpp:time}utc"))
     t.ok(abs((there - datetime.now(timezone.utc)).total_seconds()) < 5, "entity time (XEP-0202)")
     info = await alice.plugin["xep_0030"].get_info(jid="localhost")
     kinds = {(i[0], i[1]) for i in info["disco_info"]["identities"]}
@@ -504,7 +505,7 @@ async def server_info(t):
 @scenario("client state (XEP-0352)")
 async def client_state(t):
     alice, bob = await pair()
-    t.ok("urn:xmpp:csi:0" in {f for f in alice.features} or "csi" in alice.features, "the stream feature is offered")
+    t.ok("{urn:xmpp:csi:0}csi" in alice.offered, "the stream feature is offered")
     alice.plugin["xep_0352"].send_inactive()
     await alice.settle()
     for show in ("away", "dnd", "xa"):
