@@ -185,7 +185,7 @@ def main():
     state = folder / "state.json"
     env = dict(os.environ, INTEROP_STATE=str(state), INTEROP_FOLDER=str(folder), INTEROP_SERVER=options.server,
                INTEROP_CACHE=str(cache()), PYTHONPATH=str(INTEROP / "lib"), PYTHONDONTWRITEBYTECODE="1",
-               PYTHONUNBUFFERED="1")
+               PYTHONUNBUFFERED="1", NODE_EXTRA_CA_CERTS=str(server.dir / "trusted.pem"))
     counts = Counts()
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
