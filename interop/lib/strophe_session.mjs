@@ -61,6 +61,7 @@ class Session {
 
 /** The conversation. `ok(passed, text, detail)` takes the checks, `traced(who, way, text)` the XML. */
 export async function conversation(strophe, way, url, one, other, ok, traced) {
+  strophe.Strophe.setLogLevel(strophe.Strophe.LogLevel.ERROR);
   const alice = new Session(strophe, url, one, traced);
   const bob = new Session(strophe, url, other, traced);
   await alice.login();
