@@ -53,6 +53,10 @@ class Session {
     this.xmpp.on("error", late.fail);
     this.xmpp.start().then(late.fulfil, late.fail);
     await late.promise;
+    // With SM of its own (not inline in SASL2) xmpp.js says "online" too early, and then loses count of what comes in
+    // before it has seen <enabled/>: a resumption then brings things twice, and some servers end the stream.
+    const end = Date.now() + 3000;
+    while (!this.xmpp.streamManagement.enabled && Date.now() < end) await new Promise((go) => setTimeout(go, 5));
     await this.xmpp.send(xml("presence"));
     await this.expect((s) => s.is("presence") && s.attrs.from === String(this.xmpp.jid), "its own presence");
     return this;
@@ -68,6 +72,7 @@ const body = (text) => (s) => s.is("message") && s.getChildText("body") === text
 async function session(way, service) {
   const [alice, bob] = [new Session(account("alice"), service, "js"), new Session(account("bob"), service, "js")];
   await Promise.all([alice.login(), bob.login()]);
+  ok(alice.xmpp.streamManagement.enabled, `${way}: stream management is on`);
   ok(String(alice.xmpp.jid).startsWith(`${alice.who.jid}/`), `${way}: login as ${alice.xmpp.jid}`);
   const roster = await alice.xmpp.iqCaller.get(xml("query", "jabber:iq:roster"));
   same(roster.getChildren("item").length, 0, `${way}: a new roster is empty`);
