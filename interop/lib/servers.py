@@ -239,7 +239,6 @@ class ProsodySasl2(Prosody):
             r"\bSM\b|resumption|resumed|whole session: Missed": "Debian's module for inline SM needs a newer Prosody",
             r"XEP-0440|PLUS|EXPR": "no tls-exporter here",
             r"XEP-0474": "not implemented",
-            r"older session": "not implemented",
             r"^failures: |after which the password": "a failed mechanism blocks the next one",
         },
     }
