@@ -213,6 +213,7 @@ def ht(local, token, binding=b""):
 
 def authenticate(mechanism, initial, inside="", agent=None):
     """SASL2's <authenticate/>."""
-    device = f"<user-agent id='{agent}'><software>interop</software><device>loopback</device></user-agent>" if agent else ""
+    device = (f"<user-agent id='{agent}'><software>interop</software><device>loopback</device></user-agent>"
+              if agent else "")
     return (f"<authenticate xmlns='{SASL2}' mechanism='{mechanism}'><initial-response>{b64(initial)}</initial-response>"
             f"{device}{inside}</authenticate>")

@@ -159,7 +159,7 @@ def arguments():
     """The command line."""
     names = [t.name for t in all_tests()]
     parser = argparse.ArgumentParser(prog="interop/run", description="Drive real XMPP clients against a server.")
-    parser.add_argument("--server", choices=sorted(servers.KINDS), default="detente")
+    parser.add_argument("--server", choices=sorted(servers.kinds()), default="detente")
     parser.add_argument("--port-offset", type=int, help="default: the first free one from 20000 on")
     parser.add_argument("--keep", action="store_true", help="keep the server's folder and print its path")
     parser.add_argument("--list", action="store_true", help="print the tests' names")
@@ -181,7 +181,7 @@ def main():
         return 0
     folder = Path(tempfile.mkdtemp(prefix="interop-"))
     offset = servers.free_offset() if options.port_offset is None else options.port_offset
-    server = servers.KINDS[options.server](folder / "server", offset)
+    server = servers.kinds()[options.server](folder / "server", offset)
     state = folder / "state.json"
     env = dict(os.environ, INTEROP_STATE=str(state), INTEROP_FOLDER=str(folder), INTEROP_SERVER=options.server,
                INTEROP_CACHE=str(cache()), PYTHONPATH=str(INTEROP / "lib"), PYTHONDONTWRITEBYTECODE="1",

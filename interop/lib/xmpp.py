@@ -259,6 +259,15 @@ async def befriend(one, other):
         await asks.expect(presence(grants.boundjid.full), "the first presence")
 
 
+async def pair(sm=False):
+    """Alice and Bob, logged in and each in the other's roster."""
+    a, b = await accounts("alice", "bob")
+    alice, bob = Client(a, "one", sm=sm), Client(b, "one", sm=sm)
+    await asyncio.gather(alice.login(), bob.login())
+    await befriend(alice, bob)
+    return alice, bob
+
+
 async def archive(client, with_jid=None, start=None, end=None, maximum=None, after=None, before=None):
     """One page of the archive: (list of (archive id, message element), fin element)."""
     query = client.new_id()
