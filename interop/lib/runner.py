@@ -94,6 +94,16 @@ def run_test(test, server, counts, env):
     return counts.failed == before
 
 
+def survived(test, server, counts):
+    """A server that has died in a test is a failure of its own; it comes back for the next test."""
+    if server.process is None or server.process.poll() is None:
+        return
+    fail(counts, test, {}, f"the server survives it (it ended with {server.process.returncode})")
+    for line in server.log_tail(60).splitlines():
+        print("#   server: " + line)
+    server.start()
+
+
 def lines_until(process, end):
     """The process's output line by line; None once when the time is up."""
     selector = selectors.DefaultSelector()
@@ -200,6 +210,7 @@ def main():
                 print(f"ok - {test.name} # SKIP {server.skip[test.name]}", flush=True)
             else:
                 run_test(test, server, counts, env)
+                survived(test, server, counts)
         if server.process:
             code = server.stop()
             if options.server == "detente":

@@ -98,6 +98,7 @@ class Client(slixmpp.ClientXMPP):
         self.add_event_handler("session_resumed", lambda _: self._signal("resumed"))
         self.add_event_handler("failed_all_auth", lambda _: self._signal("refused"))
         self.add_event_handler("disconnected", lambda _: self._signal("disconnected"))
+        self.add_event_handler("connection_failed", lambda _: self._signal("unreachable"))
         self.states = []
         CLIENTS.append(self)
 

@@ -1,4 +1,5 @@
-"""_basic_messages - scenarios of slixmpp_basic: messages: delivery, priorities, errors, carbons, offline storage, blocking.
+"""_basic_messages - scenarios of slixmpp_basic: delivery, priorities, errors, carbons, offline storage,
+blocking.
 
 Not here: the other scenarios (the files named in slixmpp_basic.py).
 """
