@@ -18,6 +18,8 @@
 //! * An element without content is `<a/>`.
 
 mod chars;
+#[cfg(test)]
+mod differential;
 mod element;
 mod error;
 mod escape;
