@@ -122,13 +122,19 @@ fn is_stricter(error: Error, input: &[u8]) -> bool {
     }
 }
 
+/// rxml 0.14 drops or refuses a carriage return in an attribute value that no line feed follows, where XML
+/// 1.0 sections 2.11 and 3.3.3 make it a space. Our tables have it.
+fn lone_cr_in_tag(input: &[u8]) -> bool {
+    let lone = |at: &usize| input.get(at + 1) != Some(&b'\n');
+    let in_tag = |at: usize| input[..at].iter().rev().find(|b| matches!(b, b'<' | b'>')) == Some(&b'<');
+    memchr::memchr_iter(b'\r', input).filter(lone).any(in_tag)
+}
+
 fn compare(input: &[u8]) {
-    // rxml 0.14 drops a lone carriage return at the end of a value or before a reference in it, where XML
-    // 1.0 section 3.3.3 makes it a space (our tables have that).
-    if input.windows(2).any(|w| matches!(w, [b'\r', b'\'' | b'"' | b'&'])) {
+    if lone_cr_in_tag(input) {
         return;
     }
-    let shown = String::from_utf8_lossy(input);
+    let shown = input.escape_ascii();
     let ours = ours(input);
     let (theirs, refused) = theirs(input);
     let common = ours.elements.len().min(theirs.len());
