@@ -123,9 +123,18 @@ fn is_stricter(error: Error, input: &[u8]) -> bool {
 }
 
 /// rxml 0.14 drops or refuses a carriage return in an attribute value that no line feed follows, where XML
-/// 1.0 sections 2.11 and 3.3.3 make it a space; our tables have that. Sound streams have it in text only.
-fn has_lone_cr(input: &[u8]) -> bool {
-    memchr::memchr_iter(b'\r', input).any(|at| input.get(at + 1) != Some(&b'\n'))
+/// 1.0 sections 2.11 and 3.3.3 make it a space, and keeps one that follows `]` in CDATA; our tables have both.
+/// Sound streams have carriage returns where rxml reads them well.
+fn has_cr_that_rxml_misreads(input: &[u8]) -> bool {
+    let misread = |at: usize| input[at - 1] == b']' || input.get(at + 1) != Some(&b'\n');
+    memchr::memchr_iter(b'\r', input).any(misread)
+}
+
+/// rxml_validation 0.12 leaves U+FDF0 to U+FFFD out of its tables of names, so they count only outside tags.
+fn has_name_that_rxml_misreads(input: &[u8]) -> bool {
+    let high = |at: &usize| matches!(input.get(at + 1), Some(0xB7..=0xBF));
+    let in_tag = |at: usize| input[..at].iter().rev().find(|b| matches!(b, b'<' | b'>')) == Some(&b'<');
+    memchr::memchr_iter(0xEF, input).filter(high).any(in_tag)
 }
 
 fn compare(input: &[u8]) {
@@ -324,7 +333,7 @@ proptest! {
 
     #[test]
     fn damaged_streams_as_rxml_reads_them(input in streams(1..5)) {
-        prop_assume!(!has_lone_cr(&input));
+        prop_assume!(!has_cr_that_rxml_misreads(&input) && !has_name_that_rxml_misreads(&input));
         compare(&input);
     }
 

@@ -80,6 +80,7 @@ fn canonical_form() {
         ("<a>] ]> ]] > ]]&gt;</a>", "<a>] ]&gt; ]] &gt; ]]&gt;</a>"),
         ("<a>1\r\n2\r3\n4&#13;&#xD;\n\t5\r\r\n</a>", "<a>1\n2\n3\n4&#13;&#13;\n\t5\n\n</a>"),
         ("<a><![CDATA[1\r\n2\r]]>\n</a>", "<a>1\n2\n\n</a>"),
+        ("<a>]\r\n<![CDATA[]\r\n]\r]]></a>", "<a>]\n]\n]\n</a>"),
         ("<a b='1\r\n2\r3\n4\t5&#9;&#10;&#13; \"&#39;>'/>", "<a b='1 2 3 4 5&#9;&#10;&#13; \"&apos;&gt;'/>"),
         ("<a b='1\r' c='\r&#10;\r'/>", "<a b='1 ' c=' &#10; '/>"),
         ("<a b=\"it's\"/>", "<a b='it&apos;s'/>"),
@@ -434,6 +435,11 @@ fn keepalives_between_elements() {
     let (seen, verdict) = outcome(Framing::Stream, Limits::CLIENT, b"<s> <a/>\r\n\t<b/></s>");
     let spaces = seen.iter().filter(|s| **s == Seen::Whitespace).count();
     assert_eq!((spaces, seen.len(), verdict), (2, 6, Ok(())));
+}
+
+#[test]
+fn a_connection_holds_a_small_parser() {
+    assert!(size_of::<Parser>() <= 640, "{}", size_of::<Parser>());
 }
 
 #[test]
