@@ -21,6 +21,7 @@ mod readers;
 mod schema;
 mod slots;
 mod sql;
+mod times;
 mod writer;
 
 use std::fmt;

@@ -136,7 +136,9 @@ impl Writer {
         let Err(trouble) = outcome else {
             self.db = Some(db);
             if !answers.is_empty() {
-                self.health.set(None);
+                let full =
+                    |(_, result): &Answer| result.clone().err().filter(|f| f.kind() == FaultKind::Full);
+                self.health.set(answers.iter().find_map(full));
             }
             for (answer, result) in answers {
                 answer.with(result);
