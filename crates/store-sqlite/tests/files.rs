@@ -127,6 +127,19 @@ fn large_deletions_are_seen_at_once_and_end_after_a_restart() {
 }
 
 #[test]
+fn ids_of_deleted_entries_stay_used_after_a_restart() {
+    for what in [Cull::Ids(vec![2, 3]), Cull::UpTo(3), Cull::All] {
+        let temp = Temp::new();
+        let delete = Write::LogDelete { space: LOG, owner: "a".into(), what };
+        block_on(open(temp.path()).unwrap().commit(vec![append(1), append(3), delete].into())).unwrap();
+        let store = open(temp.path()).unwrap();
+        assert_eq!(block_on(store.commit(append(3).into())).unwrap_err().kind(), FaultKind::Misuse);
+        assert_eq!(block_on(store.read(Read::HighestId)).unwrap().into_highest_id(), 3);
+        block_on(store.commit(append(4).into())).unwrap();
+    }
+}
+
+#[test]
 fn what_waits_is_written_before_the_engine_goes() {
     let temp = Temp::new();
     let store = open(temp.path()).unwrap();
