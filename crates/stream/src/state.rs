@@ -131,7 +131,7 @@ impl State {
         match self {
             State::Offered(state) => state.handle_element(io, now, element),
             State::Authenticating(state) => state.handle_element(io, now, element),
-            State::Unbound(state) => state.handle_element(io, now, element),
+            State::Unbound(state) => state.handle_element(io, element),
             // Handled before (input.rs), not read in these states, or no longer of interest.
             State::Active(_)
             | State::Opening(_)

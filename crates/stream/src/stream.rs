@@ -64,6 +64,7 @@ impl Stream {
             wire: Wire::new(transport),
             outputs: VecDeque::new(),
             clock,
+            over: false,
             settings,
         };
         Stream { io, state: State::Opening(Opening { peer: Box::new(peer) }), held: VecDeque::new() }
