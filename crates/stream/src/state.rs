@@ -118,11 +118,15 @@ impl State {
     /// Whether the peer's elements may be handled now.
     pub(crate) fn reads(&self) -> bool {
         match self {
-            State::Opening(_) | State::Offered(_) | State::Unbound(_) | State::Active(_) | State::Closing => true,
-            State::Authenticating(state) => state.reads(),
-            State::Handshake(_) | State::Registering(_) | State::Binding(_) | State::Orphan(_) | State::Closed => {
-                false
+            State::Opening(_) | State::Offered(_) | State::Unbound(_) | State::Active(_) | State::Closing => {
+                true
             }
+            State::Authenticating(state) => state.reads(),
+            State::Handshake(_)
+            | State::Registering(_)
+            | State::Binding(_)
+            | State::Orphan(_)
+            | State::Closed => false,
         }
     }
 
