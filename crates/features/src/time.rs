@@ -32,7 +32,7 @@ impl Feature for Time {
         let mut w = Writer::new(ns::CLIENT);
         w.open("time", ns::TIME)
             .leaf("tzo", ns::TIME, "+00:00")
-            .leaf("utc", ns::TIME, utc(turn.now.unix_ms))
+            .leaf("utc", ns::TIME, stamp(turn.now.unix_ms))
             .close();
         Answer::Reply(w.finish())
     }
