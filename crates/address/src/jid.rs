@@ -186,6 +186,12 @@ impl Hash for Jid {
     }
 }
 
+impl Borrow<str> for Jid {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl PartialOrd for Jid {
     fn partial_cmp(&self, other: &Jid) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))

@@ -1,1 +1,38 @@
-//! (empty room)
+//! The staircase: what happens to a stanza at its sender's account and at its recipient's.
+//!
+//! RFC 6120 section 10, RFC 6121 sections 3, 4 and 8.
+//!
+//! A stanza climbs [`Step`]s on its [`Way`] out of the sender's account and again into the recipient's; on each step
+//! the [`Feature`]s that asked for it look, change, stop, or write down [`Effect`]s. Nothing here does I/O.
+//!
+//! Not here: what single features do (features), the order of commits and deliveries (engine), bytes (stream).
+
+mod account;
+mod answer;
+mod arrive;
+mod card;
+mod choose;
+mod effects;
+mod feature;
+mod host;
+mod hydrate;
+mod kernel;
+mod leave;
+pub mod limits;
+mod presence;
+mod roster;
+mod slots;
+mod subscription;
+mod subscriptions;
+mod turn;
+
+pub use account::{Account, Available, Session};
+pub use answer::{Answer, Iq, Then};
+pub use card::{Card, Form, IqRoute, Kept, Spec, Status, Target, Who};
+pub use effects::{Effect, Effects};
+pub use feature::{Event, Feature, Flow, Step, Way};
+pub use host::{Host, HostFacts};
+pub use kernel::Kernel;
+pub use roster::{Direction, Item, ROSTER, Roster};
+pub use slots::Slots;
+pub use turn::{Now, Turn};

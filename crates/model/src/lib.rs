@@ -1,5 +1,7 @@
 //! Plain shared types: what crates say to one another. No behaviour.
 //!
-//! Not here: any rule about what the values mean.
+//! Not here: any rule about what the values mean; I/O, clocks, XML.
 
 pub mod link;
+pub mod query;
+pub mod storage;

@@ -7,6 +7,7 @@
 mod condition;
 mod error;
 mod kind;
+mod payload;
 pub mod ns;
 mod stanza;
 mod stream_error;
@@ -14,5 +15,6 @@ mod stream_error;
 pub use condition::{Condition, ErrorType};
 pub use error::StanzaError;
 pub use kind::{IqType, Kind, MessageType, PresenceType};
-pub use stanza::{Payload, Stanza, Unusable};
+pub use payload::{Child, Payload};
+pub use stanza::{Stanza, Unusable};
 pub use stream_error::{StreamCondition, StreamError};

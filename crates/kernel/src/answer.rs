@@ -1,0 +1,210 @@
+//! Answering iq requests: who answers, and how the answer gets back.
+//!
+//! RFC 6120 section 8.2.3 and 10.5.
+//!
+//! Not here: requests to full addresses, which the clients answer (`arrive.rs`).
+
+use bytes::Bytes;
+use model::query::{Found, Query};
+use model::storage::{Loaded, Read};
+use stanza::{Condition, IqType, Kind, Stanza, StanzaError};
+use xml::{El, Tree};
+
+use crate::card::{IqRoute, Who};
+use crate::effects::Asks;
+use crate::{Account, Host, Kernel, Turn};
+
+/// A request that a feature is asked to answer.
+pub struct Iq {
+    /// The request as it came.
+    pub stanza: Stanza,
+    tree: Tree,
+}
+
+impl Iq {
+    fn new(stanza: Stanza) -> Result<Iq, StanzaError> {
+        // RFC 6120 section 8.2.3: exactly one child.
+        let tree = stanza.payload.tree().map_err(|_| StanzaError::from(Condition::BadRequest))?;
+        match tree.roots().count() {
+            1 => Ok(Iq { stanza, tree }),
+            _ => Err(Condition::BadRequest.into()),
+        }
+    }
+
+    /// The request's one child.
+    pub fn payload(&self) -> El<'_> {
+        // `new` has counted it.
+        #[allow(clippy::unwrap_used)]
+        self.tree.roots().next().unwrap()
+    }
+
+    /// Whether it is a `set`.
+    pub fn is_set(&self) -> bool {
+        self.stanza.kind == Kind::Iq(IqType::Set)
+    }
+
+    /// Who asks. Every stanza has a sender once it is on the stairs; an own request has the full address.
+    pub fn from(&self) -> &address::Jid {
+        // The stream stamps `from` on what clients send, and refuses remote stanzas without it.
+        #[allow(clippy::expect_used)]
+        self.stanza.from.as_ref().expect("stamped at ingress")
+    }
+}
+
+/// What goes on when data is there.
+pub type Then<P> = Box<dyn FnOnce(&mut Turn<'_, P>, Found) -> Answer<P> + Send>;
+
+/// What a feature says to a request.
+pub enum Answer<P> {
+    /// `result` with this payload (canonical XML in the content namespace; may be empty).
+    Reply(Bytes),
+    /// `error`.
+    Refuse(StanzaError),
+    /// Nothing yet: this must be known first.
+    Ask(Query, Then<P>),
+}
+
+impl<P> Answer<P> {
+    /// `result` without payload.
+    pub fn done() -> Answer<P> {
+        Answer::Reply(Bytes::new())
+    }
+
+    /// Nothing yet: reads from storage first.
+    pub fn read(
+        read: impl Into<Read>,
+        then: impl FnOnce(&mut Turn<'_, P>, Loaded) -> Answer<P> + Send + 'static,
+    ) -> Answer<P> {
+        Answer::Ask(Query::Read(read.into()), Box::new(move |turn, found| then(turn, found.into_loaded())))
+    }
+
+    /// Nothing yet: asks the shell first.
+    pub fn ask(query: Query, then: impl FnOnce(&mut Turn<'_, P>, Found) -> Answer<P> + Send + 'static) -> Answer<P> {
+        Answer::Ask(query, Box::new(then))
+    }
+}
+
+impl<P> From<StanzaError> for Answer<P> {
+    fn from(error: StanzaError) -> Answer<P> {
+        Answer::Refuse(error)
+    }
+}
+
+impl<P> From<Condition> for Answer<P> {
+    fn from(condition: Condition) -> Answer<P> {
+        Answer::Refuse(condition.into())
+    }
+}
+
+impl Kernel {
+    /// A request to an account (bare address): answered by a feature, on the account's behalf.
+    pub(crate) fn answer_for_account(&self, turn: &mut Turn<'_, Account>, stanza: Stanza) {
+        let own = stanza.from.as_ref().is_some_and(|from| from.bare_str() == turn.place.jid.as_str());
+        let iq = match self.accept(stanza, false, own) {
+            Ok((iq, feature)) => feature.iq(turn, &iq).with(iq),
+            Err(refusal) => refusal.into(),
+        };
+        conclude(turn, iq.0, iq.1);
+    }
+
+    /// A request to a hosted domain.
+    pub fn host(&self, turn: &mut Turn<'_, Host>, stanza: Stanza) {
+        match stanza.kind {
+            Kind::Iq(IqType::Get | IqType::Set) => {
+                let iq = match self.accept(stanza, true, false) {
+                    Ok((iq, feature)) => feature.host_iq(turn, &iq).with(iq),
+                    Err(refusal) => refusal.into(),
+                };
+                conclude(turn, iq.0, iq.1);
+            }
+            // RFC 6121 section 8.4 leaves it open; nobody reads the server's post.
+            Kind::Message(ty) if ty != stanza::MessageType::Error && !stanza.payload.is_empty() => {
+                turn.fx.refuse(&stanza, Condition::ServiceUnavailable);
+            }
+            _ => {}
+        }
+    }
+
+    fn accept(&self, stanza: Stanza, host: bool, own: bool) -> Result<(Iq, &dyn crate::Feature), Box<Refusal>> {
+        let refuse = |stanza: Stanza, error: StanzaError| Box::new(Refusal(stanza, error));
+        let iq = match Iq::new(stanza.clone()) {
+            Ok(iq) => iq,
+            Err(error) => return Err(refuse(stanza, error)),
+        };
+        let Some((feature, route)) = self.answerer(host, iq.payload().ns()) else {
+            return Err(refuse(stanza, Condition::ServiceUnavailable.into()));
+        };
+        match permitted(&route, iq.is_set(), own) {
+            Ok(()) => Ok((iq, feature)),
+            Err(condition) => Err(refuse(stanza, condition.into())),
+        }
+    }
+}
+
+struct Refusal(Stanza, StanzaError);
+
+impl<P> From<Box<Refusal>> for (Stanza, Answer<P>) {
+    fn from(refusal: Box<Refusal>) -> Self {
+        (refusal.0, Answer::Refuse(refusal.1))
+    }
+}
+
+impl<P> Answer<P> {
+    fn with(self, iq: Iq) -> (Stanza, Answer<P>) {
+        (iq.stanza, self)
+    }
+}
+
+fn permitted(route: &IqRoute, set: bool, own: bool) -> Result<(), Condition> {
+    match route.who {
+        // The same answer as from an account that is not there (RFC 6120 section 13.11).
+        Who::Owner if !own => Err(Condition::ServiceUnavailable),
+        _ if set && !route.set => Err(Condition::NotAllowed),
+        _ if !set && !route.get => Err(Condition::NotAllowed),
+        _ => Ok(()),
+    }
+}
+
+/// Sends an answer, or writes down what must be known first and goes on then.
+fn conclude<P: Asks + Replies + 'static>(turn: &mut Turn<'_, P>, request: Stanza, answer: Answer<P>) {
+    match answer {
+        Answer::Reply(payload) => P::reply(turn, request.result(payload)),
+        Answer::Refuse(error) => {
+            if let Some(reply) = request.error(error) {
+                P::reply(turn, reply);
+            }
+        }
+        Answer::Ask(query, then) => P::ask(
+            turn,
+            query,
+            Box::new(move |turn, found| match found {
+                Ok(found) => {
+                    let answer = then(turn, found);
+                    conclude(turn, request, answer);
+                }
+                Err(error) => conclude(turn, request, Answer::Refuse(error)),
+            }),
+        ),
+    }
+}
+
+/// A place that can send an answer back.
+pub(crate) trait Replies: Sized {
+    fn reply(turn: &mut Turn<'_, Self>, reply: Stanza);
+}
+
+impl Replies for Account {
+    fn reply(turn: &mut Turn<'_, Account>, reply: Stanza) {
+        // An own session gets it directly, in order with what else the turn sends it.
+        match turn.session.filter(|session| turn.place.session(*session).is_some()) {
+            Some(session) => turn.fx.send(session, reply.into()),
+            None => turn.fx.route(reply),
+        }
+    }
+}
+
+impl Replies for Host {
+    fn reply(turn: &mut Turn<'_, Host>, reply: Stanza) {
+        turn.fx.route(reply);
+    }
+}

@@ -1,0 +1,127 @@
+//! The way in: what comes for an account climbs the stairs of the recipient.
+//!
+//! RFC 6121 section 8.5.
+//!
+//! Not here: which devices get a message (`choose.rs`), subscriptions (`subscriptions.rs`).
+
+use std::sync::Arc;
+
+use address::Jid;
+use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
+
+use crate::choose::{Choice, choose};
+use crate::{Account, Kernel, Step, Turn, Way};
+
+impl Kernel {
+    /// A stanza for this account; `to` is set and `from` is true.
+    pub fn arrive(&self, turn: &mut Turn<'_, Account>, mut stanza: Stanza) {
+        let Some(to) = stanza.to.clone() else { return };
+        if !turn.place.exists {
+            return self.no_such_account(turn, &stanza);
+        }
+        if !self.step(Way::Arrive, Step::Screen, turn, &mut stanza)
+            || !self.step(Way::Arrive, Step::Stamp, turn, &mut stanza)
+        {
+            return;
+        }
+        match stanza.kind {
+            Kind::Message(ty) => self.message_arrives(turn, &to, ty, stanza),
+            Kind::Presence(ty) => self.presence_arrives(turn, &to, ty, stanza),
+            Kind::Iq(ty) => self.iq_arrives(turn, &to, ty, stanza),
+        }
+    }
+
+    /// A stanza that a session of this account never acknowledged before it ended: it gets its one fate now. A
+    /// message goes to another device or is kept, a request is answered with an error.
+    pub fn undelivered(&self, turn: &mut Turn<'_, Account>, stanza: Stanza) {
+        match stanza.kind {
+            Kind::Message(ty) => {
+                // It has been screened, stamped and kept already; only its device is gone.
+                let bare = turn.place.jid.jid().clone();
+                match ty {
+                    MessageType::Normal | MessageType::Chat => match choose(turn.place, &bare, ty) {
+                        Choice::Deliver(targets) => {
+                            let stanza = Arc::new(stanza);
+                            for target in targets {
+                                turn.fx.send(target, stanza.clone());
+                            }
+                        }
+                        _ => self.missed(turn, stanza),
+                    },
+                    MessageType::Groupchat => turn.fx.refuse(&stanza, Condition::RecipientUnavailable),
+                    MessageType::Headline | MessageType::Error => {}
+                }
+            }
+            Kind::Iq(IqType::Get | IqType::Set) => turn.fx.refuse(&stanza, Condition::ServiceUnavailable),
+            _ => {}
+        }
+    }
+
+    fn message_arrives(&self, turn: &mut Turn<'_, Account>, to: &Jid, ty: MessageType, mut stanza: Stanza) {
+        let choice = choose(turn.place, to, ty);
+        match choice {
+            Choice::Drop => {}
+            Choice::Refuse(condition) => turn.fx.refuse(&stanza, condition),
+            Choice::Miss => {
+                if self.step(Way::Arrive, Step::Keep, turn, &mut stanza) {
+                    self.missed(turn, stanza);
+                }
+            }
+            Choice::Deliver(targets) => {
+                if !self.step(Way::Arrive, Step::Keep, turn, &mut stanza) {
+                    return;
+                }
+                let mut copy = stanza.clone();
+                let stanza = Arc::new(stanza);
+                for target in &targets {
+                    turn.fx.send(*target, stanza.clone());
+                }
+                turn.delivered = targets;
+                self.step(Way::Arrive, Step::Copy, turn, &mut copy);
+            }
+        }
+    }
+
+    fn missed(&self, turn: &mut Turn<'_, Account>, mut stanza: Stanza) {
+        let mut copy = stanza.clone();
+        if self.step(Way::Arrive, Step::Miss, turn, &mut stanza) {
+            turn.fx.refuse(&stanza, Condition::ServiceUnavailable);
+        }
+        // Devices of negative priority still get their copies.
+        self.step(Way::Arrive, Step::Copy, turn, &mut copy);
+    }
+
+    fn iq_arrives(&self, turn: &mut Turn<'_, Account>, to: &Jid, ty: IqType, stanza: Stanza) {
+        match (to.resource(), ty) {
+            (Some(resource), _) => match turn.place.resource(resource).map(|session| session.id) {
+                Some(session) => turn.fx.send(session, stanza.into()),
+                None => turn.fx.refuse(&stanza, Condition::ServiceUnavailable),
+            },
+            (None, IqType::Get | IqType::Set) => self.answer_for_account(turn, stanza),
+            (None, IqType::Result | IqType::Error) => {}
+        }
+    }
+
+    fn presence_arrives(&self, turn: &mut Turn<'_, Account>, to: &Jid, ty: PresenceType, stanza: Stanza) {
+        match ty {
+            PresenceType::Available | PresenceType::Unavailable | PresenceType::Error => {
+                let stanza = Arc::new(stanza);
+                match to.resource() {
+                    Some(resource) => {
+                        if let Some(session) = turn.place.resource(resource) {
+                            turn.fx.send(session.id, stanza);
+                        }
+                    }
+                    // RFC 6121 section 8.5.2.1.2.
+                    None => {
+                        for (session, _) in turn.place.available() {
+                            turn.fx.send(session.id, stanza.clone());
+                        }
+                    }
+                }
+            }
+            PresenceType::Probe => self.probed(turn, &stanza),
+            _ => self.subscription_arrives(turn, ty, stanza),
+        }
+    }
+}

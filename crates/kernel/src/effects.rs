@@ -1,0 +1,150 @@
+//! What shall happen: written down in a turn, carried out by the shell after the turn's writes are stored.
+//!
+//! Not here: carrying them out (engine).
+
+use std::fmt;
+use std::sync::Arc;
+
+use address::{Bare, Jid};
+use model::link::SessionId;
+use model::query::{Found, Query};
+use model::storage::{Owner, Space, Write};
+use stanza::{Stanza, StanzaError, StreamError};
+
+use crate::{Account, Answer, Host, Turn};
+
+/// What goes on when the answer to a [`Query`] is there. A fault never gets here: it has been answered already.
+pub type Resume<P> = Box<dyn FnOnce(&mut Turn<'_, P>, Result<Found, StanzaError>) + Send>;
+
+/// One thing that shall happen.
+pub enum Effect {
+    /// A stanza for a session of this place. With a token, the place wants [`crate::Event::Acknowledged`] once the
+    /// client has it for sure.
+    Send {
+        /// To which session.
+        to: SessionId,
+        /// What.
+        stanza: Arc<Stanza>,
+        /// What to name when it has arrived.
+        token: Option<u64>,
+    },
+    /// A stanza for another place, by its `to`.
+    Route(Stanza),
+    /// Data to store.
+    Write(Write),
+    /// A question for this account's place; asked after everything written so far is stored.
+    Ask(Bare, Query, Resume<Account>),
+    /// A question for a host's place.
+    AskHost(Jid, Query, Resume<Host>),
+    /// The session shall end, with a stream error if one is given.
+    Close(SessionId, Option<StreamError>),
+}
+
+impl fmt::Debug for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Effect::Send { to, stanza, token } => write!(f, "send {} {stanza:?} {token:?}", to.0),
+            Effect::Route(stanza) => write!(f, "route {stanza:?}"),
+            Effect::Write(write) => write!(f, "{write:?}"),
+            Effect::Ask(account, query, _) => write!(f, "ask for {account} {query:?}"),
+            Effect::AskHost(host, query, _) => write!(f, "ask for {host} {query:?}"),
+            Effect::Close(session, error) => write!(f, "close {} {error:?}", session.0),
+        }
+    }
+}
+
+/// The effects of a turn, in order.
+#[derive(Debug, Default)]
+pub struct Effects(Vec<Effect>);
+
+impl Effects {
+    /// Sends a stanza to a session of this place.
+    pub fn send(&mut self, to: SessionId, stanza: Arc<Stanza>) {
+        self.0.push(Effect::Send { to, stanza, token: None });
+    }
+
+    /// Sends a stanza whose arrival matters: it is reported as [`crate::Event::Acknowledged`] with `token`.
+    pub fn send_kept(&mut self, to: SessionId, stanza: Arc<Stanza>, token: u64) {
+        self.0.push(Effect::Send { to, stanza, token: Some(token) });
+    }
+
+    /// Sends a stanza to wherever its `to` says.
+    pub fn route(&mut self, stanza: Stanza) {
+        self.0.push(Effect::Route(stanza));
+    }
+
+    /// Sends the error answer to a stanza, if it may have one.
+    pub fn refuse(&mut self, stanza: &Stanza, error: impl Into<StanzaError>) {
+        if let Some(reply) = stanza.error(error.into()) {
+            self.route(reply);
+        }
+    }
+
+    /// Stores something.
+    pub fn write(&mut self, write: Write) {
+        self.0.push(Effect::Write(write));
+    }
+
+    /// Stores a document.
+    pub fn put_doc(&mut self, space: Space, owner: Owner, value: Vec<u8>) {
+        self.write(Write::DocPut { space, owner, value: value.into() });
+    }
+
+    /// Stores a value of a map.
+    pub fn put_map(&mut self, space: Space, owner: Owner, key: &str, value: Vec<u8>) {
+        self.write(Write::MapPut { space, owner, key: key.into(), value: value.into() });
+    }
+
+    /// Asks for data on behalf of an account, outside of an iq (which returns [`Answer::Ask`] instead).
+    pub fn ask(
+        &mut self,
+        account: &Bare,
+        query: Query,
+        then: impl FnOnce(&mut Turn<'_, Account>, Found) + Send + 'static,
+    ) {
+        let resume: Resume<Account> = Box::new(move |turn, found| {
+            if let Ok(found) = found {
+                then(turn, found);
+            }
+        });
+        self.0.push(Effect::Ask(account.clone(), query, resume));
+    }
+
+    /// Ends a session.
+    pub fn close(&mut self, session: SessionId, error: Option<StreamError>) {
+        self.0.push(Effect::Close(session, error));
+    }
+
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+
+    /// Takes all effects, in order.
+    pub fn take(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.0)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A place that can be asked for data: it knows how to write the question down.
+pub(crate) trait Asks: Sized {
+    fn ask(turn: &mut Turn<'_, Self>, query: Query, resume: Resume<Self>);
+}
+
+impl Asks for Account {
+    fn ask(turn: &mut Turn<'_, Account>, query: Query, resume: Resume<Account>) {
+        let account = turn.place.jid.clone();
+        turn.fx.push(Effect::Ask(account, query, resume));
+    }
+}
+
+impl Asks for Host {
+    fn ask(turn: &mut Turn<'_, Host>, query: Query, resume: Resume<Host>) {
+        let host = turn.place.domain.clone();
+        turn.fx.push(Effect::AskHost(host, query, resume));
+    }
+}

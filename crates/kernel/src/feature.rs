@@ -1,0 +1,114 @@
+//! The seam: what a feature is.
+//!
+//! Not here: any feature.
+
+use model::link::SessionId;
+use model::storage::{Loaded, Space};
+use stanza::Stanza;
+
+use crate::{Account, Answer, Card, Host, Iq, Turn};
+
+/// Which half of the way: at the sender's account, or at the recipient's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Out of the sender's account.
+    Leave,
+    /// Into the recipient's account.
+    Arrive,
+}
+
+/// The steps of each half, in the order in which a stanza takes them. Features on the same step commute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// May it pass at all? Blocking, spam rules, rates.
+    Screen,
+    /// Make it true: strip what the sender may not claim.
+    Stamp,
+    /// Keep it: archives. On `Arrive` only if it is going to be delivered or kept.
+    Keep,
+    /// After routing or delivery: copies for other devices, wake-ups.
+    Copy,
+    /// On `Arrive`: no device takes it. Who keeps it returns [`Flow::Stop`]; if nobody does, it bounces.
+    Miss,
+}
+
+impl Step {
+    /// All steps, in order.
+    pub const ALL: [Step; 5] = [Step::Screen, Step::Stamp, Step::Keep, Step::Copy, Step::Miss];
+}
+
+/// Whether a stanza goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    On,
+    /// It ends here, silently (or the feature has already answered).
+    Stop,
+    /// It ends here, and its sender is told why.
+    Refuse(stanza::StanzaError),
+}
+
+/// Something happened to the account.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A session was bound.
+    SessionOpened(SessionId),
+    /// A session broadcast available presence; `initial` if it was not available before.
+    BecameAvailable {
+        /// Which.
+        session: SessionId,
+        /// Whether it was not available before.
+        initial: bool,
+    },
+    /// A session is no longer available. Its last presence is given, whose status may be of interest.
+    BecameUnavailable {
+        /// Which.
+        session: SessionId,
+        /// What it (or we for it) sent.
+        presence: Stanza,
+    },
+    /// A session has ended for good.
+    SessionClosed(SessionId),
+    /// A client has acknowledged a stanza that was sent with a token (see [`crate::Effects::send_kept`]).
+    Acknowledged {
+        /// Which session.
+        session: SessionId,
+        /// The tokens, in order.
+        tokens: Vec<u64>,
+    },
+}
+
+/// A feature of accounts or hosts. All functions are pure but for the turn that they are given.
+pub trait Feature: Send + Sync {
+    /// What it is, as data.
+    fn card(&self) -> &'static Card;
+
+    /// Takes over what was stored, for each [`crate::Kept`] of the card, when an account is loaded. Broken data is to
+    /// be treated as absent, after saying so.
+    fn hydrate(&self, account: &mut Account, space: Space, stored: Loaded) {
+        let _ = (account, space, stored);
+    }
+
+    /// Looks at, changes or stops a stanza on a step of the card.
+    fn step(&self, way: Way, step: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
+        let _ = (way, step, turn, stanza);
+        Flow::On
+    }
+
+    /// Answers an iq request of the card with [`crate::Target::Account`].
+    fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq) -> Answer<Account> {
+        let _ = (turn, iq);
+        Answer::Refuse(stanza::Condition::ServiceUnavailable.into())
+    }
+
+    /// Answers an iq request of the card with [`crate::Target::Host`].
+    fn host_iq(&self, turn: &mut Turn<'_, Host>, iq: &Iq) -> Answer<Host> {
+        let _ = (turn, iq);
+        Answer::Refuse(stanza::Condition::ServiceUnavailable.into())
+    }
+
+    /// Something happened.
+    fn event(&self, turn: &mut Turn<'_, Account>, event: &Event) {
+        let _ = (turn, event);
+    }
+}

@@ -1,0 +1,40 @@
+//! A hosted domain as a place: what is asked of the server itself.
+//!
+//! Not here: accounts and their data.
+
+use std::sync::Arc;
+
+use address::Jid;
+
+use crate::Slots;
+
+/// A domain that this server serves.
+#[derive(Debug)]
+pub struct Host {
+    /// Its address.
+    pub domain: Jid,
+    /// What the operator says about it.
+    pub facts: Arc<HostFacts>,
+    /// Features' own state.
+    pub slots: Slots,
+}
+
+/// What the operator says about a domain.
+#[derive(Clone, Debug, Default)]
+pub struct HostFacts {
+    /// XEP-0157 contact addresses: field name such as `abuse-addresses`, and URIs.
+    pub contacts: Vec<(String, Vec<String>)>,
+    /// Whether accounts may be made in-band (XEP-0077).
+    pub registration: bool,
+    /// When the server started, in Unix milliseconds.
+    pub started_ms: u64,
+    /// XEP-0092: whether to tell the operating system.
+    pub tell_os: bool,
+}
+
+impl Host {
+    /// A host without state.
+    pub fn new(domain: Jid, facts: Arc<HostFacts>) -> Host {
+        Host { domain, facts, slots: Slots::default() }
+    }
+}

@@ -1,0 +1,172 @@
+//! The roster: who an account's contacts are and who sees whose presence.
+//!
+//! RFC 6121 section 2 and appendix A.
+//!
+//! Not here: the iq that manages it (features, roster), the rules by which subscriptions change (`subscription.rs`).
+
+use std::collections::BTreeMap;
+
+use address::Jid;
+use model::storage::{Loaded, Owner, Space};
+use serde::{Deserialize, Serialize};
+use xml::Writer;
+
+use crate::Effects;
+
+/// Where contacts are stored: a map from bare JID to [`Item`].
+pub const ROSTER: Space = Space("roster");
+/// Where the roster's version is stored.
+pub(crate) const VERSION: Space = Space("roster-version");
+
+/// One direction of a subscription.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// None.
+    #[default]
+    None,
+    /// Asked for, not yet answered.
+    Pending,
+    /// There is one.
+    Active,
+}
+
+/// A contact.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    /// The name that the user gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The groups that the user put it in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// Whether the user sees the contact's presence.
+    #[serde(default)]
+    pub to: Direction,
+    /// Whether the contact sees the user's presence.
+    #[serde(default)]
+    pub from: Direction,
+    /// The user has agreed in advance (RFC 6121 section 3.4).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved: bool,
+    /// The contact's waiting request as it came, to be shown at the next login (RFC 6121 section 3.1.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Whether the user put it in the roster, or got there by asking; a mere request from a stranger does not.
+    #[serde(default)]
+    pub listed: bool,
+}
+
+impl Item {
+    /// Whether the contact may see the user's presence.
+    pub fn shown_to(&self) -> bool {
+        self.from == Direction::Active
+    }
+
+    /// Whether the user sees the contact's presence.
+    pub fn seen(&self) -> bool {
+        self.to == Direction::Active
+    }
+
+    /// The `subscription` attribute (RFC 6121 section 2.1.2.5).
+    pub fn subscription(&self) -> &'static str {
+        match (self.seen(), self.shown_to()) {
+            (false, false) => "none",
+            (true, false) => "to",
+            (false, true) => "from",
+            (true, true) => "both",
+        }
+    }
+
+    /// Writes `<item/>` (RFC 6121 section 2.1.2).
+    pub fn write(&self, contact: &str, w: &mut Writer) {
+        w.open("item", stanza::ns::ROSTER).attr("jid", contact);
+        w.attr_opt("name", self.name.as_deref()).attr("subscription", self.subscription());
+        w.attr_opt("ask", (self.to == Direction::Pending).then_some("subscribe"));
+        w.attr_opt("approved", self.approved.then_some("true"));
+        for group in &self.groups {
+            w.leaf("group", stanza::ns::ROSTER, group);
+        }
+        w.close();
+    }
+
+    /// Whether nothing is left that is worth storing.
+    pub(crate) fn is_blank(&self) -> bool {
+        !self.listed && !self.approved && self.to == Direction::None && self.from == Direction::None
+    }
+}
+
+/// All contacts of an account, by bare JID, and the version of the whole.
+#[derive(Debug, Default)]
+pub struct Roster {
+    items: BTreeMap<Jid, Item>,
+    version: u64,
+}
+
+impl Roster {
+    /// The contact with that bare JID.
+    pub fn item(&self, contact: &str) -> Option<&Item> {
+        // Few rosters are large; keyed by prepared text, so order by text is order by key.
+        self.items.get(contact)
+    }
+
+    /// All contacts, sorted by address.
+    pub fn iter(&self) -> impl Iterator<Item = (&Jid, &Item)> {
+        self.items.iter()
+    }
+
+    /// Contacts that the user sees in the roster: without strangers who only asked.
+    pub fn listed(&self) -> impl Iterator<Item = (&Jid, &Item)> {
+        self.items.iter().filter(|(_, item)| item.listed)
+    }
+
+    /// How many, strangers who asked included.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The version for roster versioning (RFC 6121 section 2.6): it changes with every change.
+    pub fn version(&self) -> String {
+        self.version.to_string()
+    }
+
+    /// Sets or (if nothing worth keeping is left) removes a contact, and stores that.
+    pub fn set(&mut self, owner: &Owner, contact: &Jid, item: Item, fx: &mut Effects) {
+        let key = contact.as_str();
+        if item.is_blank() {
+            if self.items.remove(contact).is_some() {
+                fx.write(model::storage::Write::MapDelete { space: ROSTER, owner: owner.clone(), key: key.into() });
+            }
+        } else {
+            // Writing text, options and lists as JSON cannot fail.
+            #[allow(clippy::unwrap_used)]
+            fx.put_map(ROSTER, owner.clone(), key, serde_json::to_vec(&item).unwrap());
+            self.items.insert(contact.clone(), item);
+        }
+    }
+
+    /// Counts a change that clients see, and stores the new version.
+    pub(crate) fn touch(&mut self, owner: &Owner, fx: &mut Effects) {
+        self.version += 1;
+        fx.put_doc(VERSION, owner.clone(), self.version.to_string().into_bytes());
+    }
+
+    pub(crate) fn hydrate(&mut self, items: Loaded, version: Loaded) {
+        for (key, value) in items.into_map() {
+            match (Jid::parse(&key), serde_json::from_slice(&value)) {
+                (Ok(jid), Ok(item)) => {
+                    self.items.insert(jid, item);
+                }
+                _ => tracing::error!(contact = %key, "a stored contact is unreadable and left out"),
+            }
+        }
+        let version = version.into_doc().and_then(|value| std::str::from_utf8(&value).ok()?.parse().ok());
+        self.version = version.unwrap_or(0);
+    }
+}

@@ -1,0 +1,158 @@
+//! Subscription requests and answers: routing, pushes, and what the contacts see then.
+//!
+//! RFC 6121 section 3.
+//!
+//! Not here: the state tables (`subscription.rs`).
+
+use address::Jid;
+use model::storage::Owner;
+use stanza::{Condition, PresenceType, Stanza};
+use xml::Writer;
+
+use crate::presence::{hide, show};
+use crate::subscription::{Outcome, inbound, outbound};
+use crate::{Account, Direction, Item, Kernel, Turn, limits};
+
+impl Kernel {
+    /// The user subscribes, agrees, cancels or refuses.
+    pub(crate) fn subscription_leaves(&self, turn: &mut Turn<'_, Account>, ty: PresenceType, stanza: Stanza) {
+        let Some(contact) = stanza.to.as_ref().map(Jid::bare) else { return };
+        if contact == turn.place.jid {
+            return; // One always sees oneself.
+        }
+        let known = turn.place.roster.item(contact.as_str());
+        if known.is_none() && turn.place.roster.len() >= limits::ROSTER_ITEMS_MAX {
+            return turn.fx.refuse(&stanza, Condition::ResourceConstraint);
+        }
+        let mut item = known.cloned().unwrap_or_default();
+        let out = outbound(&mut item, ty);
+        // RFC 6121 section 3.1.2: from and to are bare addresses.
+        let stanza = stanza.from(&turn.place.jid).to(&contact);
+        self.changed(turn, &contact, item, out);
+        if out.pass {
+            turn.fx.route(stanza);
+        }
+        follow_up(turn, &contact, out);
+    }
+
+    /// The contact subscribes, agrees, cancels or refuses.
+    pub(crate) fn subscription_arrives(&self, turn: &mut Turn<'_, Account>, ty: PresenceType, stanza: Stanza) {
+        let Some(contact) = stanza.from.as_ref().map(Jid::bare) else { return };
+        if contact == turn.place.jid {
+            return;
+        }
+        let known = turn.place.roster.item(contact.as_str()).cloned();
+        if known.is_none() && !may_ask(turn.place) {
+            return turn.fx.refuse(&stanza, Condition::ResourceConstraint);
+        }
+        let mut item = known.unwrap_or_default();
+        let out = inbound(&mut item, ty);
+        let stanza = stanza.from(&contact).to(&turn.place.jid);
+        if ty == PresenceType::Subscribe && out.pass {
+            let inner = stanza.payload.inner();
+            let fits = inner.len() <= limits::REQUEST_BYTES_MAX;
+            item.request = Some(if fits { String::from_utf8_lossy(inner).into_owned() } else { String::new() });
+        }
+        self.changed(turn, &contact, item, out);
+        if out.pass {
+            deliver(turn, stanza);
+        }
+        follow_up(turn, &contact, out);
+    }
+
+    /// Removes a contact: both subscriptions end (RFC 6121 section 2.5.2).
+    pub fn remove_contact(turn: &mut Turn<'_, Account>, contact: &Jid) -> bool {
+        let Some(item) = turn.place.roster.item(contact.as_str()).cloned() else { return false };
+        let own = turn.place.jid.jid().clone();
+        let notice = |ty| Stanza::presence(ty).from(&own).to(contact);
+        if item.to != Direction::None {
+            turn.fx.route(notice(PresenceType::Unsubscribe));
+        }
+        if item.from != Direction::None {
+            turn.fx.route(notice(PresenceType::Unsubscribed));
+        }
+        if item.shown_to() {
+            hide(turn, contact);
+        }
+        store(turn, contact, Item::default());
+        push(turn, contact, None);
+        true
+    }
+
+    /// Sets what the user says of a contact (RFC 6121 sections 2.3 and 2.4) and pushes it.
+    pub fn set_contact(turn: &mut Turn<'_, Account>, contact: &Jid, name: Option<String>, groups: Vec<String>) {
+        let mut item = turn.place.roster.item(contact.as_str()).cloned().unwrap_or_default();
+        item.name = name;
+        item.groups = groups;
+        item.listed = true;
+        store(turn, contact, item.clone());
+        push(turn, contact, Some(&item));
+    }
+
+    fn changed(&self, turn: &mut Turn<'_, Account>, contact: &Jid, item: Item, out: Outcome) {
+        if turn.place.roster.item(contact.as_str()) != Some(&item) {
+            store(turn, contact, item.clone());
+        }
+        if out.push && item.listed {
+            push(turn, contact, Some(&item));
+        }
+    }
+}
+
+fn may_ask(account: &Account) -> bool {
+    let waiting = account.roster.iter().filter(|(_, item)| !item.listed).count();
+    waiting < limits::REQUESTS_PENDING_MAX && account.roster.len() < limits::ROSTER_ITEMS_MAX
+}
+
+fn store(turn: &mut Turn<'_, Account>, contact: &Jid, item: Item) {
+    let owner = Owner::from(turn.place.jid.text());
+    turn.place.roster.set(&owner, contact, item, turn.fx);
+}
+
+/// Tells the interested resources of a changed (or removed) contact (section 2.1.6).
+fn push(turn: &mut Turn<'_, Account>, contact: &Jid, item: Option<&Item>) {
+    let owner = Owner::from(turn.place.jid.text());
+    turn.place.roster.touch(&owner, turn.fx);
+    let version = turn.place.roster.version();
+    let mut w = Writer::new(stanza::ns::CLIENT);
+    w.open("query", stanza::ns::ROSTER).attr("ver", &version);
+    match item {
+        Some(item) => item.write(contact.as_str(), &mut w),
+        None => {
+            w.open("item", stanza::ns::ROSTER).attr("jid", contact.as_str()).attr("subscription", "remove").close();
+        }
+    }
+    w.close();
+    let payload = w.finish();
+    for session in turn.place.sessions.iter().filter(|session| session.interested) {
+        let id = format!("push-{version}-{}", session.id.0);
+        turn.fx.send(session.id, Stanza::iq_set(&id, payload.clone()).to(&session.jid).into());
+    }
+}
+
+fn follow_up(turn: &mut Turn<'_, Account>, contact: &Jid, out: Outcome) {
+    if out.approve {
+        let agreed = Stanza::presence(PresenceType::Subscribed);
+        turn.fx.route(agreed.from(&turn.place.jid).to(contact));
+    }
+    if out.show {
+        show(turn, contact);
+    }
+    if out.hide {
+        hide(turn, contact);
+    }
+}
+
+/// Shows a subscription stanza to the user's clients: requests to those who are available, the rest to those who
+/// follow the roster.
+fn deliver(turn: &mut Turn<'_, Account>, stanza: Stanza) {
+    let stanza = std::sync::Arc::new(stanza);
+    for session in turn.place.sessions.iter().filter(|session| session.available.is_some() || session.interested) {
+        turn.fx.send(session.id, stanza.clone());
+    }
+}
+
+/// A request that waited for the user (section 3.1.3).
+pub(crate) fn kept_request(contact: &Jid, own: &Jid, inner: &str) -> Stanza {
+    Stanza::presence(PresenceType::Subscribe).from(contact).to(own).with_inner(inner.to_owned().into())
+}

@@ -1,0 +1,38 @@
+//! A turn: all that a feature may touch while it runs.
+//!
+//! Not here: the shell that carries the effects out (engine).
+
+use model::link::SessionId;
+
+use crate::Effects;
+
+/// The time of the turn, as the shell knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Now {
+    /// Unix time in milliseconds. It may jump: order comes from ids, never from this.
+    pub unix_ms: u64,
+}
+
+/// One place, one input.
+pub struct Turn<'a, P> {
+    /// When.
+    pub now: Now,
+    /// The id of the input that is being handled: greater than all before, the same on both halves of a stanza's
+    /// way, so that a message has one id in every archive.
+    pub id: u64,
+    /// The place: an account or a host.
+    pub place: &'a mut P,
+    /// On [`crate::Way::Leave`] and for own requests: the session that acts.
+    pub session: Option<SessionId>,
+    /// On [`crate::Step::Copy`] of [`crate::Way::Arrive`]: which sessions got the original.
+    pub delivered: Vec<SessionId>,
+    /// What shall happen.
+    pub fx: &'a mut Effects,
+}
+
+impl<'a, P> Turn<'a, P> {
+    /// A turn for an input with that id.
+    pub fn new(now: Now, id: u64, place: &'a mut P, session: Option<SessionId>, fx: &'a mut Effects) -> Turn<'a, P> {
+        Turn { now, id, place, session, delivered: Vec::new(), fx }
+    }
+}

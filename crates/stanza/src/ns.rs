@@ -1,0 +1,115 @@
+//! XML namespaces, each once, under the specification that defines it.
+//!
+//! Not here: namespaces of stream negotiation's inner workings that nobody else needs.
+#![allow(missing_docs)] // each name is its specification's
+
+// RFC 6120
+pub const CLIENT: &str = "jabber:client";
+pub const SERVER: &str = "jabber:server";
+pub const STREAMS: &str = "http://etherx.jabber.org/streams";
+pub const STREAM_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
+pub const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
+pub const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
+pub const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
+pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
+// RFC 3921
+pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
+// RFC 6121
+pub const ROSTER: &str = "jabber:iq:roster";
+pub const ROSTER_VERSIONING: &str = "urn:xmpp:features:rosterver";
+pub const PRE_APPROVAL: &str = "urn:xmpp:features:pre-approval";
+// RFC 7395
+pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
+// XEP-0004
+pub const FORMS: &str = "jabber:x:data";
+// XEP-0012
+pub const LAST: &str = "jabber:iq:last";
+// XEP-0030
+pub const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
+pub const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
+// XEP-0045
+pub const MUC: &str = "http://jabber.org/protocol/muc";
+pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
+// XEP-0049
+pub const PRIVATE: &str = "jabber:iq:private";
+// XEP-0050
+pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
+// XEP-0054
+pub const VCARD: &str = "vcard-temp";
+// XEP-0059
+pub const RSM: &str = "http://jabber.org/protocol/rsm";
+// XEP-0077
+pub const REGISTER: &str = "jabber:iq:register";
+pub const REGISTER_FEATURE: &str = "http://jabber.org/features/iq-register";
+// XEP-0085
+pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
+// XEP-0092
+pub const VERSION: &str = "jabber:iq:version";
+// XEP-0115
+pub const CAPS: &str = "http://jabber.org/protocol/caps";
+// XEP-0124
+pub const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
+// XEP-0206
+pub const XBOSH: &str = "urn:xmpp:xbosh";
+// XEP-0133
+pub const ADMIN: &str = "http://jabber.org/protocol/admin";
+// XEP-0153
+pub const VCARD_UPDATE: &str = "vcard-temp:x:update";
+// XEP-0157
+pub const SERVER_INFO: &str = "http://jabber.org/network/serverinfo";
+// XEP-0160
+pub const MSG_OFFLINE: &str = "msgoffline";
+// XEP-0184
+pub const RECEIPTS: &str = "urn:xmpp:receipts";
+// XEP-0191
+pub const BLOCKING: &str = "urn:xmpp:blocking";
+pub const BLOCKING_ERRORS: &str = "urn:xmpp:blocking:errors";
+// XEP-0198
+pub const SM: &str = "urn:xmpp:sm:3";
+// XEP-0199
+pub const PING: &str = "urn:xmpp:ping";
+// XEP-0202
+pub const TIME: &str = "urn:xmpp:time";
+// XEP-0203
+pub const DELAY: &str = "urn:xmpp:delay";
+// XEP-0249
+pub const CONFERENCE: &str = "jabber:x:conference";
+// XEP-0280
+pub const CARBONS: &str = "urn:xmpp:carbons:2";
+// XEP-0297
+pub const FORWARD: &str = "urn:xmpp:forward:0";
+// XEP-0313
+pub const MAM: &str = "urn:xmpp:mam:2";
+pub const MAM_EXTENDED: &str = "urn:xmpp:mam:2#extended";
+// XEP-0333
+pub const MARKERS: &str = "urn:xmpp:chat-markers:0";
+// XEP-0334
+pub const HINTS: &str = "urn:xmpp:hints";
+// XEP-0352
+pub const CSI: &str = "urn:xmpp:csi:0";
+// XEP-0353
+pub const JINGLE_MESSAGE: &str = "urn:xmpp:jingle-message:0";
+// XEP-0359
+pub const SID: &str = "urn:xmpp:sid:0";
+// XEP-0380
+pub const ENCRYPTION: &str = "urn:xmpp:eme:0";
+// XEP-0384
+pub const OMEMO_OLD: &str = "eu.siacs.conversations.axolotl";
+pub const OMEMO: &str = "urn:xmpp:omemo:2";
+// XEP-0386
+pub const BIND2: &str = "urn:xmpp:bind:0";
+// XEP-0388
+pub const SASL2: &str = "urn:xmpp:sasl:2";
+// XEP-0424
+pub const RETRACT: &str = "urn:xmpp:message-retract:1";
+// XEP-0428
+pub const FALLBACK: &str = "urn:xmpp:fallback:0";
+// XEP-0440
+pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
+// XEP-0441 takes its elements from XEP-0313.
+// XEP-0444
+pub const REACTIONS: &str = "urn:xmpp:reactions:0";
+// XEP-0478
+pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
+// XEP-0484
+pub const FAST: &str = "urn:xmpp:fast:0";
