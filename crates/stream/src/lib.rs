@@ -10,13 +10,11 @@
 mod frame;
 mod misbehaviour;
 mod port;
-mod secret;
 mod settings;
 mod stream;
 
 pub use frame::{Frame, Open, Opened};
 pub use misbehaviour::Misbehaviour;
 pub use port::{Answer, Ask, Login, Output, Refusal, Registration, Tls, Token};
-pub use secret::Secret;
 pub use settings::{Domains, Rate, Settings, Timeouts};
 pub use stream::{Connection, Stream};

@@ -13,11 +13,9 @@ use sasl::Mechanism;
 pub struct Settings {
     /// Which domains are ours.
     pub domains: Arc<dyn Domains>,
-    /// Mechanisms for passwords, in our order of preference. What a stream cannot do (`-PLUS` without channel
-    /// data, `PLAIN` without TLS) is left out there.
+    /// What the operator allows, tokens (XEP-0484) included. What a stream cannot do (`-PLUS` without channel data,
+    /// `PLAIN` without TLS) is left out there.
     pub mechanisms: Vec<Mechanism>,
-    /// Mechanisms for tokens (XEP-0484), in our order of preference; empty switches FAST off.
-    pub token_mechanisms: Vec<Mechanism>,
     /// Whether `<starttls/>` is offered on [`Transport::Tcp`](model::link::Transport::Tcp): there is a certificate.
     pub starttls: bool,
     /// Whether a peer on a loopback address may authenticate without TLS, also with `PLAIN`.
