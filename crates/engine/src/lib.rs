@@ -1,1 +1,30 @@
-//! (empty room)
+//! The engine: owns every account and session, runs turns, and lets nothing out before it is stored.
+//!
+//! XEP-0198 1.6.3 (queues, counters, resumption), XEP-0352 1.0.0 (what waits for an inactive client).
+//!
+//! Inputs are taken in batches. All that a batch writes is committed at once; what it sends, and the acknowledgements
+//! of what it received, leave in order after that commit. The engine itself is a pure machine ([`Engine`]); [`run`]
+//! is the loop around it.
+//!
+//! Not here: what happens to a stanza (kernel, features), how it travels (stream, net), how it is stored (store).
+
+mod bind;
+mod csi;
+mod device;
+mod engine;
+mod held;
+mod ids;
+mod input;
+pub mod limits;
+mod operator;
+mod places;
+mod resume;
+mod route;
+mod run;
+mod sm;
+mod timers;
+mod turns;
+
+pub use engine::{Engine, Output, Ticket};
+pub use input::{Input, Time};
+pub use run::{Handle, Services, run};

@@ -52,7 +52,12 @@ pub enum Flow {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A session was bound.
-    SessionOpened(SessionId),
+    SessionOpened {
+        /// Which.
+        session: SessionId,
+        /// Whether it wants carbons from the start (XEP-0386).
+        carbons: bool,
+    },
     /// A session broadcast available presence; `initial` if it was not available before.
     BecameAvailable {
         /// Which.

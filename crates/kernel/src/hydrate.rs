@@ -10,7 +10,7 @@ use crate::{Account, Form, Kernel};
 
 impl Kernel {
     /// What to read before an account can be used.
-    pub fn reads(&self, account: &Bare) -> Read {
+    pub fn reads(&self, account: &Bare) -> Vec<Read> {
         let owner = || Owner::from(account.text());
         let mut reads = vec![
             Read::Map { space: ROSTER, owner: owner() },
@@ -22,13 +22,13 @@ impl Kernel {
                 Form::Map => Read::Map { space: kept.space, owner: owner() },
             });
         }
-        Read::Many(reads)
+        reads
     }
 
     /// Makes the account of what [`Kernel::reads`] brought.
-    pub fn hydrate(&self, jid: Bare, exists: bool, loaded: Loaded) -> Account {
+    pub fn hydrate(&self, jid: Bare, exists: bool, loaded: impl IntoIterator<Item = Loaded>) -> Account {
         let mut account = Account::new(jid, exists);
-        let mut answers = loaded.into_many().into_iter();
+        let mut answers = loaded.into_iter();
         let mut next = |empty: Loaded| answers.next().unwrap_or(empty);
         let (items, version) = (next(Loaded::Map(Vec::new())), next(Loaded::Doc(None)));
         account.roster.hydrate(items, version);

@@ -14,10 +14,10 @@ use crate::feature::Event;
 use crate::{Account, Kernel, Session, Step, Turn, Way};
 
 impl Kernel {
-    /// A resource was bound.
-    pub fn open(&self, turn: &mut Turn<'_, Account>, id: SessionId, jid: Jid, about: Arc<About>) {
+    /// A resource was bound; `carbons` if it wants them from the start (XEP-0386).
+    pub fn open(&self, turn: &mut Turn<'_, Account>, id: SessionId, jid: Jid, about: Arc<About>, carbons: bool) {
         turn.place.sessions.push(Session::new(id, jid, about));
-        self.tell(turn, &Event::SessionOpened(id));
+        self.tell(turn, &Event::SessionOpened { session: id, carbons });
     }
 
     /// A session has ended for good: if it was available, it no longer is (RFC 6121 section 4.5.3).

@@ -4,4 +4,5 @@
 
 pub mod link;
 pub mod query;
+pub mod spaces;
 pub mod storage;

@@ -2,7 +2,7 @@
 //!
 //! Four shapes: *Doc* (one value per owner), *Map* (owner, key, value), *Log* (append-only, paged by id and
 //! time) and *Blob* (bytes by content hash, see [`BlobId`]). Serves XEP-0059 (Result Set Management) 1.0 and
-//! XEP-0313 (Message Archive Management) 1.1 queries, the extended ones included.
+//! XEP-0313 (Message Archive Management) 1.1.3 queries, the extended ones included.
 //!
 //! Not here: how it is stored (`store` and its engines), and what the values mean (the features).
 

@@ -68,6 +68,8 @@ pub const BLOCKING_ERRORS: &str = "urn:xmpp:blocking:errors";
 pub const SM: &str = "urn:xmpp:sm:3";
 // XEP-0199
 pub const PING: &str = "urn:xmpp:ping";
+// XEP-0205
+pub const ERRORS: &str = "urn:xmpp:errors";
 // XEP-0202
 pub const TIME: &str = "urn:xmpp:time";
 // XEP-0203

@@ -116,7 +116,7 @@ pub enum Write {
         entry: Entry,
     },
     /// Replaces the value of an entry; its id, time, other side and tag stay. For entries that are withdrawn:
-    /// XEP-0313 section 3.1 wants their id, time and JID kept. Without such an entry nothing happens.
+    /// XEP-0313 section 3.2 wants their id, time and JID kept. Without such an entry nothing happens.
     LogReplace {
         /// In which space.
         space: Space,

@@ -1,0 +1,105 @@
+//! What waits while nobody looks at the client.
+//!
+//! XEP-0352 1.0.0 section 5.
+//!
+//! Not here: the nonzas' syntax (stream); pushes to sleeping phones (features).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use address::Jid;
+use model::link::ClientState;
+use stanza::{Kind, PresenceType, Stanza, ns};
+
+use crate::limits;
+
+/// What is held back for one session.
+#[derive(Debug, Default)]
+pub(crate) struct Csi {
+    pub(crate) state: ClientState,
+    /// The last presence of each sender, in order of its first.
+    held: Vec<Arc<Stanza>>,
+    by_sender: HashMap<Jid, usize>,
+}
+
+impl Csi {
+    /// Keeps a stanza back, or gives it back to be sent now, after what was kept.
+    pub(crate) fn offer(&mut self, stanza: Arc<Stanza>) -> Option<Arc<Stanza>> {
+        match weight(&stanza) {
+            _ if self.state == ClientState::Active => Some(stanza),
+            Weight::Nothing => None,
+            Weight::CanWait => {
+                match stanza.from.as_ref().and_then(|from| self.by_sender.get(from)) {
+                    Some(at) => self.held[*at] = stanza,
+                    None => {
+                        if let Some(from) = &stanza.from {
+                            self.by_sender.insert(from.clone(), self.held.len());
+                        }
+                        self.held.push(stanza);
+                    }
+                }
+                None
+            }
+            Weight::Matters => Some(stanza),
+        }
+    }
+
+    /// Whether so much waits that it must go out.
+    pub(crate) fn is_full(&self) -> bool {
+        self.held.len() >= limits::INACTIVE_HELD_MAX
+    }
+
+    /// All that waits, in order.
+    pub(crate) fn take(&mut self) -> Vec<Arc<Stanza>> {
+        self.by_sender.clear();
+        std::mem::take(&mut self.held)
+    }
+}
+
+enum Weight {
+    /// Of no use later: a chat state that has passed.
+    Nothing,
+    /// Only the last one counts.
+    CanWait,
+    /// The user wants to know now.
+    Matters,
+}
+
+fn weight(stanza: &Stanza) -> Weight {
+    match stanza.kind {
+        Kind::Presence(PresenceType::Available | PresenceType::Unavailable) => Weight::CanWait,
+        Kind::Message(_) => {
+            let mut children = stanza.payload.children().peekable();
+            // Only a chat state, perhaps with hints and ids around it (XEP-0085).
+            let idle = children.peek().is_some()
+                && children.all(|child| matches!(child.ns(), ns::CHAT_STATES | ns::HINTS | ns::SID));
+            if idle { Weight::Nothing } else { Weight::Matters }
+        }
+        _ => Weight::Matters,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stanza::MessageType;
+
+    #[test]
+    fn keeps_the_last_presence_and_lets_messages_pass() {
+        let (a, b) = (Jid::parse("a@x/1").unwrap(), Jid::parse("b@x/1").unwrap());
+        let presence = |ty, from| Arc::new(Stanza::presence(ty).from(from));
+        let body = Stanza::message(MessageType::Chat).with_inner("<body>hi</body>".into());
+        let typing = Stanza::message(MessageType::Chat)
+            .with_inner("<composing xmlns='http://jabber.org/protocol/chatstates'/>".into());
+        let mut csi = Csi::default();
+        assert!(csi.offer(presence(PresenceType::Available, &a)).is_some());
+        csi.state = ClientState::Inactive;
+        assert!(csi.offer(presence(PresenceType::Available, &a)).is_none());
+        assert!(csi.offer(presence(PresenceType::Available, &b)).is_none());
+        assert!(csi.offer(presence(PresenceType::Unavailable, &a)).is_none());
+        assert!(csi.offer(body.into()).is_some());
+        assert!(csi.offer(typing.into()).is_none());
+        let kinds: Vec<_> = csi.take().iter().map(|stanza| stanza.kind).collect();
+        assert_eq!(kinds, [PresenceType::Unavailable, PresenceType::Available].map(Kind::Presence));
+    }
+}

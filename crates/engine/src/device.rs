@@ -1,0 +1,249 @@
+//! A session's last stairs: what stands between the kernel and the stream.
+//!
+//! XEP-0198 1.6.3, XEP-0352 1.0.0.
+//!
+//! Not here: presence, rosters and whatever else RFC 6121 knows of a resource (kernel).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use address::{Bare, Jid};
+use model::link::{About, Down, Link, SessionId, StreamId};
+use stanza::Stanza;
+
+use crate::csi::Csi;
+use crate::limits;
+use crate::sm::Sm;
+
+/// A session as the engine sees it.
+pub(crate) struct Device {
+    pub(crate) account: Bare,
+    pub(crate) jid: Jid,
+    pub(crate) about: Arc<About>,
+    /// The stream that carries it now; `None` while it waits to be resumed.
+    pub(crate) attached: Option<Attached>,
+    /// A stream that wants to carry it, as soon as all that came before is stored.
+    pub(crate) resuming: Option<Attached>,
+    pub(crate) sm: Option<Sm>,
+    pub(crate) csi: Csi,
+    pub(crate) incoming: Incoming,
+    /// Counts attachments and acknowledgements, so that timers know whether they still apply.
+    pub(crate) epoch: u64,
+}
+
+/// A stream that carries a session.
+#[derive(Clone)]
+pub(crate) struct Attached {
+    pub(crate) stream: StreamId,
+    pub(crate) link: Arc<dyn Link>,
+}
+
+/// How a session is doing after something was sent to it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    Good,
+    /// The client was just asked to acknowledge.
+    Asked,
+    /// Its connection does not read.
+    Lagging,
+    /// Too much is unacknowledged.
+    Overfull,
+}
+
+impl Device {
+    pub(crate) fn new(account: Bare, jid: Jid, about: Arc<About>, attached: Attached) -> Device {
+        Device {
+            account,
+            jid,
+            about,
+            attached: Some(attached),
+            resuming: None,
+            sm: None,
+            csi: Csi::default(),
+            incoming: Incoming::default(),
+            epoch: 0,
+        }
+    }
+
+    /// Sends a stanza, or keeps it back as the client state wants. The token comes back at once where nobody will
+    /// ever acknowledge.
+    pub(crate) fn deliver(&mut self, stanza: Arc<Stanza>, token: Option<u64>) -> (Health, Option<u64>) {
+        let Some(stanza) = self.csi.offer(stanza) else {
+            let health = if self.csi.is_full() { self.flush() } else { Health::Good };
+            return (health, None);
+        };
+        if let worse @ (Health::Lagging | Health::Overfull) = self.flush() {
+            // It is queued behind the rest and shares its fate.
+            self.transmit(stanza, token);
+            return (worse, None);
+        }
+        let settled = if self.sm.is_none() { token } else { None };
+        (self.transmit(stanza, token), settled)
+    }
+
+    /// Sends what waited for the client to become active.
+    pub(crate) fn flush(&mut self) -> Health {
+        let mut health = Health::Good;
+        for stanza in self.csi.take() {
+            health = self.transmit(stanza, None);
+        }
+        health
+    }
+
+    fn transmit(&mut self, stanza: Arc<Stanza>, token: Option<u64>) -> Health {
+        if let Some(sm) = &mut self.sm {
+            sm.push(stanza.clone(), token);
+        }
+        let Some(attached) = &self.attached else {
+            return self.judge_queue();
+        };
+        attached.link.send(Down::Stanza(stanza));
+        if attached.link.backlog() > limits::BACKLOG_BYTES_MAX {
+            return Health::Lagging;
+        }
+        match self.judge_queue() {
+            Health::Good => self.ask(),
+            worse => worse,
+        }
+    }
+
+    fn judge_queue(&self) -> Health {
+        match &self.sm {
+            Some(sm) if sm.len() > limits::UNACKED_MAX => Health::Overfull,
+            _ => Health::Good,
+        }
+    }
+
+    /// Asks for an acknowledgement, one at a time.
+    pub(crate) fn ask(&mut self) -> Health {
+        match (&mut self.sm, &self.attached) {
+            (Some(sm), Some(attached)) if !sm.asked && sm.len() > 0 => {
+                sm.asked = true;
+                self.epoch += 1;
+                attached.link.send(Down::AckRequest);
+                Health::Asked
+            }
+            _ => Health::Good,
+        }
+    }
+
+    /// Answers the client's `<r/>` if everything that it is about is stored.
+    pub(crate) fn answer(&mut self) {
+        if let (Some(h), Some(attached)) = (self.incoming.due(), &self.attached) {
+            attached.link.send(Down::Ack(h));
+        }
+    }
+
+    /// Says something to the stream, if there is one.
+    pub(crate) fn tell(&self, down: Down) {
+        if let Some(attached) = &self.attached {
+            attached.link.send(down);
+        }
+    }
+}
+
+/// The incoming half of stream management: which stanzas of the client are settled for good.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming {
+    counting: bool,
+    /// Stanzas settled without a gap.
+    done: u64,
+    /// For each stanza after those: in how many places it still waits.
+    pending: VecDeque<u32>,
+    /// The client asked when so many had come.
+    asked_at: Option<u64>,
+}
+
+/// A stanza of a counted session on its way to storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) session: SessionId,
+    seq: u64,
+}
+
+impl Incoming {
+    /// Counts from the next stanza on.
+    pub(crate) fn start(&mut self) {
+        self.counting = true;
+    }
+
+    pub(crate) fn begin(&mut self, session: SessionId) -> Option<Token> {
+        self.counting.then(|| {
+            self.pending.push_back(1);
+            Token { session, seq: self.seen() - 1 }
+        })
+    }
+
+    fn slot(&mut self, token: Token) -> Option<&mut u32> {
+        self.pending.get_mut(token.seq.checked_sub(self.done)? as usize)
+    }
+
+    /// The stanza waits in one more place.
+    pub(crate) fn hold(&mut self, token: Token) {
+        if let Some(count) = self.slot(token) {
+            *count += 1;
+        }
+    }
+
+    /// It waits in one place less.
+    pub(crate) fn release(&mut self, token: Token) {
+        if let Some(count) = self.slot(token) {
+            *count = count.saturating_sub(1);
+        }
+        while self.pending.front() == Some(&0) {
+            self.pending.pop_front();
+            self.done += 1;
+        }
+    }
+
+    fn seen(&self) -> u64 {
+        self.done + self.pending.len() as u64
+    }
+
+    /// The client wants to know.
+    pub(crate) fn asked(&mut self) {
+        self.asked_at = Some(self.seen());
+    }
+
+    fn due(&mut self) -> Option<u32> {
+        let at = self.asked_at?;
+        (self.done >= at).then(|| {
+            self.asked_at = None;
+            self.done as u32
+        })
+    }
+
+    /// Whether all that came is settled.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// How many stanzas are settled, modulo 2^32.
+    pub(crate) fn h(&self) -> u32 {
+        self.done as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acknowledges_only_without_gaps() {
+        let mut incoming = Incoming::default();
+        assert_eq!(incoming.begin(SessionId(1)), None);
+        incoming.start();
+        let [a, b, c] = [(); 3].map(|()| incoming.begin(SessionId(1)).unwrap());
+        incoming.hold(b);
+        incoming.asked();
+        incoming.release(c);
+        incoming.release(b);
+        assert_eq!((incoming.h(), incoming.due()), (0, None));
+        incoming.release(a);
+        assert_eq!((incoming.h(), incoming.due()), (1, None));
+        incoming.release(b);
+        assert_eq!((incoming.h(), incoming.due(), incoming.is_settled()), (3, Some(3), true));
+        incoming.release(b); // too often does no harm
+        assert_eq!(incoming.h(), 3);
+    }
+}

@@ -1,0 +1,193 @@
+//! The machine: inputs in, outputs out.
+//!
+//! Not here: what each input does (the other files of this crate).
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use address::{Bare, Jid};
+use kernel::{Account, Host, HostFacts, Kernel};
+use model::link::{Bound, SessionId, Up};
+use model::query::{AccountFound, AccountQuery, Query};
+use model::storage::Batch;
+
+use crate::device::Device;
+use crate::held::{Held, Line};
+use crate::ids::Ids;
+use crate::input::{Input, Time};
+use crate::places::Place;
+use crate::resume::Ended;
+use crate::timers::Timers;
+use crate::turns::Work;
+
+/// Names a commit or a question until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// What the shell shall do.
+#[derive(Debug)]
+pub enum Output {
+    /// Store this and say [`Input::Committed`]. Commits are to be stored in the order in which they come out.
+    Commit(Ticket, Batch),
+    /// Find this out and say [`Input::Found`].
+    Ask(Ticket, Query),
+}
+
+/// Who wants the answer to a question.
+pub(crate) enum Asked {
+    /// A feature, for an account.
+    Account(Bare, Option<SessionId>, kernel::Resume<Account>),
+    /// A feature, for a host.
+    Host(Jid, kernel::Resume<Host>),
+    /// The engine, to load an account.
+    Load(Bare),
+    /// The engine, to complete the answer to a Bind 2 request.
+    Bounds(SessionId, Box<Bound>),
+    /// An operator.
+    Operator(AccountQuery, Box<dyn FnOnce(AccountFound) + Send>),
+}
+
+/// Owner of all accounts and sessions of a server.
+pub struct Engine {
+    pub(crate) kernel: Arc<Kernel>,
+    pub(crate) hosts: HashMap<String, Host>,
+    pub(crate) accounts: HashMap<Bare, Place>,
+    pub(crate) idle: VecDeque<Bare>,
+    pub(crate) devices: HashMap<SessionId, Device>,
+    pub(crate) resumable: HashMap<String, SessionId>,
+    pub(crate) ended: Ended,
+    pub(crate) ids: Ids,
+    pub(crate) timers: Timers,
+    pub(crate) time: Time,
+    pub(crate) random: Box<dyn FnMut(&mut [u8]) + Send>,
+    pub(crate) batch: Held,
+    pub(crate) line: Line,
+    pub(crate) asked: HashMap<Ticket, (Asked, Option<AccountQuery>)>,
+    pub(crate) work: VecDeque<Work>,
+    pub(crate) stopping: bool,
+    outputs: VecDeque<Output>,
+    last_session: u64,
+    last_ticket: u64,
+}
+
+impl Engine {
+    /// An engine for these domains. `highest_id` is what [`model::storage::Read::HighestId`] says; `random` fills a
+    /// buffer with bytes that nobody can guess.
+    pub fn new(
+        kernel: Kernel,
+        hosts: Vec<(Jid, Arc<HostFacts>)>,
+        highest_id: u64,
+        time: Time,
+        random: Box<dyn FnMut(&mut [u8]) + Send>,
+    ) -> Engine {
+        let hosts = hosts.into_iter().map(|(domain, facts)| (domain.as_str().to_owned(), Host::new(domain, facts)));
+        Engine {
+            kernel: Arc::new(kernel),
+            hosts: hosts.collect(),
+            accounts: HashMap::new(),
+            idle: VecDeque::new(),
+            devices: HashMap::new(),
+            resumable: HashMap::new(),
+            ended: Ended::default(),
+            ids: Ids::after(highest_id),
+            timers: Timers::default(),
+            time,
+            random,
+            batch: Held::default(),
+            line: Line::new(),
+            asked: HashMap::new(),
+            work: VecDeque::new(),
+            stopping: false,
+            outputs: VecDeque::new(),
+            last_session: 0,
+            last_ticket: 0,
+        }
+    }
+
+    /// Takes an input. [`Engine::finish`] must follow after the last one of a batch.
+    pub fn handle(&mut self, time: Time, input: Input) {
+        self.time = time;
+        match input {
+            Input::Up(up) => self.up(up),
+            Input::Committed(ticket, outcome) => self.committed(ticket, outcome),
+            Input::Found(ticket, found) => self.found(ticket, found),
+            Input::Account(query, reply) => self.operator(query, reply),
+            Input::Sessions(filter, reply) => {
+                let found = self.sessions(&filter);
+                reply(found);
+            }
+            Input::Inject(stanza) => self.inject(stanza),
+            Input::EndSessions(account) => self.end_sessions(&account, None, crate::operator::not_authorized()),
+            Input::Timeout => self.timeout(),
+            Input::Shutdown => self.shutdown(),
+        }
+        self.work_off();
+    }
+
+    /// Ends a batch: what it wrote goes to storage, what it sends leaves now or after that.
+    pub fn finish(&mut self) {
+        loop {
+            self.work_off();
+            self.seal();
+            self.release();
+            if self.work.is_empty() && self.batch.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// The next thing for the shell to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to say [`Input::Timeout`], in milliseconds of the clock that never goes back.
+    pub fn poll_timeout(&self) -> Option<u64> {
+        self.timers.next()
+    }
+
+    /// How many sessions there are, detached ones included.
+    pub fn session_count(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// Whether everything that came in is stored and sent.
+    pub fn is_drained(&self) -> bool {
+        self.line.is_empty() && self.batch.is_empty() && self.work.is_empty()
+    }
+
+    fn up(&mut self, up: Up) {
+        match up {
+            Up::Stanza(session, stanza) => self.stanza_from(session, Some(stanza)),
+            Up::Refused(session, reply) => self.refused(session, reply),
+            Up::Ack(session, h) => self.client_acknowledges(session, h),
+            Up::AckRequest(session) => self.client_asks(session),
+            Up::ClientState(session, state) => self.client_state(session, state),
+            Up::Enable(session, enable) => self.enable(session, enable),
+            Up::Bind(bind) => self.bind(bind),
+            Up::Resume(resume) => self.resume(*resume),
+            Up::Closed(session, stream, end) => self.stream_closed(session, stream, end),
+        }
+    }
+
+    pub(crate) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub(crate) fn new_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
+    }
+
+    pub(crate) fn new_session(&mut self) -> SessionId {
+        self.last_session += 1;
+        SessionId(self.last_session)
+    }
+
+    /// `N` random bytes as hexadecimal digits.
+    pub(crate) fn random_hex<const N: usize>(&mut self) -> String {
+        let mut bytes = [0; N];
+        (self.random)(&mut bytes);
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

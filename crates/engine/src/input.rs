@@ -1,0 +1,42 @@
+//! What the engine is told.
+//!
+//! Not here: what it does then.
+
+use address::Bare;
+use kernel::Now;
+use model::link::Up;
+use model::query::{AccountFound, AccountQuery, Found, SessionFilter, SessionFound};
+use stanza::{Stanza, StanzaError};
+
+use crate::engine::Ticket;
+
+/// Two clocks: one for people, one for waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Time {
+    /// Unix time. It may jump.
+    pub now: Now,
+    /// Milliseconds of a clock that never goes back.
+    pub mono_ms: u64,
+}
+
+/// An input.
+pub enum Input {
+    /// From a client's stream.
+    Up(Up),
+    /// A commit is on stable storage, or failed.
+    Committed(Ticket, Result<(), StanzaError>),
+    /// The answer to a question.
+    Found(Ticket, Result<Found, StanzaError>),
+    /// An operator (or the sign-up page) wants something of accounts.
+    Account(AccountQuery, Box<dyn FnOnce(AccountFound) + Send>),
+    /// An operator wants to know who is connected.
+    Sessions(SessionFilter, Box<dyn FnOnce(Vec<SessionFound>) + Send>),
+    /// A stanza from the server itself or an operator; `from` and `to` are set.
+    Inject(Stanza),
+    /// An account's right to be here has changed: its sessions end.
+    EndSessions(Bare),
+    /// Time has passed.
+    Timeout,
+    /// The server stops: sessions are told, nothing new is accepted.
+    Shutdown,
+}

@@ -1,0 +1,108 @@
+//! What operators (and people signing up) want of accounts and sessions, and what follows for those who are connected.
+//!
+//! Not here: credentials (accounts), the commands themselves (admin).
+
+use address::{Bare, Jid};
+use kernel::Kernel;
+use model::link::SessionId;
+use model::query::{AccountFound, AccountQuery, Found, Query, SessionFilter, SessionFound};
+use stanza::{StanzaError, StreamCondition, StreamError};
+
+use crate::engine::{Asked, Engine};
+use crate::held::Out;
+use crate::places::{Place, Waiting};
+
+/// How an operator hears the answer.
+type Reply = Box<dyn FnOnce(AccountFound) + Send>;
+
+/// Why sessions end that have lost their right to be here.
+pub(crate) fn not_authorized() -> StreamError {
+    StreamError::new(StreamCondition::NotAuthorized, "the account's credentials or standing have changed")
+}
+
+impl Engine {
+    /// An operator's wish. A removal first tells the account's contacts that it is over.
+    pub(crate) fn operator(&mut self, query: AccountQuery, reply: Reply) {
+        match query {
+            AccountQuery::EndSessions { account } => {
+                self.end_sessions(&account, None, not_authorized());
+                self.batch.outs.push(Out::Call(Box::new(move || reply(AccountFound::Done))));
+            }
+            AccountQuery::Remove { account } => {
+                let target = account.clone();
+                let removal = Box::new(move |engine: &mut Engine| engine.remove(account, reply));
+                self.with_account(&target, Waiting::Removal(removal));
+            }
+            query => self.ask_accounts(query, reply),
+        }
+    }
+
+    fn ask_accounts(&mut self, query: AccountQuery, reply: Reply) {
+        self.batch.outs.push(Out::Ask(Query::Account(query.clone()), Asked::Operator(query, reply)));
+    }
+
+    fn remove(&mut self, account: Bare, reply: Reply) {
+        self.own_turn(&account, None, |_, turn| {
+            let contacts: Vec<Jid> = turn.place.roster.iter().map(|(contact, _)| contact.clone()).collect();
+            for contact in contacts {
+                Kernel::remove_contact(turn, &contact);
+            }
+        });
+        self.end_sessions(&account, None, not_authorized());
+        self.ask_accounts(AccountQuery::Remove { account }, reply);
+    }
+
+    /// The accounts have answered an operator.
+    pub(crate) fn operator_found(&mut self, query: AccountQuery, found: Result<Found, StanzaError>, reply: Reply) {
+        let found = match found {
+            Ok(Found::Account(found)) => found,
+            Ok(_) | Err(_) => AccountFound::Refused("the store did not answer; see the server's log"),
+        };
+        self.accounts_changed(&query, &found, None);
+        reply(found);
+    }
+
+    /// Draws the consequences of a change for sessions and memory. Also for changes that features asked for; the
+    /// session `by` which asked stays (C-28).
+    pub(crate) fn accounts_changed(&mut self, query: &AccountQuery, found: &AccountFound, by: Option<SessionId>) {
+        if !matches!(found, AccountFound::Done) {
+            return;
+        }
+        match query {
+            AccountQuery::Create { account, .. } => self.forget(account),
+            AccountQuery::SetPassword { account, .. } | AccountQuery::Suspend { account, suspended: true } => {
+                self.end_sessions(account, by, not_authorized());
+            }
+            AccountQuery::Remove { account } => {
+                self.end_sessions(account, None, not_authorized());
+                if let Some(Place::Ready(place)) = self.accounts.get_mut(account) {
+                    place.account.exists = false;
+                }
+                self.rest(account);
+            }
+            _ => {}
+        }
+    }
+
+    /// Who is connected, sorted by address.
+    pub(crate) fn sessions(&self, filter: &SessionFilter) -> Vec<SessionFound> {
+        let wanted = |jid: &Jid| match filter {
+            SessionFilter::Of(account) => jid.bare_str() == account.as_str(),
+            SessionFilter::Domain(domain) => jid.domain() == domain,
+        };
+        let mut found: Vec<SessionFound> = Vec::new();
+        for (id, device) in self.devices.iter().filter(|(_, device)| wanted(&device.jid)) {
+            let priority = match self.accounts.get(&device.account) {
+                Some(Place::Ready(place)) => place.account.session(*id).and_then(|s| s.available.as_ref()),
+                _ => None,
+            };
+            found.push(SessionFound {
+                jid: device.jid.clone(),
+                priority: priority.map(|available| available.priority),
+                about: device.attached.as_ref().map(|_| device.about.clone()),
+            });
+        }
+        found.sort_by(|a, b| a.jid.cmp(&b.jid));
+        found
+    }
+}

@@ -1,0 +1,142 @@
+//! Which accounts are in memory, and getting them there.
+//!
+//! Not here: what an account is (kernel).
+
+use std::collections::VecDeque;
+
+use address::Bare;
+use kernel::Account;
+use model::link::{Bind, Down, SessionId};
+use model::query::{Found, Query};
+use model::spaces::ACCOUNT;
+use model::storage::{Owner, Read};
+use stanza::{Condition, Stanza, StanzaError, StreamCondition, StreamError};
+
+use crate::device::Token;
+use crate::engine::{Asked, Engine};
+use crate::held::Out;
+use crate::limits;
+use crate::turns::Work;
+
+/// An account in memory, or on its way there.
+pub(crate) enum Place {
+    Ready(Box<Ready>),
+    Loading(VecDeque<Waiting>),
+}
+
+/// An account in memory.
+pub(crate) struct Ready {
+    pub(crate) account: Account,
+    /// Questions whose answers it waits for; it stays in memory until they are there.
+    pub(crate) busy: u32,
+}
+
+/// What waits for an account.
+pub(crate) enum Waiting {
+    Stanza(Stanza, u64, Option<Token>),
+    Bind(Box<Bind>),
+    Removal(Removal),
+}
+
+/// The end of an account, to be called when its contacts have been told.
+pub(crate) type Removal = Box<dyn FnOnce(&mut Engine) + Send>;
+
+impl Engine {
+    /// Gives `waiting` to the account now, or as soon as it is loaded.
+    pub(crate) fn with_account(&mut self, account: &Bare, waiting: Waiting) {
+        match self.accounts.get_mut(account) {
+            Some(Place::Ready(_)) => self.give(account, waiting),
+            Some(Place::Loading(line)) if line.len() < limits::LOADING_WAIT_MAX => line.push_back(waiting),
+            Some(Place::Loading(_)) => self.turn_away(waiting, &Condition::ResourceConstraint.into()),
+            None => {
+                self.accounts.insert(account.clone(), Place::Loading(VecDeque::from([waiting])));
+                let mut reads = vec![Read::Doc { space: ACCOUNT, owner: Owner::from(account.text()) }];
+                reads.extend(self.kernel.reads(account));
+                self.batch.outs.push(Out::Ask(Query::Read(Read::Many(reads)), Asked::Load(account.clone())));
+            }
+        }
+    }
+
+    /// The account's data is there.
+    pub(crate) fn loaded(&mut self, account: Bare, found: Result<Found, StanzaError>) {
+        let Some(Place::Loading(line)) = self.accounts.remove(&account) else { return };
+        let answers = match found {
+            Ok(found) => found.into_loaded().into_many(),
+            Err(error) => return line.into_iter().for_each(|waiting| self.turn_away(waiting, &error)),
+        };
+        let mut answers = answers.into_iter();
+        let exists = answers.next().is_some_and(|doc| doc.into_doc().is_some());
+        let place = self.kernel.hydrate(account.clone(), exists, answers);
+        self.accounts.insert(account.clone(), Place::Ready(Box::new(Ready { account: place, busy: 0 })));
+        for waiting in line {
+            self.give(&account, waiting);
+        }
+        self.work_off();
+        self.rest(&account);
+    }
+
+    fn give(&mut self, account: &Bare, waiting: Waiting) {
+        match waiting {
+            Waiting::Stanza(stanza, id, token) => self.arrive(account, stanza, id, token),
+            Waiting::Bind(bind) => self.bind_ready(*bind),
+            Waiting::Removal(removal) => removal(self),
+        }
+    }
+
+    fn turn_away(&mut self, waiting: Waiting, error: &StanzaError) {
+        match waiting {
+            Waiting::Stanza(stanza, id, token) => {
+                if let Some(reply) = stanza.error(error.clone()) {
+                    self.work.push_back(Work::Route(reply, id, None));
+                }
+                self.batch.tokens.extend(token);
+            }
+            Waiting::Bind(bind) => bind.link.send(Down::Bound(Err(error.clone()))),
+            Waiting::Removal(removal) => removal(self),
+        }
+    }
+
+    /// The account has no sessions (any more): it may leave memory, at once if nobody registered it.
+    pub(crate) fn rest(&mut self, account: &Bare) {
+        match self.accounts.get(account) {
+            Some(Place::Ready(place)) if place.account.sessions.is_empty() => {
+                if place.account.exists {
+                    self.idle.push_back(account.clone());
+                } else if place.busy == 0 {
+                    self.accounts.remove(account);
+                }
+            }
+            _ => return,
+        }
+        while self.idle.len() > limits::IDLE_ACCOUNTS_MAX {
+            let Some(oldest) = self.idle.pop_front() else { return };
+            self.forget(&oldest);
+        }
+    }
+
+    /// Takes an account out of memory if nothing there depends on it.
+    pub(crate) fn forget(&mut self, account: &Bare) {
+        let free = matches!(self.accounts.get(account),
+            Some(Place::Ready(place)) if place.account.sessions.is_empty() && place.busy == 0);
+        if free {
+            self.accounts.remove(account);
+        }
+    }
+
+    /// Ends a session without another word of its account, because memory and storage disagree.
+    pub(crate) fn drop_session(&mut self, session: SessionId, error: StreamError) {
+        let Some(device) = self.devices.remove(&session) else { return };
+        device.tell(Down::Close(Some(error)));
+        if let Some(id) = device.sm.and_then(|sm| sm.id) {
+            self.resumable.remove(&id);
+        }
+        let others: Vec<SessionId> = match self.accounts.remove(&device.account) {
+            Some(Place::Ready(place)) => place.account.sessions.iter().map(|other| other.id).collect(),
+            _ => Vec::new(),
+        };
+        let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
+        for other in others.into_iter().filter(|other| *other != session) {
+            self.drop_session(other, error.clone());
+        }
+    }
+}

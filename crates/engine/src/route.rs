@@ -1,0 +1,50 @@
+//! Where a stanza goes: to a host, to an account, or away.
+//!
+//! RFC 6120 section 10.4 and 10.5.
+//!
+//! Not here: other servers; until federation is built a stanza for one is answered with an error.
+
+use stanza::{Condition, Kind, PresenceType, Stanza};
+
+use crate::device::Token;
+use crate::engine::Engine;
+use crate::places::Waiting;
+use crate::turns::Work;
+
+impl Engine {
+    /// Brings a stanza to wherever its `to` says.
+    pub(crate) fn route(&mut self, stanza: Stanza, id: u64, token: Option<Token>) {
+        let Some(to) = stanza.to.clone() else {
+            self.batch.tokens.extend(token);
+            return;
+        };
+        if !self.hosts.contains_key(to.domain()) {
+            self.refuse(&stanza, id, Condition::RemoteServerNotFound);
+        } else if to.local().is_none() {
+            self.host_turn(to.domain(), id, |kernel, turn| kernel.host(turn, stanza));
+        } else {
+            let account = to.bare();
+            // Presence for somebody who is not there changes nothing: it is not worth loading an account for.
+            let in_memory = self.accounts.contains_key(&account);
+            if in_memory || !is_fleeting(stanza.kind) {
+                return self.with_account(&account, Waiting::Stanza(stanza, id, token));
+            }
+        }
+        self.batch.tokens.extend(token);
+    }
+
+    fn refuse(&mut self, stanza: &Stanza, id: u64, condition: Condition) {
+        // Broadcast presence and probes to a domain that cannot be reached deserve no answer each.
+        if is_fleeting(stanza.kind) {
+            return;
+        }
+        if let Some(reply) = stanza.error(condition.into()) {
+            self.work.push_back(Work::Route(reply, id, None));
+        }
+    }
+}
+
+fn is_fleeting(kind: Kind) -> bool {
+    use PresenceType::{Available, Error, Probe, Unavailable};
+    matches!(kind, Kind::Presence(Available | Unavailable | Probe | Error))
+}

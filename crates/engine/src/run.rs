@@ -1,0 +1,142 @@
+//! The loop around the engine: takes inputs in batches, carries out what the engine asks for.
+//!
+//! Not here: any rule; the engine is tested without this loop.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use kernel::Now;
+use model::query::{AccountFound, AccountQuery, Found, Query};
+use stanza::{Condition, StanzaError};
+use store::{Fault, Store};
+use tokio::sync::mpsc;
+
+use crate::engine::{Engine, Output};
+use crate::input::{Input, Time};
+use crate::limits;
+
+/// Who answers the engine's questions.
+#[derive(Clone)]
+pub struct Services {
+    /// Stores.
+    pub store: Arc<dyn Store>,
+    /// Knows credentials and standing.
+    pub accounts: Arc<dyn Accounts>,
+}
+
+/// Accounts, as far as the engine asks about them.
+pub trait Accounts: Send + Sync {
+    /// Answers a question or carries out an order; done when it is stored.
+    fn answer(&self, query: AccountQuery) -> store::BoxFuture<'_, Result<AccountFound, Fault>>;
+}
+
+/// The way in. Bounded: who sends too fast waits.
+#[derive(Clone)]
+pub struct Handle(mpsc::Sender<Input>);
+
+impl Handle {
+    /// A way in, and the end that [`run`] takes.
+    pub fn new(capacity: usize) -> (Handle, mpsc::Receiver<Input>) {
+        let (tx, rx) = mpsc::channel(capacity);
+        (Handle(tx), rx)
+    }
+
+    /// Hands an input over, waiting for room. After the engine has stopped it vanishes.
+    pub async fn send(&self, input: Input) {
+        let _ = self.0.send(input).await;
+    }
+
+    /// The channel itself.
+    pub fn sender(&self) -> &mpsc::Sender<Input> {
+        &self.0
+    }
+}
+
+/// Clocks for the loop.
+struct Clock(Instant);
+
+impl Clock {
+    fn time(&self) -> Time {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Time { now: Now { unix_ms: unix.as_millis() as u64 }, mono_ms: self.0.elapsed().as_millis() as u64 }
+    }
+}
+
+/// The time for [`Engine::new`]; the loop's own clock starts at zero too.
+pub fn start_time() -> Time {
+    Clock(Instant::now()).time()
+}
+
+/// Runs until every way in is closed, or until [`Input::Shutdown`] and everything is stored and sent.
+pub async fn run(mut engine: Engine, mut inputs: mpsc::Receiver<Input>, services: Services) {
+    let clock = Clock(Instant::now());
+    let mut pending: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
+    let mut batch = Vec::with_capacity(limits::BATCH_MAX);
+    let mut stopping = false;
+    loop {
+        let wait = engine.poll_timeout().map(|at| at.saturating_sub(clock.time().mono_ms));
+        let timeout = async {
+            match wait {
+                Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(done) = pending.next(), if !pending.is_empty() => batch.push(done),
+            taken = inputs.recv_many(&mut batch, limits::BATCH_MAX) => {
+                if taken == 0 && pending.is_empty() { return; }
+                if taken == 0 { stopping = true; }
+            }
+            () = timeout => batch.push(Input::Timeout),
+        }
+        // What else is ready belongs to the same batch: one commit for all of it.
+        while batch.len() < limits::BATCH_MAX {
+            match inputs.try_recv() {
+                Ok(input) => batch.push(input),
+                Err(_) => break,
+            }
+        }
+        let time = clock.time();
+        for input in batch.drain(..) {
+            stopping |= matches!(input, Input::Shutdown);
+            engine.handle(time, input);
+        }
+        engine.finish();
+        while let Some(output) = engine.poll_output() {
+            pending.push(carry_out(output, &services));
+        }
+        if stopping && engine.is_drained() && pending.is_empty() {
+            return;
+        }
+    }
+}
+
+fn carry_out(output: Output, services: &Services) -> BoxFuture<'_, Input> {
+    match output {
+        Output::Commit(ticket, batch) => {
+            // Handed over now, not when polled: the order of commits is the order of outputs.
+            let commit = services.store.commit(batch);
+            Box::pin(async move { Input::Committed(ticket, commit.await.map_err(|fault| refusal(&fault))) })
+        }
+        Output::Ask(ticket, query) => Box::pin(async move {
+            let found = match query {
+                Query::Read(read) => services.store.read(read).await.map(Found::Loaded),
+                Query::Account(query) => services.accounts.answer(query).await.map(Found::Account),
+                Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
+            };
+            Input::Found(ticket, found.map_err(|fault| refusal(&fault)))
+        }),
+    }
+}
+
+/// What a peer sees of a fault of ours; the cause goes to the log.
+fn refusal(fault: &Fault) -> StanzaError {
+    tracing::error!(kind = fault.kind().name(), cause = fault.cause(), "storage");
+    match fault.kind().passes() {
+        true => Condition::ResourceConstraint.into(),
+        false => Condition::InternalServerError.into(),
+    }
+}

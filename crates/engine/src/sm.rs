@@ -1,0 +1,93 @@
+//! Stream management: what was sent and not yet acknowledged.
+//!
+//! XEP-0198 1.6.3 sections 4 and 5.
+//!
+//! Not here: the nonzas' syntax (stream), taking a session over (`resume.rs`).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use stanza::Stanza;
+
+/// A stanza that the client may not have got.
+#[derive(Debug)]
+pub(crate) struct Unacked {
+    pub(crate) stanza: Arc<Stanza>,
+    pub(crate) token: Option<u64>,
+}
+
+/// The outgoing half of stream management for one session.
+#[derive(Debug)]
+pub(crate) struct Sm {
+    /// The secret that resumes the session, if that was agreed.
+    pub(crate) id: Option<String>,
+    /// How long it may be resumed, in seconds.
+    pub(crate) max: u32,
+    /// How many stanzas the client has acknowledged, modulo 2^32.
+    acked: u32,
+    queue: VecDeque<Unacked>,
+    /// An `<r/>` is on its way.
+    pub(crate) asked: bool,
+}
+
+/// The client acknowledges what was never sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooHigh {
+    /// How many were sent.
+    pub(crate) sent: u32,
+}
+
+impl Sm {
+    pub(crate) fn new(id: Option<String>, max: u32) -> Sm {
+        Sm { id, max, acked: 0, queue: VecDeque::new(), asked: false }
+    }
+
+    pub(crate) fn push(&mut self, stanza: Arc<Stanza>, token: Option<u64>) {
+        self.queue.push_back(Unacked { stanza, token });
+    }
+
+    /// The client has handled `h` stanzas: gives back the tokens of those that are settled by it.
+    pub(crate) fn acknowledge(&mut self, h: u32) -> Result<Vec<u64>, TooHigh> {
+        // Modulo 2^32 (section 4): a value from the past comes out as a huge step.
+        let step = h.wrapping_sub(self.acked) as usize;
+        if step > self.queue.len() {
+            return Err(TooHigh { sent: self.acked.wrapping_add(self.queue.len() as u32) });
+        }
+        self.acked = h;
+        Ok(self.queue.drain(..step).filter_map(|unacked| unacked.token).collect())
+    }
+
+    pub(crate) fn unacked(&self) -> impl Iterator<Item = &Unacked> {
+        self.queue.iter()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn into_unacked(self) -> VecDeque<Unacked> {
+        self.queue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stanza::MessageType;
+
+    #[test]
+    fn counts_over_the_edge() {
+        let mut sm = Sm::new(None, 0);
+        sm.acked = u32::MAX - 1;
+        for token in 0..4 {
+            sm.push(Stanza::message(MessageType::Chat).into(), Some(token));
+        }
+        assert_eq!(sm.acknowledge(u32::MAX), Ok(vec![0]));
+        assert_eq!(sm.acknowledge(u32::MAX), Ok(vec![]));
+        assert_eq!(sm.acknowledge(1), Ok(vec![1, 2]));
+        for wrong in [3, 0, u32::MAX] {
+            assert_eq!(sm.acknowledge(wrong), Err(TooHigh { sent: 2 }), "{wrong}");
+        }
+        assert_eq!(sm.len(), 1);
+    }
+}

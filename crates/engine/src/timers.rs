@@ -1,0 +1,38 @@
+//! What shall happen later.
+//!
+//! Not here: clocks; time is an argument.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use model::link::SessionId;
+
+/// What is due. A timer that no longer applies is recognised by its epoch and ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// A detached session can no longer be resumed.
+    Resume(SessionId, u64),
+    /// A client has not answered `<r/>`.
+    Ack(SessionId, u64),
+}
+
+/// Timers by time.
+#[derive(Debug, Default)]
+pub(crate) struct Timers(BinaryHeap<Reverse<(u64, Due)>>);
+
+impl Timers {
+    pub(crate) fn set(&mut self, at_ms: u64, due: Due) {
+        self.0.push(Reverse((at_ms, due)));
+    }
+
+    pub(crate) fn next(&self) -> Option<u64> {
+        self.0.peek().map(|Reverse((at, _))| *at)
+    }
+
+    pub(crate) fn pop(&mut self, now_ms: u64) -> Option<Due> {
+        match self.0.peek() {
+            Some(Reverse((at, _))) if *at <= now_ms => self.0.pop().map(|Reverse((_, due))| due),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! Running turns: work is taken one piece at a time, its effects become more work or leave with the batch.
+//!
+//! Not here: single kinds of input (bind, resume, operator).
+
+use std::sync::Arc;
+
+use address::Bare;
+use kernel::{Account, Effect, Effects, Host, Kernel, Turn};
+use model::link::{ClientState, Down, SessionId};
+use model::query::Found;
+use stanza::{Stanza, StanzaError, StreamCondition, StreamError, ns};
+
+use crate::device::{Health, Token};
+use crate::engine::{Asked, Engine, Output, Ticket};
+use crate::held::{Held, Out};
+use crate::limits;
+use crate::places::Place;
+use crate::timers::Due;
+
+/// A piece of work.
+pub(crate) enum Work {
+    /// A session's stanza climbs its own account's stairs.
+    Leave(SessionId, Stanza, Option<Token>),
+    /// A stanza goes to wherever its `to` says. The number is the id of the input that caused it.
+    Route(Stanza, u64, Option<Token>),
+    /// A stanza whose session ended before it was acknowledged.
+    Undelivered(Bare, Arc<Stanza>),
+    /// A client has something for sure.
+    Acknowledged(SessionId, Vec<u64>),
+    /// A session is over.
+    End(SessionId),
+}
+
+/// Where the effects of a turn come from.
+#[derive(Clone, Copy)]
+struct Origin {
+    session: Option<SessionId>,
+    id: u64,
+    token: Option<Token>,
+}
+
+impl Engine {
+    /// A client sent a stanza (or something that counts as one).
+    pub(crate) fn stanza_from(&mut self, session: SessionId, stanza: Option<Stanza>) {
+        let Some(device) = self.devices.get_mut(&session) else { return };
+        let token = device.incoming.begin(session);
+        self.batch.sessions.push(session);
+        match stanza {
+            Some(stanza) => self.work.push_back(Work::Leave(session, stanza, token)),
+            None => self.batch.tokens.extend(token),
+        }
+    }
+
+    pub(crate) fn refused(&mut self, session: SessionId, reply: Option<Stanza>) {
+        self.stanza_from(session, None);
+        if let Some(reply) = reply {
+            self.batch.outs.push(Out::Send(session, reply.into(), None));
+        }
+    }
+
+    pub(crate) fn client_acknowledges(&mut self, session: SessionId, h: u32) {
+        let Some(device) = self.devices.get_mut(&session) else { return };
+        let Some(sm) = &mut device.sm else { return };
+        match sm.acknowledge(h) {
+            Ok(tokens) => {
+                sm.asked = false;
+                device.epoch += 1;
+                let health = device.ask();
+                self.after_delivery(session, health);
+                if !tokens.is_empty() {
+                    self.work.push_back(Work::Acknowledged(session, tokens));
+                }
+            }
+            Err(too_high) => {
+                let error = handled_count_too_high(h, too_high.sent);
+                self.batch.outs.push(Out::Close(session, Some(error)));
+            }
+        }
+    }
+
+    pub(crate) fn client_asks(&mut self, session: SessionId) {
+        if let Some(device) = self.devices.get_mut(&session) {
+            device.incoming.asked();
+            device.answer();
+        }
+    }
+
+    pub(crate) fn client_state(&mut self, session: SessionId, state: ClientState) {
+        let Some(device) = self.devices.get_mut(&session) else { return };
+        device.csi.state = state;
+        if state == ClientState::Active {
+            let health = device.flush();
+            self.after_delivery(session, health);
+        }
+    }
+
+    pub(crate) fn inject(&mut self, stanza: Stanza) {
+        let id = self.ids.next(self.time.now.unix_ms);
+        self.work.push_back(Work::Route(stanza, id, None));
+    }
+
+    /// Works until nothing is left to do.
+    pub(crate) fn work_off(&mut self) {
+        let mut routed = 0;
+        while let Some(work) = self.work.pop_front() {
+            match work {
+                Work::Leave(session, stanza, token) => {
+                    let Some(device) = self.devices.get(&session) else { continue };
+                    let account = device.account.clone();
+                    let origin = Origin { session: Some(session), id: self.ids.next(self.time.now.unix_ms), token };
+                    self.turn(&account, origin, |kernel, turn| kernel.leave(turn, stanza));
+                    self.batch.tokens.extend(token);
+                }
+                Work::Route(stanza, id, token) => {
+                    routed += 1;
+                    if routed > limits::ROUTES_PER_INPUT_MAX {
+                        tracing::error!("one batch caused too many stanzas; one is dropped");
+                        self.batch.tokens.extend(token);
+                        continue;
+                    }
+                    self.route(stanza, id, token);
+                }
+                Work::Undelivered(account, stanza) => {
+                    let origin = self.own_origin(None);
+                    let stanza = Arc::unwrap_or_clone(stanza);
+                    self.turn(&account, origin, |kernel, turn| kernel.undelivered(turn, stanza));
+                }
+                Work::Acknowledged(session, tokens) => {
+                    let Some(device) = self.devices.get(&session) else { continue };
+                    let (account, origin) = (device.account.clone(), self.own_origin(Some(session)));
+                    self.turn(&account, origin, |kernel, turn| kernel.acknowledged(turn, session, tokens));
+                }
+                Work::End(session) => self.end_session(session),
+            }
+        }
+    }
+
+    fn own_origin(&mut self, session: Option<SessionId>) -> Origin {
+        Origin { session, id: self.ids.next(self.time.now.unix_ms), token: None }
+    }
+
+    /// One turn of an account that is in memory, outside of a stanza's way.
+    pub(crate) fn own_turn(
+        &mut self,
+        account: &Bare,
+        session: Option<SessionId>,
+        act: impl FnOnce(&Kernel, &mut Turn<'_, Account>),
+    ) {
+        let origin = self.own_origin(session);
+        self.turn(account, origin, act);
+    }
+
+    /// One turn with a stanza that arrives for an account in memory.
+    pub(crate) fn arrive(&mut self, account: &Bare, stanza: Stanza, id: u64, token: Option<Token>) {
+        self.turn(account, Origin { session: None, id, token }, |kernel, turn| kernel.arrive(turn, stanza));
+        self.batch.tokens.extend(token);
+    }
+
+    fn turn(&mut self, account: &Bare, origin: Origin, act: impl FnOnce(&Kernel, &mut Turn<'_, Account>)) {
+        let Some(Place::Ready(place)) = self.accounts.get_mut(account) else { return };
+        let mut effects = Effects::default();
+        let mut turn = Turn::new(self.time.now, origin.id, &mut place.account, origin.session, &mut effects);
+        act(&self.kernel, &mut turn);
+        self.absorb(effects, origin);
+    }
+
+    /// One turn of a host.
+    pub(crate) fn host_turn(&mut self, domain: &str, id: u64, act: impl FnOnce(&Kernel, &mut Turn<'_, Host>)) {
+        let Some(host) = self.hosts.get_mut(domain) else { return };
+        let mut effects = Effects::default();
+        let mut turn = Turn::new(self.time.now, id, host, None, &mut effects);
+        act(&self.kernel, &mut turn);
+        self.absorb(effects, Origin { session: None, id, token: None });
+    }
+
+    fn absorb(&mut self, mut effects: Effects, origin: Origin) {
+        for effect in effects.take() {
+            match effect {
+                Effect::Send { to, stanza, token } => self.batch.outs.push(Out::Send(to, stanza, token)),
+                Effect::Route(stanza) => {
+                    if let Some(token) = origin.token {
+                        self.hold(token);
+                    }
+                    self.work.push_back(Work::Route(stanza, origin.id, origin.token));
+                }
+                Effect::Write(write) => self.batch.writes.push(write),
+                Effect::Ask(account, query, resume) => {
+                    if let Some(Place::Ready(place)) = self.accounts.get_mut(&account) {
+                        place.busy += 1;
+                    }
+                    self.batch.outs.push(Out::Ask(query, Asked::Account(account, origin.session, resume)));
+                }
+                Effect::AskHost(host, query, resume) => {
+                    self.batch.outs.push(Out::Ask(query, Asked::Host(host, resume)));
+                }
+                Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
+            }
+        }
+    }
+
+    fn hold(&mut self, token: Token) {
+        if let Some(device) = self.devices.get_mut(&token.session) {
+            device.incoming.hold(token);
+        }
+    }
+
+    /// The answer to a question is there.
+    pub(crate) fn found(&mut self, ticket: Ticket, found: Result<Found, StanzaError>) {
+        let Some((asked, order)) = self.asked.remove(&ticket) else { return };
+        match asked {
+            Asked::Account(account, session, resume) => {
+                if let Some(Place::Ready(place)) = self.accounts.get_mut(&account) {
+                    place.busy = place.busy.saturating_sub(1);
+                }
+                let done = order.zip(found.as_ref().ok().and_then(account_found));
+                self.own_turn(&account, session, |_, turn| resume(turn, found));
+                if let Some((order, done)) = done {
+                    self.accounts_changed(&order, &done, session);
+                }
+            }
+            Asked::Host(host, resume) => {
+                let done = order.zip(found.as_ref().ok().and_then(account_found));
+                let id = self.ids.next(self.time.now.unix_ms);
+                self.host_turn(host.as_str(), id, |_, turn| resume(turn, found));
+                if let Some((order, done)) = done {
+                    self.accounts_changed(&order, &done, None);
+                }
+            }
+            Asked::Load(account) => self.loaded(account, found),
+            Asked::Bounds(session, bound) => self.bounds_found(session, bound, found),
+            Asked::Operator(query, reply) => self.operator_found(query, found, reply),
+        }
+    }
+
+    /// Closes the batch and hands its writes to storage.
+    pub(crate) fn seal(&mut self) {
+        if self.batch.is_empty() {
+            self.batch.sessions.clear();
+            return;
+        }
+        let mut held = std::mem::take(&mut self.batch);
+        if !held.writes.is_empty() {
+            let ticket = self.new_ticket();
+            held.waits = Some(ticket);
+            let writes = std::mem::take(&mut held.writes);
+            self.output(Output::Commit(ticket, writes.into()));
+        }
+        self.line.push_back(held);
+    }
+
+    /// A commit has an outcome.
+    pub(crate) fn committed(&mut self, ticket: Ticket, outcome: Result<(), StanzaError>) {
+        let Some(held) = self.line.iter_mut().find(|held| held.waits == Some(ticket)) else { return };
+        held.waits = None;
+        if outcome.is_err() {
+            // Fail loud: nothing of it leaves. What is in memory is ahead of storage, so the sessions that caused it
+            // end and their accounts are read again (docs/decisions/006-acknowledgement.md).
+            let failed = Held { sessions: std::mem::take(&mut held.sessions), ..Held::default() };
+            let outs = std::mem::take(&mut held.outs);
+            held.tokens.clear();
+            self.commit_failed(failed.sessions, outs);
+        }
+    }
+
+    fn commit_failed(&mut self, sessions: Vec<SessionId>, outs: Vec<Out>) {
+        let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
+        for out in outs {
+            match out {
+                Out::Ask(query, asked) => self.ask_now(query, asked),
+                Out::Close(session, error) => self.close(session, error),
+                Out::Call(call) => call(),
+                _ => {}
+            }
+        }
+        for session in sessions {
+            self.drop_session(session, error.clone());
+        }
+    }
+
+    /// Lets go what is stored, in order.
+    pub(crate) fn release(&mut self) {
+        while self.line.front().is_some_and(|held| held.waits.is_none()) {
+            let Some(held) = self.line.pop_front() else { return };
+            for out in held.outs {
+                self.let_out(out);
+            }
+            for token in held.tokens {
+                self.settle(token);
+            }
+        }
+    }
+
+    fn settle(&mut self, token: Token) {
+        let Some(device) = self.devices.get_mut(&token.session) else { return };
+        device.incoming.release(token);
+        device.answer();
+        if device.resuming.is_some() && device.incoming.is_settled() {
+            self.complete_resume(token.session);
+        }
+    }
+
+    fn let_out(&mut self, out: Out) {
+        match out {
+            Out::Send(session, stanza, token) => self.send(session, stanza, token),
+            Out::Bound(session, bound) => self.bound_out(session, bound),
+            Out::Enable(session, enable) => self.enable_out(session, enable),
+            Out::Close(session, error) => self.close(session, error),
+            Out::Ask(query, asked) => self.ask_now(query, asked),
+            Out::Down(session, down) => {
+                if let Some(device) = self.devices.get(&session) {
+                    device.tell(down);
+                }
+            }
+            Out::Call(call) => call(),
+        }
+    }
+
+    fn ask_now(&mut self, query: model::query::Query, asked: Asked) {
+        let ticket = self.new_ticket();
+        let order = match &query {
+            model::query::Query::Account(order) => Some(order.clone()),
+            _ => None,
+        };
+        self.asked.insert(ticket, (asked, order));
+        match query {
+            model::query::Query::Sessions(filter) => {
+                let found = Found::Sessions(self.sessions(&filter));
+                self.found(ticket, Ok(found));
+            }
+            query => self.output(Output::Ask(ticket, query)),
+        }
+    }
+
+    fn send(&mut self, session: SessionId, stanza: Arc<Stanza>, token: Option<u64>) {
+        let Some(device) = self.devices.get_mut(&session) else {
+            // Its session has just ended: the stanza still gets its one fate. Whose it was is in its address.
+            if let Some(to) = &stanza.to {
+                let account = to.bare();
+                if matches!(self.accounts.get(&account), Some(Place::Ready(_))) {
+                    self.work.push_back(Work::Undelivered(account, stanza));
+                }
+            }
+            return;
+        };
+        let (health, settled) = device.deliver(stanza, token);
+        self.after_delivery(session, health);
+        if let Some(token) = settled {
+            self.work.push_back(Work::Acknowledged(session, vec![token]));
+        }
+    }
+
+    pub(crate) fn after_delivery(&mut self, session: SessionId, health: Health) {
+        match health {
+            Health::Good => {}
+            Health::Asked => {
+                if let Some(device) = self.devices.get(&session) {
+                    self.timers.set(self.time.mono_ms + limits::ACK_MS_MAX, Due::Ack(session, device.epoch));
+                }
+            }
+            Health::Lagging => self.cut_off(session, "the connection does not read"),
+            Health::Overfull => {
+                self.cut_off(session, "too much is unacknowledged");
+                self.work.push_back(Work::End(session));
+            }
+        }
+    }
+
+    /// Ends a session with a word to its stream.
+    pub(crate) fn close(&mut self, session: SessionId, error: Option<StreamError>) {
+        if let Some(device) = self.devices.get_mut(&session) {
+            device.tell(Down::Close(error));
+            device.attached = None;
+            self.work.push_back(Work::End(session));
+        }
+    }
+}
+
+fn account_found(found: &Found) -> Option<model::query::AccountFound> {
+    match found {
+        Found::Account(found) => Some(found.clone()),
+        _ => None,
+    }
+}
+
+/// XEP-0198 section 4.
+fn handled_count_too_high(h: u32, sent: u32) -> StreamError {
+    let app = format!("<handled-count-too-high xmlns='{}' h='{h}' send-count='{sent}'/>", ns::SM);
+    StreamError {
+        condition: StreamCondition::UndefinedCondition,
+        text: Some("acknowledged more than was sent"),
+        app: Some(app),
+    }
+}

@@ -1,0 +1,10 @@
+//! Spaces of storage that more than one crate must know.
+//!
+//! Not here: spaces that belong to one feature alone; they stand in its file.
+
+use crate::storage::Space;
+
+/// One document per account: credentials, standing, role. Whoever has it exists.
+pub const ACCOUNT: Space = Space("account");
+/// The message archive, one log per account (XEP-0313).
+pub const ARCHIVE: Space = Space("archive");

@@ -1,0 +1,211 @@
+//! Reading logs: pages, ends, counts (XEP-0059, XEP-0313).
+//!
+//! Not here: the other shapes and transactions (`readers`).
+
+use bytes::Bytes;
+use model::storage::{Bounds, Entry, LogQuery, Page, Paging, With};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use crate::fault::Outcome;
+use crate::sql::{self, Side};
+
+/// A log where it is stored: its slot, and the id up to which it is deleted.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) slot: i64,
+    pub(crate) floor: i64,
+}
+
+/// Ids above `above`, up to and including `up_to`.
+#[derive(Clone, Copy)]
+struct Range {
+    above: i64,
+    up_to: i64,
+}
+
+impl Range {
+    fn after(self, id: Option<u64>) -> Self {
+        let above = id.map_or(0, |id| i64::try_from(id).unwrap_or(i64::MAX));
+        Self { above: self.above.max(above), ..self }
+    }
+
+    fn before(self, id: Option<u64>) -> Self {
+        let up_to = id.map_or(i64::MAX, |id| i64::try_from(id).map_or(i64::MAX, |id| id - 1));
+        Self { up_to: self.up_to.min(up_to), ..self }
+    }
+
+    fn holds(self, id: i64) -> bool {
+        id > self.above && id <= self.up_to
+    }
+}
+
+/// The ends of a log.
+pub(crate) fn bounds(db: &Connection, place: Place, count: bool) -> Outcome<Bounds> {
+    let at = (place.slot, place.floor);
+    let end = |sql: &str| {
+        let mut statement = db.prepare_cached(sql)?;
+        statement.query_row(at, |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?))).optional()
+    };
+    let first = end(sql::LOG_FIRST)?;
+    let last = end(sql::LOG_LATEST)?;
+    let count = match count {
+        true => Some(db.prepare_cached(sql::LOG_COUNT)?.query_row(at, |row| unsigned(row, 0))?),
+        false => None,
+    };
+    Ok(Bounds { first, last, count })
+}
+
+/// A page of a log; `None` is a log that does not exist.
+pub(crate) fn page(db: &Connection, place: Option<Place>, query: &LogQuery) -> Outcome<Page> {
+    let anchor = match query.page {
+        Paging::Forwards { after: id } | Paging::Backwards { before: id } => id,
+    };
+    let Some(place) = place else {
+        let named =
+            anchor.or(query.after_id).or(query.before_id).or(query.ids.iter().flatten().next().copied());
+        let count = query.count.then_some(0);
+        return Ok(Page { complete: true, count, missing_anchor: named.is_some(), ..Page::default() });
+    };
+    let missing_anchor = is_missing(db, place, anchor, query)?;
+    let filter = Range { above: place.floor, up_to: i64::MAX }.after(query.after_id).before(query.before_id);
+    let (range, backwards) = match query.page {
+        Paging::Forwards { after } => (filter.after(after), false),
+        Paging::Backwards { before } => (filter.before(before), true),
+    };
+    let limit = query.limit as usize;
+    // One more than wanted tells whether there are more.
+    let mut entries = match &query.ids {
+        None => select(db, place, query, range, backwards, limit as i64 + 1)?,
+        Some(ids) => select_ids(db, place, query, range, backwards, limit + 1, ids)?,
+    };
+    let count = match (query.count, &query.ids) {
+        (false, _) => None,
+        (true, None) => Some(count(db, place, query, filter)?),
+        (true, Some(ids)) => Some(select_ids(db, place, query, filter, false, usize::MAX, ids)?.len() as u64),
+    };
+    let complete = entries.len() <= limit;
+    entries.truncate(limit);
+    if backwards {
+        entries.reverse();
+    }
+    Ok(Page { entries, complete, count, missing_anchor })
+}
+
+fn is_missing(db: &Connection, place: Place, anchor: Option<u64>, query: &LogQuery) -> Outcome<bool> {
+    let mut has = db.prepare_cached(sql::LOG_HAS)?;
+    let single = [anchor, query.after_id, query.before_id];
+    for id in single.into_iter().flatten().chain(query.ids.iter().flatten().copied()) {
+        let known = match i64::try_from(id) {
+            Ok(id) => has.exists((place.slot, id, place.floor))?,
+            Err(_) => false,
+        };
+        if !known {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn select(
+    db: &Connection,
+    place: Place,
+    query: &LogQuery,
+    range: Range,
+    backwards: bool,
+    limit: i64,
+) -> Outcome<Vec<Entry>> {
+    let (side, mut values) = filters(place, query, range);
+    values.push(Value::Integer(limit));
+    let mut statement = db.prepare_cached(&sql::log_page(side, backwards))?;
+    let rows = statement.query_map(params_from_iter(values), entry)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Single ids, each looked up for itself: the caller bounds their number.
+fn select_ids(
+    db: &Connection,
+    place: Place,
+    query: &LogQuery,
+    range: Range,
+    backwards: bool,
+    limit: usize,
+    ids: &[u64],
+) -> Outcome<Vec<Entry>> {
+    let mut ids: Vec<i64> = ids.iter().filter_map(|id| i64::try_from(*id).ok()).collect();
+    ids.retain(|id| range.holds(*id));
+    ids.sort_unstable();
+    ids.dedup();
+    if backwards {
+        ids.reverse();
+    }
+    let mut found = Vec::new();
+    for id in ids {
+        if found.len() == limit {
+            break;
+        }
+        found.extend(select(db, place, query, Range { above: id - 1, up_to: id }, backwards, 1)?);
+    }
+    Ok(found)
+}
+
+fn count(db: &Connection, place: Place, query: &LogQuery, range: Range) -> Outcome<u64> {
+    let (side, values) = filters(place, query, range);
+    let mut statement = db.prepare_cached(&sql::log_matching(side))?;
+    Ok(statement.query_row(params_from_iter(values), |row| unsigned(row, 0))?)
+}
+
+/// The values of all filters, in the order that `sql` documents.
+fn filters(place: Place, query: &LogQuery, range: Range) -> (Side, Vec<Value>) {
+    // No entry is later than `i64::MAX`: asking for one must find nothing, not the latest.
+    let range = match query.from_ms {
+        Some(from) if from > i64::MAX as u64 => Range { above: i64::MAX, ..range },
+        _ => range,
+    };
+    let ms = |bound: Option<u64>, open: i64| bound.map_or(open, |ms| i64::try_from(ms).unwrap_or(i64::MAX));
+    let mut values: Vec<Value> = [
+        place.slot,
+        range.above,
+        range.up_to,
+        ms(query.from_ms, 0),
+        ms(query.to_ms, i64::MAX),
+        query.tag_mask.into(),
+        query.tag_want.into(),
+    ]
+    .map(Value::Integer)
+    .into();
+    let side = match &query.with {
+        None => Side::Any,
+        Some(With::Bare(bare)) => {
+            values.push(Value::Text(bare.to_string()));
+            Side::Bare
+        }
+        Some(With::Full { bare, resource }) => {
+            values.extend([bare, resource].map(|text| Value::Text(text.to_string())));
+            Side::Full
+        }
+    };
+    (side, values)
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        id: unsigned(row, 0)?,
+        at_ms: unsigned(row, 1)?,
+        with: row.get(2)?,
+        resource: row.get(3)?,
+        tag: row.get(4)?,
+        value: blob(row, 5)?,
+    })
+}
+
+/// A number that is stored signed but never below zero.
+pub(crate) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let signed: i64 = row.get(column)?;
+    u64::try_from(signed).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, signed))
+}
+
+/// A value, copied once.
+pub(crate) fn blob(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
+    Ok(Bytes::copy_from_slice(row.get_ref(column)?.as_blob()?))
+}
