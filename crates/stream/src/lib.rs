@@ -7,11 +7,33 @@
 //! Not here: sockets, TLS and HTTP (net), accounts (whoever answers an [`Ask`]), sessions and their queues (engine),
 //! what a stanza means (kernel).
 
+mod active;
+mod authenticating;
+mod bind2;
+mod binding;
+mod clock;
+mod date;
+mod fast;
+mod features;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+mod input;
+mod manage;
 mod misbehaviour;
+mod offered;
+mod opening;
+mod peer;
 mod port;
+mod random;
+mod sasl1;
+mod sasl2;
 mod settings;
+mod starttls;
+mod state;
 mod stream;
+mod unbound;
+mod wire;
 
 pub use frame::{Frame, Open, Opened};
 pub use misbehaviour::Misbehaviour;
