@@ -94,9 +94,9 @@ pub struct HttpSettings {
     pub websocket: Option<String>,
     /// Path of BOSH (XEP-0124); `None` switches it off.
     pub bosh: Option<String>,
-    /// Address and port at which clients reach HTTPS, as in `chat.example:5281`, for host-meta. `None`: the host that
-    /// was asked, if it is ours.
-    pub public_host: Option<String>,
+    /// Where clients reach this HTTP server from outside, as in `https://chat.example:5281`, for host-meta. `None`: the
+    /// host that was asked, if it is ours.
+    pub public_url: Option<String>,
     /// Whether the welcome page is shown at `/`.
     pub welcome: bool,
     /// Which web pages may connect, besides those of the same host.
@@ -140,7 +140,7 @@ impl Default for HttpSettings {
         HttpSettings {
             websocket: Some("/xmpp-websocket".into()),
             bosh: Some("/http-bind".into()),
-            public_host: None,
+            public_url: None,
             welcome: true,
             origins: Origins::Listed(Vec::new()),
             trusted_proxies: Vec::new(),

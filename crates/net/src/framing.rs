@@ -63,9 +63,11 @@ impl Framing {
     pub(crate) fn gather(&mut self, stream: &mut Stream, out: &mut Vec<u8>) {
         match self {
             Framing::Bytes => stream.take_bytes(out),
-            Framing::WebSocket(_) => {
+            Framing::WebSocket(codec) => {
                 while let Some(frame) = stream.take_frame() {
-                    if let Frame::Element(element) = frame {
+                    if let Frame::Element(element) = frame
+                        && !codec.closed()
+                    {
                         Codec::text(out, &element);
                     }
                 }
@@ -76,7 +78,7 @@ impl Framing {
     /// Larger messages are allowed from now on.
     pub(crate) fn authenticated(&mut self, settings: &Settings) {
         if let Framing::WebSocket(codec) = self {
-            codec.set_limit(settings.limits.bytes);
+            codec.set_limit(settings.limits.element_bytes as usize);
         }
     }
 

@@ -28,7 +28,8 @@ pub(crate) enum Event {
 /// The reading state of one connection, and what it has to reply.
 pub(crate) struct Codec {
     /// The part of a frame's head that has come.
-    head: Vec<u8>,
+    head: [u8; 14],
+    head_len: usize,
     frame: Option<Frame>,
     /// The payload of the unfinished message.
     message: Vec<u8>,
@@ -77,7 +78,8 @@ impl Codec {
     /// A connection that has just been upgraded; messages have at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Codec {
         Codec {
-            head: Vec::new(),
+            head: [0; 14],
+            head_len: 0,
             frame: None,
             message: Vec::new(),
             control: Vec::new(),
@@ -105,6 +107,11 @@ impl Codec {
         std::mem::take(&mut self.replies)
     }
 
+    /// Whether nothing may be sent any more (RFC 6455 section 5.5.1).
+    pub(crate) fn closed(&self) -> bool {
+        self.closed
+    }
+
     /// Sends a close frame, once.
     pub(crate) fn close(&mut self, code: u16) {
         if !self.closed {
@@ -116,7 +123,7 @@ impl Codec {
 
     /// Writes one text message.
     pub(crate) fn text(out: &mut Vec<u8>, payload: &[u8]) {
-        frame(out, opcode::TEXT, payload);
+        write_frame(out, opcode::TEXT, payload);
     }
 
     /// Reads up to the end of the next frame that matters; `None` when it needs more bytes.
@@ -141,16 +148,18 @@ impl Codec {
 
     fn read_head(&mut self, input: &mut &[u8], now: Instant) -> Result<Step, u16> {
         let size = loop {
-            let size = head_size(&self.head);
-            if self.head.len() == size {
+            let size = head_size(&self.head[..self.head_len]);
+            if self.head_len == size {
                 break size;
             }
             let Some((byte, rest)) = input.split_first() else { return Ok(Step::Need) };
-            self.head.push(*byte);
+            self.head[self.head_len] = *byte;
+            self.head_len += 1;
             *input = rest;
         };
-        let head = std::mem::take(&mut self.head);
-        let (first, length) = (head[0], length(&head)?);
+        let head = &self.head[..size];
+        self.head_len = 0;
+        let (first, length) = (head[0], length(head)?);
         let mask = head[size - 4..].first_chunk().copied().unwrap_or_default();
         let frame = Frame { opcode: first & 0x0f, last: first & 0x80 != 0, mask, length, done: 0 };
         if first & 0x70 != 0 || head[1] & 0x80 == 0 {
@@ -221,7 +230,7 @@ impl Codec {
         }
         let payload = std::mem::take(&mut self.control);
         match frame.opcode {
-            opcode::PING if !self.closed => crate::websocket::codec::frame(&mut self.replies, opcode::PONG, &payload),
+            opcode::PING if !self.closed => write_frame(&mut self.replies, opcode::PONG, &payload),
             opcode::CLOSE => {
                 self.ended = true;
                 self.close(close_code(&payload));
@@ -282,7 +291,7 @@ fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
     }
 }
 
-fn frame(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
+fn write_frame(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     out.push(0x80 | opcode);
     match payload.len() {
         n @ 0..=125 => out.push(n as u8),
@@ -307,7 +316,7 @@ mod tests {
     /// A frame as a client sends it.
     fn sent(first: u8, payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        frame(&mut bytes, first & 0x0f, payload);
+        write_frame(&mut bytes, first & 0x0f, payload);
         bytes[0] = first;
         bytes[1] |= 0x80;
         let body = bytes.len() - payload.len();
