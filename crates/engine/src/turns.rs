@@ -306,11 +306,6 @@ impl Engine {
             Out::Enable(session, enable) => self.enable_out(session, enable),
             Out::Close(session, error) => self.close(session, error),
             Out::Ask(query, asked) => self.ask_now(query, asked),
-            Out::Down(session, down) => {
-                if let Some(device) = self.devices.get(&session) {
-                    device.tell(down);
-                }
-            }
             Out::Call(call) => call(),
         }
     }
