@@ -99,6 +99,7 @@ impl Net {
             accepting.abort();
         }
         shared.roll.tell_all(&Down::Close(Some(StreamError::from(StreamCondition::SystemShutdown))));
+        shared.bosh.close();
         if tokio::time::timeout(shared.config.limits.shutdown, shared.roll.emptied()).await.is_err() {
             tracing::warn!("some streams did not close in time");
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use model::link::{StreamId, Transport, Up};
-use stream::{Answer, Ask, Connection, Misbehaviour, Refusal, Stream};
+use stream::{Answer, Ask, Connection, Misbehaviour, Stream};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
@@ -114,7 +114,7 @@ impl Shared {
         if self.peers.may_try(peer, Instant::now()) {
             return self.authority.answer(ask, peer);
         }
-        Box::pin(std::future::ready(Answer::Refused(Refusal::Later)))
+        Box::pin(std::future::ready(Answer::Refused(sasl::Condition::TemporaryAuthFailure)))
     }
 
     /// Tells the engine; waits while it is busy. `false`: the engine is gone.

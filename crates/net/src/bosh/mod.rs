@@ -20,7 +20,7 @@ use hyper::{Method, Response, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Phase;
-use crate::http::{Asked, Body, Reply, Web, read_body};
+use crate::http::{self, Asked, Body, Reply, Web, read_body};
 use body::{Reader, Request, Terminal};
 use session::Session;
 
@@ -59,6 +59,11 @@ impl Drop for Seat {
 impl Sessions {
     fn table(&self) -> MutexGuard<'_, HashMap<String, Handle>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No session takes requests any more.
+    pub(crate) fn close(&self) {
+        self.table().clear();
     }
 
     fn find(&self, sid: &str) -> Option<Handle> {
@@ -176,11 +181,9 @@ fn create(
         table.insert(sid.clone(), Handle { mailbox, authenticated: authenticated.clone() });
     }
     let seat = Seat { shared: shared.clone(), sid };
-    let tls = asked.secure.then(|| stream::Tls {
-        // The client may use several connections: nothing binds the session to one of them.
-        about: web.tls.as_ref().map(|tls| tls.about.clone()).unwrap_or_default(),
-        ..stream::Tls::default()
-    });
+    // The client may use several connections: nothing binds the session to one of them.
+    let about = || web.tls.as_ref().map(|tls| tls.about.clone()).unwrap_or_default();
+    let tls = asked.secure.then(|| http::proxied(about()));
     let session = Session::new(seat, asked.peer, tls, &request.wrapper, posts, authenticated);
     let session = session.ok_or(Terminal::InternalServerError)?;
     tokio::spawn(session.run(Post { request: Ok(request), reply }));

@@ -354,10 +354,18 @@ impl Session {
 
     fn poll_turn(&mut self, cx: &mut Context<'_>, sleep: Pin<&mut Sleep>) -> Poll<()> {
         let now = Instant::now();
-        if let Poll::Ready(Some(post)) = self.posts.poll_recv(cx) {
-            self.alive();
-            self.receive(post);
-            return Poll::Ready(());
+        match self.posts.poll_recv(cx) {
+            Poll::Ready(Some(post)) => {
+                self.alive();
+                self.receive(post);
+                return Poll::Ready(());
+            }
+            // The server stops: a client without a request cannot be told, and will not come back here.
+            Poll::Ready(None) if !self.is_heard() && !self.closed => {
+                self.abandon();
+                return Poll::Ready(());
+            }
+            _ => {}
         }
         if let Some(question) = &mut self.question
             && let Poll::Ready(answer) = question.as_mut().poll(cx)

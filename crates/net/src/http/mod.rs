@@ -33,6 +33,11 @@ const HEADERS: usize = 100;
 /// Bytes that hyper may buffer of one connection.
 const BUFFER: usize = 32 * 1024;
 
+/// What a stream is told of a TLS that ended at a proxy, or that it cannot bind to.
+pub(crate) fn proxied(about: String) -> stream::Tls {
+    stream::Tls { about, channel: sasl::Channel::proxied(), server_name: None, early_data: false }
+}
+
 /// One HTTP connection.
 pub(crate) struct Web {
     pub(crate) shared: Arc<Shared>,

@@ -11,7 +11,8 @@ use std::task::{Context, Poll};
 
 use rustls::server::{Accepted, Acceptor};
 use rustls::{AlertDescription, Error, ProtocolVersion, ServerConnection};
-use tokio::io::AsyncWriteExt;
+use sasl::{Channel, TlsVersion};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::identity::{Identity, Purpose};
@@ -107,7 +108,6 @@ fn process(tls: &mut ServerConnection, mut bytes: &[u8]) -> Result<(), Error> {
 }
 
 async fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> Result<usize, HandshakeFault> {
-    use tokio::io::AsyncReadExt;
     match socket.read(buffer).await {
         Ok(0) | Err(_) => Err(HandshakeFault::Gone),
         Ok(n) => Ok(n),
@@ -132,15 +132,13 @@ fn about(tls: &ServerConnection, identity: &Arc<Identity>) -> stream::Tls {
     let exporter = (version == Some(ProtocolVersion::TLSv1_3))
         .then(|| tls.export_keying_material([0; 32], EXPORTER_LABEL, Some(b"")).ok())
         .flatten();
-    let version = match version {
-        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-        _ => "TLS",
+    let (name, version) = match version {
+        Some(ProtocolVersion::TLSv1_3) => ("TLSv1.3", TlsVersion::Tls13),
+        _ => ("TLSv1.2", TlsVersion::Tls12), // the only other one that is ever agreed to
     };
     stream::Tls {
-        about: format!("{version} {}", suite.unwrap_or("?").replacen("TLS13_", "TLS_", 1)),
-        exporter,
-        server_end_point: identity.end_point.clone(),
+        about: format!("{name} {}", suite.unwrap_or("?").replacen("TLS13_", "TLS_", 1)),
+        channel: Channel::tls(version, exporter, identity.end_point.clone()),
         server_name: tls.server_name().map(str::to_ascii_lowercase),
         early_data: false,
     }

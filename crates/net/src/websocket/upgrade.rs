@@ -20,7 +20,7 @@ use super::Codec;
 use crate::Phase;
 use crate::carrier::Carrier;
 use crate::framing::Framing;
-use crate::http::{Asked, Body, Reply, Socket, Web};
+use crate::http::{self, Asked, Body, Reply, Socket, Web};
 
 /// Agrees to the upgrade and starts the stream, or says why not.
 pub(crate) fn answer(web: &Arc<Web>, asked: Asked, mut request: Request<Incoming>) -> Response<Body> {
@@ -66,7 +66,7 @@ fn check(request: &Request<Incoming>) -> Result<HeaderValue, Response<Body>> {
     if !lists(headers, &header::SEC_WEBSOCKET_PROTOCOL, "xmpp") {
         return refuse(StatusCode::BAD_REQUEST, "The WebSocket subprotocol must be xmpp (RFC 7395).\n");
     }
-    let key = crate::http::one(headers, &header::SEC_WEBSOCKET_KEY);
+    let key = http::one(headers, &header::SEC_WEBSOCKET_KEY);
     let accept = key.filter(|key| BASE64.decode(key).is_ok_and(|key| key.len() == 16)).and_then(accept);
     accept.ok_or_else(|| Reply::plain(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64.\n"))
 }
@@ -98,7 +98,7 @@ async fn start(web: Arc<Web>, asked: Asked, upgraded: hyper::upgrade::OnUpgrade)
     let framing = Framing::WebSocket(Box::new(Codec::new(limit)));
     let mut carrier = Carrier::new(shared, asked.peer, wire, framing, opened);
     if asked.secure {
-        carrier.handle_tls(web.tls.clone().unwrap_or_default());
+        carrier.handle_tls(web.tls.clone().unwrap_or_else(|| http::proxied(String::new())));
     }
     // A task of its own: this one keeps the room that the upgrade needed.
     tokio::spawn(carrier.run());
