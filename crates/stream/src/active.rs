@@ -80,7 +80,9 @@ impl Active {
                 io.note(Misbehaviour::SecondBind);
                 return Ok(self.refuse(io, stanza.error(Condition::NotAllowed.into())));
             }
-            Kind::Iq(IqType::Result | IqType::Error) if self.pinged && stanza.id.as_deref() == Some(PING_ID) => {
+            Kind::Iq(IqType::Result | IqType::Error)
+                if self.pinged && stanza.id.as_deref() == Some(PING_ID) =>
+            {
                 self.pinged = false;
                 // Counted, if stanzas are counted by now, and nothing else.
                 return Ok(self.refuse(io, None));
@@ -182,8 +184,7 @@ impl Active {
         self.pinged = true;
         let mut w = xml::Writer::new(ns::CLIENT);
         w.open("ping", ns::PING).close();
-        let mut ping =
-            Stanza::new(Kind::Iq(IqType::Get)).to(&self.jid).id(PING_ID).with_inner(w.finish());
+        let mut ping = Stanza::new(Kind::Iq(IqType::Get)).to(&self.jid).id(PING_ID).with_inner(w.finish());
         ping.from = Jid::parse(self.jid.domain()).ok();
         io.wire.stanza(&ping);
     }

@@ -69,8 +69,7 @@ impl Authenticating {
         profile: Profile,
         element: &Element,
     ) -> State {
-        let attempt =
-            Attempt { profile, wishes: Wishes::default(), tokens: Vec::new(), wait: Wait::Nothing };
+        let attempt = Attempt { profile, wishes: Wishes::default(), tokens: Vec::new(), wait: Wait::Nothing };
         let mut this = Authenticating { peer, attempt: Box::new(attempt) };
         let begin = match profile {
             Profile::Sasl1 => sasl1::read_auth(element),
@@ -102,7 +101,9 @@ impl Authenticating {
         let mechanism = offer.select(&begin.mechanism)?;
         begin.wishes.check(mechanism)?;
         let early = self.peer.tls.as_ref().is_some_and(|tls| tls.early_data);
-        if early && !(mechanism.is_fast() && begin.wishes.fast.as_ref().is_some_and(|fast| fast.count.is_some())) {
+        if early
+            && !(mechanism.is_fast() && begin.wishes.fast.as_ref().is_some_and(|fast| fast.count.is_some()))
+        {
             io.note(Misbehaviour::EarlyData);
             return Err(Condition::NotAuthorized);
         }

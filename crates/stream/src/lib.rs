@@ -37,6 +37,6 @@ mod wire;
 
 pub use frame::{Frame, Open, Opened};
 pub use misbehaviour::Misbehaviour;
-pub use port::{Answer, Ask, Login, Output, Refusal, Registration, Tls, Token};
+pub use port::{Answer, Ask, Issued, Login, Output, Registration, Tls};
 pub use settings::{Domains, Rate, Settings, Timeouts};
 pub use stream::{Connection, Stream};

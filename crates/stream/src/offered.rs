@@ -50,7 +50,8 @@ impl Offered {
         let (Ok(iq), Some(domain)) = (Stanza::from_element(element), self.peer.domain.clone()) else {
             return Err(not_authorized());
         };
-        let wanted = matches!(iq.kind, Kind::Iq(IqType::Get | IqType::Set)) && iq.payload.has_ns(ns::REGISTER);
+        let wanted =
+            matches!(iq.kind, Kind::Iq(IqType::Get | IqType::Set)) && iq.payload.has_ns(ns::REGISTER);
         if !wanted {
             return Err(not_authorized());
         }

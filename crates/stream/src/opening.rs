@@ -28,9 +28,8 @@ pub(crate) struct Opening {
 impl Open {
     /// Reads `<stream:stream>` (RFC 6120 section 4.8).
     pub(crate) fn of_header(header: &Header) -> Result<Open, Fail> {
-        let wrong = |text| {
-            Err(Fail::new(StreamCondition::InvalidNamespace, Misbehaviour::WrongNamespace).text(text))
-        };
+        let wrong =
+            |text| Err(Fail::new(StreamCondition::InvalidNamespace, Misbehaviour::WrongNamespace).text(text));
         if header.ns() != ns::STREAMS {
             return wrong("the root element is not in the streams namespace");
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use address::Bare;
 use model::link::{About, Client, Link, Transport};
-use sasl::{Channel, Offer};
+use sasl::{Channel, Mechanism, Offer};
 
 use crate::random::Random;
 use crate::{Settings, Tls};
@@ -46,13 +46,13 @@ impl Peer {
     /// What RFC 6120 SASL offers here; `None` where TLS must come first.
     pub(crate) fn sasl1(&self, settings: &Settings) -> Option<Offer> {
         let channel = self.channel(settings);
-        channel.is_secure().then(|| Offer::sasl1(&settings.mechanisms, &channel))
+        channel.is_secure().then(|| Offer::sasl1(&possible(settings), &channel))
     }
 
     /// What XEP-0388 offers here; `None` where TLS must come first.
     pub(crate) fn sasl2(&self, settings: &Settings) -> Option<Offer> {
         let channel = self.channel(settings);
-        channel.is_secure().then(|| Offer::sasl2(&settings.mechanisms, &channel))
+        channel.is_secure().then(|| Offer::sasl2(&possible(settings), &channel))
     }
 
     /// Whether `<starttls/>` is possible.
@@ -77,6 +77,12 @@ impl Peer {
             client: login.map(|login| login.client.clone()).unwrap_or_default(),
         })
     }
+}
+
+/// Clients have passwords and tokens; certificates and nobodies are for other streams.
+fn possible(settings: &Settings) -> Vec<Mechanism> {
+    let strange = |m: &Mechanism| matches!(m, Mechanism::External | Mechanism::Anonymous);
+    settings.mechanisms.iter().filter(|m| !strange(m)).copied().collect()
 }
 
 fn is_loopback(ip: IpAddr) -> bool {

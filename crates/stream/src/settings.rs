@@ -14,7 +14,7 @@ pub struct Settings {
     /// Which domains are ours.
     pub domains: Arc<dyn Domains>,
     /// What the operator allows, tokens (XEP-0484) included. What a stream cannot do (`-PLUS` without channel data,
-    /// `PLAIN` without TLS) is left out there.
+    /// `PLAIN` without TLS) is left out there; `EXTERNAL` and `ANONYMOUS` are never offered to clients.
     pub mechanisms: Vec<Mechanism>,
     /// Whether `<starttls/>` is offered on [`Transport::Tcp`](model::link::Transport::Tcp): there is a certificate.
     pub starttls: bool,

@@ -118,11 +118,15 @@ impl State {
     /// Whether the peer's elements may be handled now.
     pub(crate) fn reads(&self) -> bool {
         match self {
-            State::Opening(_) | State::Offered(_) | State::Unbound(_) | State::Active(_) | State::Closing => true,
-            State::Authenticating(state) => state.reads(),
-            State::Handshake(_) | State::Registering(_) | State::Binding(_) | State::Orphan(_) | State::Closed => {
-                false
+            State::Opening(_) | State::Offered(_) | State::Unbound(_) | State::Active(_) | State::Closing => {
+                true
             }
+            State::Authenticating(state) => state.reads(),
+            State::Handshake(_)
+            | State::Registering(_)
+            | State::Binding(_)
+            | State::Orphan(_)
+            | State::Closed => false,
         }
     }
 
@@ -131,7 +135,7 @@ impl State {
         match self {
             State::Offered(state) => state.handle_element(io, now, element),
             State::Authenticating(state) => state.handle_element(io, now, element),
-            State::Unbound(state) => state.handle_element(io, now, element),
+            State::Unbound(state) => state.handle_element(io, element),
             // Handled before (input.rs), not read in these states, or no longer of interest.
             State::Active(_)
             | State::Opening(_)

@@ -55,8 +55,7 @@ impl Stream {
         };
         let (random, mut clock) = (Random::new(seed), Clock::new(now));
         clock.deadline = Some(now + settings.timeouts.authenticate);
-        let peer =
-            Peer { ip, link, random, tls: None, domain: None, from: None, failures: 0, login: None };
+        let peer = Peer { ip, link, random, tls: None, domain: None, from: None, failures: 0, login: None };
         let io = Io {
             id,
             parser: Parser::new(framing, settings.limits_before_auth),
@@ -64,6 +63,7 @@ impl Stream {
             wire: Wire::new(transport),
             outputs: VecDeque::new(),
             clock,
+            over: false,
             settings,
         };
         Stream { io, state: State::Opening(Opening { peer: Box::new(peer) }), held: VecDeque::new() }

@@ -57,7 +57,8 @@ impl Unbound {
                 return Ok(State::Unbound(self));
             }
         };
-        let account = self.peer.login.as_ref().map(|login| login.account.clone()).ok_or_else(Fail::internal)?;
+        let account =
+            self.peer.login.as_ref().map(|login| login.account.clone()).ok_or_else(Fail::internal)?;
         match (iq.kind, iq.payload.child("bind", ns::BIND)) {
             (Kind::Iq(IqType::Set), Some(bind)) => match read_resource(&account, bind) {
                 Ok(resource) => Ok(Binding::bind(self.peer, io, resource, iq.id)),

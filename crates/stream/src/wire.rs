@@ -154,11 +154,6 @@ impl Wire {
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.frames.is_empty()
     }
-
-    /// Bytes of heap that are held.
-    pub(crate) fn held(&self) -> usize {
-        self.bytes.capacity() + self.frames.capacity() * size_of::<Frame>()
-    }
 }
 
 fn header_attributes(header: &Opened, out: &mut Vec<u8>) {
