@@ -42,20 +42,20 @@ pub(crate) struct Carrier {
     question: Option<Answering>,
     /// When the connection counts as broken because the peer does not read, and what was written then.
     stuck: Option<(Instant, u64)>,
-    state: State,
+    socket: Socket,
+    /// The stream is over: what is left is written until then.
+    closed: Option<Instant>,
     _presence: Presence,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum Socket {
     /// Both directions work.
     Open,
     /// The peer sends no more.
     Ended,
-    /// The stream is over: what is left is written, until then.
-    Closing(Instant),
-    /// Nothing can be written any more, or the stream has nothing more to say.
-    Over,
+    /// Neither works. The stream may still have to wait for a word of the engine.
+    Lost,
 }
 
 impl Carrier {
@@ -72,7 +72,8 @@ impl Carrier {
             words,
             question: None,
             stuck: None,
-            state: State::Open,
+            socket: Socket::Open,
+            closed: None,
             _presence: presence,
         }
     }
@@ -85,13 +86,22 @@ impl Carrier {
     /// Carries until the connection is closed.
     pub(crate) async fn run(mut self) {
         let mut sleep = pin!(tokio::time::sleep(self.shared.config.limits.write));
-        while self.state != State::Over {
+        loop {
             self.act().await;
+            if self.is_done() {
+                break;
+            }
             poll_fn(|cx| self.poll_turn(cx, sleep.as_mut())).await;
         }
-        self.act().await;
-        let until = Instant::now() + DRAIN;
-        poll_fn(|cx| self.poll_farewell(cx, sleep.as_mut(), until)).await;
+        if self.socket != Socket::Lost {
+            let until = Instant::now() + DRAIN;
+            poll_fn(|cx| self.poll_farewell(cx, sleep.as_mut(), until)).await;
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let written = self.socket == Socket::Lost || !self.wire.pending();
+        self.closed.is_some_and(|until| written || until <= Instant::now())
     }
 
     /// Does what the stream wants done.
@@ -100,15 +110,12 @@ impl Carrier {
             match output {
                 Output::Up(up) => {
                     if !self.shared.tell(up).await {
-                        self.state = State::Over; // the engine is gone: the process ends
+                        (self.socket, self.closed) = (Socket::Lost, Some(Instant::now())); // the process ends
                     }
                 }
                 Output::Ask(ask) => self.question = Some(self.shared.ask(ask, self.peer)),
                 Output::Note(what) => self.shared.note(&what, self.peer),
-                Output::Authenticated(account) => {
-                    self.framing.authenticated(&self.shared.config.stream);
-                    self.shared.authenticated(&account, self.peer);
-                }
+                Output::Authenticated(account) => self.shared.authenticated(&account, self.peer),
                 Output::StartTls => Box::pin(self.start_tls()).await,
                 Output::Closed => self.close(),
             }
@@ -119,22 +126,24 @@ impl Carrier {
     /// No more input; what is left is written.
     fn close(&mut self) {
         self.fill();
-        self.framing.close(&mut self.wire);
-        self.wire.say_goodbye();
-        if self.state != State::Over {
-            self.state = State::Closing(Instant::now() + self.shared.config.stream.timeouts.close);
+        self.closed = Some(Instant::now() + self.shared.config.stream.timeouts.close);
+        if self.socket != Socket::Lost {
+            self.framing.close(&mut self.wire);
+            self.wire.say_goodbye();
         }
     }
 
     /// The connection is lost.
     fn broken(&mut self) {
-        self.stream.handle_eof(Instant::now());
-        self.state = State::Over;
+        if self.socket != Socket::Lost {
+            self.socket = Socket::Lost;
+            self.stream.handle_eof(Instant::now());
+        }
     }
 
     /// Moves what the stream wants to write into the wire.
     fn fill(&mut self) {
-        if !self.stream.has_bytes() || matches!(self.state, State::Over) {
+        if self.socket == Socket::Lost || !self.stream.has_bytes() {
             return;
         }
         let (stream, wire, framing) = (&mut self.stream, &mut self.wire, &mut self.framing);
@@ -168,9 +177,7 @@ impl Carrier {
             self.broken();
             return Poll::Ready(());
         }
-        let closing = matches!(self.state, State::Closing(_));
-        if closing && !self.wire.pending() {
-            self.state = State::Over;
+        if self.is_done() {
             return Poll::Ready(());
         }
         let mut progress = false;
@@ -181,19 +188,16 @@ impl Carrier {
             self.stream.handle_answer(now, answer);
             progress = true;
         }
-        if !self.wire.pending() && !closing {
+        if self.socket == Socket::Lost || !self.wire.pending() {
             progress |= self.poll_words(cx, now);
             progress |= self.poll_input(cx, now);
         }
-        if progress {
-            return Poll::Ready(());
-        }
-        self.poll_alarm(cx, sleep, now)
+        if progress { Poll::Ready(()) } else { self.poll_alarm(cx, sleep, now) }
     }
 
     /// Writes what waits, and watches that the peer takes it.
     fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> std::io::Result<()> {
-        if !self.wire.pending() {
+        if self.socket == Socket::Lost || !self.wire.pending() {
             return Ok(());
         }
         if self.wire.poll_flush(cx)?.is_ready() {
@@ -233,7 +237,7 @@ impl Carrier {
 
     /// Reads once, if the stream wants input.
     fn poll_input(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        if self.state != State::Open || !self.stream.wants_input() {
+        if self.socket != Socket::Open || self.closed.is_some() || !self.stream.wants_input() {
             return false;
         }
         let (stream, framing) = (&mut self.stream, &mut self.framing);
@@ -242,29 +246,27 @@ impl Carrier {
             Poll::Pending => return false,
             Poll::Ready(Ok(Read::Some)) if !framing.ended() => {}
             Poll::Ready(Ok(_)) => {
-                self.state = State::Ended;
+                self.socket = Socket::Ended;
                 self.stream.handle_eof(now);
             }
             Poll::Ready(Err(_)) => self.broken(),
         }
         let replies = self.framing.replies();
-        if !replies.is_empty() && self.wire.push(&replies).is_err() {
+        if self.socket != Socket::Lost && self.wire.push(&replies).is_err() {
             self.broken();
         }
         true
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>, sleep: Pin<&mut Sleep>, now: Instant) -> Poll<()> {
-        let stuck = self.stuck.map(|(until, _)| until);
-        let closing = if let State::Closing(until) = self.state { Some(until) } else { None };
-        let of_stream = if closing.is_some() { None } else { self.stream.poll_timeout() };
-        std::task::ready!(alarm::poll(sleep, cx, alarm::earlier(alarm::earlier(stuck, closing), of_stream)));
+        let stuck = self.stuck.map(|(until, _)| until).filter(|_| self.socket != Socket::Lost);
+        let of_stream = if self.closed.is_some() { None } else { self.stream.poll_timeout() };
+        let due = alarm::earlier(alarm::earlier(stuck, self.closed), of_stream);
+        std::task::ready!(alarm::poll(sleep, cx, due));
         if stuck.is_some_and(|until| until <= now) {
             self.shared.counters().stuck.one();
             self.broken();
-        } else if closing.is_some() {
-            self.state = State::Over;
-        } else {
+        } else if self.closed.is_none() {
             self.stream.handle_timeout(now);
         }
         Poll::Ready(())

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use stream::{Frame, Settings, Stream};
+use stream::{Frame, Stream};
 
 use crate::websocket::{Codec, Event};
 use crate::wire::Wire;
@@ -30,6 +30,7 @@ impl Framing {
             Framing::Bytes => 0,
             Framing::WebSocket(codec) => {
                 let mut rest = bytes;
+                codec.set_limit(stream.limits().element_bytes as usize);
                 while stream.wants_input() && !codec.ended() {
                     match codec.next(&mut rest, now) {
                         Some(Event::Message(message)) => stream.handle_input(now, &message),
@@ -72,13 +73,6 @@ impl Framing {
                     }
                 }
             }
-        }
-    }
-
-    /// Larger messages are allowed from now on.
-    pub(crate) fn authenticated(&mut self, settings: &Settings) {
-        if let Framing::WebSocket(codec) = self {
-            codec.set_limit(settings.limits.element_bytes as usize);
         }
     }
 

@@ -97,11 +97,6 @@ impl Wire {
         self.tls = Some(tls);
     }
 
-    /// Whether TLS is on.
-    pub(crate) fn is_secure(&self) -> bool {
-        self.tls.is_some()
-    }
-
     /// Whether bytes of the peer wait here that a sink did not take.
     pub(crate) fn holds_input(&self) -> bool {
         !self.held.is_empty()

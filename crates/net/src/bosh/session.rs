@@ -64,7 +64,10 @@ pub(super) struct Session {
     line: Arc<Line>,
     words: std::vec::IntoIter<Down>,
     question: Option<Answering>,
+    /// The stream is over.
     closed: bool,
+    /// The client is gone, or is treated so; the stream may still have to wait for a word of the engine.
+    abandoned: bool,
     _presence: Presence,
 }
 
@@ -124,6 +127,7 @@ impl Session {
             words: Vec::new().into_iter(),
             question: None,
             closed: false,
+            abandoned: false,
             limits,
             _presence: opened.presence,
             seat,
@@ -141,7 +145,7 @@ impl Session {
         loop {
             self.act().await;
             self.respond(Instant::now());
-            if self.closed && self.outbox.is_empty() {
+            if self.closed && (self.abandoned || self.outbox.is_empty()) {
                 break;
             }
             poll_fn(|cx| self.poll_turn(cx, sleep.as_mut())).await;
@@ -158,7 +162,11 @@ impl Session {
             self.feed();
             let Some(output) = self.stream.poll_output() else { break };
             match output {
-                Output::Up(up) => self.closed |= !self.seat.shared.tell(up).await,
+                Output::Up(up) => {
+                    if !self.seat.shared.tell(up).await {
+                        (self.closed, self.abandoned) = (true, true); // the process ends
+                    }
+                }
                 Output::Ask(ask) => self.question = Some(self.shared().ask(ask, self.peer)),
                 Output::Note(what) => self.shared().note(&what, self.peer),
                 Output::Authenticated(account) => {
@@ -198,7 +206,7 @@ impl Session {
                 let mut due = Some((request, reply));
                 while let Some((request, reply)) = due.take() {
                     self.handle(request, reply);
-                    if self.closed {
+                    if self.abandoned {
                         break;
                     }
                     due = self.window.advance();
@@ -286,14 +294,16 @@ impl Session {
 
     /// The client is gone, or is to be treated so.
     fn abandon(&mut self) {
+        self.abandoned = true;
         self.stream.handle_eof(Instant::now());
-        self.outbox = Outbox::default();
-        self.closed = true;
         self.posts.close();
     }
 
     /// Answers what can be answered.
     fn respond(&mut self, now: Instant) {
+        if self.abandoned {
+            return;
+        }
         self.held.retain(|held| held.due > now || !held.reply.is_closed());
         self.collect();
         while let Some(oldest) = self.held.front() {
@@ -361,7 +371,7 @@ impl Session {
                 return Poll::Ready(());
             }
             // The server stops: a client without a request cannot be told, and will not come back here.
-            Poll::Ready(None) if !self.is_heard() && !self.closed => {
+            Poll::Ready(None) if !self.is_heard() && !self.abandoned => {
                 self.abandon();
                 return Poll::Ready(());
             }
@@ -381,7 +391,7 @@ impl Session {
         {
             self.lifeline = now + self.patience; // the connection broke: from now on the client may come back
         }
-        if (was_heard || self.closed) && self.poll_words(cx, now) {
+        if (was_heard || self.abandoned) && self.poll_words(cx, now) {
             return Poll::Ready(());
         }
         self.poll_alarm(cx, sleep, now)
@@ -408,7 +418,7 @@ impl Session {
     fn poll_alarm(&mut self, cx: &mut Context<'_>, sleep: Pin<&mut Sleep>, now: Instant) -> Poll<()> {
         let heard = self.is_heard();
         let due = self.held.front().filter(|_| heard).map(|held| held.due);
-        let lifeline = (!heard).then_some(self.lifeline);
+        let lifeline = (!heard && !self.abandoned).then_some(self.lifeline);
         let of_stream = if self.closed { None } else { self.stream.poll_timeout() };
         std::task::ready!(alarm::poll(sleep, cx, alarm::earlier(alarm::earlier(due, lifeline), of_stream)));
         if lifeline.is_some_and(|lifeline| lifeline <= now) {

@@ -125,7 +125,8 @@ fn time(from: &mut &[u8]) -> Option<i64> {
             (number(year)?, rest)
         }
     };
-    let mut parts = rest.strip_suffix(b"Z")?.chunks(2).map(number);
+    let rest = rest.strip_suffix(b"Z").filter(|digits| digits.len() == 10)?;
+    let mut parts = rest.chunks(2).map(number);
     let mut next = || parts.next().flatten();
     let (month, day, hour, minute, second) = (next()?, next()?, next()?, next()?, next()?);
     Some(days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)

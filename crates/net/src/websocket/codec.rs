@@ -159,12 +159,12 @@ impl Codec {
         };
         let head = &self.head[..size];
         self.head_len = 0;
-        let (first, length) = (head[0], length(head)?);
-        let mask = head[size - 4..].first_chunk().copied().unwrap_or_default();
-        let frame = Frame { opcode: first & 0x0f, last: first & 0x80 != 0, mask, length, done: 0 };
+        let first = head[0];
         if first & 0x70 != 0 || head[1] & 0x80 == 0 {
             return Err(code::PROTOCOL_ERROR); // reserved bits, or not masked
         }
+        let (length, mask) = (length(head)?, head.last_chunk().copied().unwrap_or_default());
+        let frame = Frame { opcode: first & 0x0f, last: first & 0x80 != 0, mask, length, done: 0 };
         self.admit(frame, now)?;
         self.frame = Some(frame);
         Ok(Step::More)
