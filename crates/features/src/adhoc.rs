@@ -2,7 +2,9 @@
 //!
 //! XEP-0050 1.3.0 (complete for commands of one form)
 //!
-//! Every stage checks anew who asks. Not here: the commands (`admin_commands.rs`, `user_commands.rs`).
+//! Every stage checks anew who asks.
+//!
+//! Not here: the commands (`admin_commands.rs`, `user_commands.rs`).
 
 use address::Jid;
 use kernel::{Answer, Card, Feature, Host, Iq, IqRoute, Spec, Turn};
@@ -31,7 +33,7 @@ pub struct AdHoc;
 
 /// A command.
 pub(crate) struct Command {
-    /// Its node.
+    /// The last part of its node; unique among all commands.
     pub(crate) node: &'static str,
     /// Its name for people.
     pub(crate) name: &'static str,
@@ -44,6 +46,10 @@ pub(crate) struct Command {
 }
 
 impl Command {
+    fn node(&self) -> String {
+        if self.admin { format!("{}#{}", ns::ADMIN, self.node) } else { self.node.to_owned() }
+    }
+
     fn form_type(&self) -> &'static str {
         if self.admin { ns::ADMIN } else { ns::COMMANDS }
     }
@@ -60,7 +66,7 @@ pub(crate) struct Call {
 impl Call {
     fn answer(&self, status: &str, write: impl FnOnce(&mut Writer)) -> Answer<Host> {
         let mut w = Writer::new(ns::CLIENT);
-        w.open("command", ns::COMMANDS).attr("node", self.command.node).attr("sessionid", &self.session);
+        w.open("command", ns::COMMANDS).attr("node", self.command.node()).attr("sessionid", &self.session);
         w.attr("status", status);
         write(&mut w);
         w.close();
@@ -104,7 +110,7 @@ fn commands() -> impl Iterator<Item = &'static Command> {
 }
 
 fn find(node: &str) -> Option<&'static Command> {
-    commands().find(|command| command.node == node)
+    commands().find(|command| command.node() == node)
 }
 
 /// Goes on if an account of this very host asks (L-10), and tells whether it is an operator's.
@@ -140,7 +146,7 @@ pub(crate) fn items(turn: &Turn<'_, Host>, iq: &Iq<'_>, node: &str) -> Answer<Ho
         w.open("query", ns::DISCO_ITEMS).attr("node", node);
         for command in commands().filter(|command| list && (admin || !command.admin)) {
             w.open("item", ns::DISCO_ITEMS).attr("jid", domain.as_str());
-            w.attr("node", command.node).attr("name", command.name).close();
+            w.attr("node", command.node()).attr("name", command.name).close();
         }
         w.close();
         Answer::Reply(w.finish())
@@ -336,7 +342,7 @@ mod tests {
             "gone@example.org/x",
         ] {
             for command in admin_commands::COMMANDS {
-                let node = command.node;
+                let node = command.node();
                 assert!(
                     run(&mut scene, from, &format!("node='{node}'"), &[]).contains(&forbidden),
                     "{from} {node}"

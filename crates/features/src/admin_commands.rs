@@ -2,7 +2,9 @@
 //!
 //! XEP-0133 1.3.1 (partial: the commands of the list below)
 //!
-//! Several accounts at once are looked at first and changed only if all are there. Not here: who is an operator, the
+//! Several accounts at once are looked at first and changed only if all are there.
+//!
+//! Not here: who is an operator, the
 //! protocol (`adhoc.rs`), what follows for sessions (engine).
 
 use std::collections::{BTreeSet, VecDeque};
@@ -33,49 +35,46 @@ const PAGE: &[Field] = &[
     Field::optional("after", "jid-single", "Only those after this address"),
 ];
 
-macro_rules! admin {
-    ($node:literal, $name:literal, $fields:expr, $run:expr) => {
-        Command {
-            node: concat!("http://jabber.org/protocol/admin#", $node),
-            name: $name,
-            admin: true,
-            fields: $fields,
-            run: $run,
-        }
-    };
+const fn admin(
+    node: &'static str,
+    name: &'static str,
+    fields: &'static [Field],
+    run: fn(&mut Turn<'_, Host>, Call) -> Answer<Host>,
+) -> Command {
+    Command { node, name, admin: true, fields, run }
 }
 
 /// All of them.
 pub(crate) static COMMANDS: &[Command] = &[
-    admin!(
+    admin(
         "add-user",
         "Add a user",
         &[ACCOUNT, PASSWORD, Field::required("password-verify", "text-private", "The password again")],
-        add
+        add,
     ),
-    admin!("delete-user", "Delete users", ACCOUNTS, |turn, call| {
+    admin("delete-user", "Delete users", ACCOUNTS, |turn, call| {
         change(turn, call, |account| AccountQuery::Remove { account })
     }),
-    admin!("disable-user", "Disable users", ACCOUNTS, |turn, call| {
+    admin("disable-user", "Disable users", ACCOUNTS, |turn, call| {
         change(turn, call, |account| AccountQuery::Suspend { account, suspended: true })
     }),
-    admin!("reenable-user", "Re-enable users", ACCOUNTS, |turn, call| {
+    admin("reenable-user", "Re-enable users", ACCOUNTS, |turn, call| {
         change(turn, call, |account| AccountQuery::Suspend { account, suspended: false })
     }),
-    admin!("end-user-session", "End users' sessions", ACCOUNTS, |turn, call| {
+    admin("end-user-session", "End users' sessions", ACCOUNTS, |turn, call| {
         change(turn, call, |account| AccountQuery::EndSessions { account })
     }),
-    admin!("change-user-password", "Change a user's password", &[ACCOUNT, PASSWORD], set_password),
-    admin!("get-user-lastlogin", "Get users' last login", ACCOUNTS, last_login),
-    admin!("get-registered-users-num", "Count registered users", &[], count_registered),
-    admin!("get-online-users-num", "Count online users", &[], count_online),
-    admin!("get-registered-users-list", "List registered users", PAGE, list_registered),
-    admin!("get-online-users-list", "List online users", PAGE, list_online),
-    admin!(
+    admin("change-user-password", "Change a user's password", &[ACCOUNT, PASSWORD], set_password),
+    admin("get-user-lastlogin", "Get users' last login", ACCOUNTS, last_login),
+    admin("get-registered-users-num", "Count registered users", &[], count_registered),
+    admin("get-online-users-num", "Count online users", &[], count_online),
+    admin("get-registered-users-list", "List registered users", PAGE, list_registered),
+    admin("get-online-users-list", "List online users", PAGE, list_online),
+    admin(
         "announce",
         "Announce to online users",
         &[Field::required("announcement", "text-multi", "The announcement")],
-        announce
+        announce,
     ),
 ];
 
