@@ -2,7 +2,9 @@
 //!
 //! XEP-0191 1.3 (complete)
 //!
-//! Polite blocking: subscriptions stay, the blocked see the user go offline. Not here: reports of spam (they are
+//! Polite blocking: subscriptions stay, the blocked see the user go offline.
+//!
+//! Not here: reports of spam (they are
 //! ignored); broadcasts to contacts, for which the kernel must ask [`blocks`].
 
 use std::collections::BTreeSet;

@@ -59,7 +59,13 @@ enum Socket {
 }
 
 impl Carrier {
-    pub(crate) fn new(shared: Arc<Shared>, peer: IpAddr, wire: Wire, framing: Framing, opened: Opened) -> Carrier {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        peer: IpAddr,
+        wire: Wire,
+        framing: Framing,
+        opened: Opened,
+    ) -> Carrier {
         let Opened { stream, line, presence } = opened;
         let words = Vec::new().into_iter();
         Carrier {
@@ -285,7 +291,12 @@ impl Carrier {
 }
 
 /// Runs a handshake within its time; counts and logs failures.
-pub(crate) async fn secure(shared: &Shared, wire: &mut Wire, purpose: Purpose, peer: IpAddr) -> Option<stream::Tls> {
+pub(crate) async fn secure(
+    shared: &Shared,
+    wire: &mut Wire,
+    purpose: Purpose,
+    peer: IpAddr,
+) -> Option<stream::Tls> {
     use crate::counters::HandshakeFault;
     let handshake = tls::handshake::accept(wire, &shared.config.tls, purpose);
     let result = tokio::time::timeout(shared.config.limits.handshake, handshake).await;

@@ -72,7 +72,11 @@ impl Sessions {
 }
 
 /// Answers any request to the path of BOSH.
-pub(crate) async fn answer(web: &Arc<Web>, asked: Asked, request: hyper::Request<Incoming>) -> Response<Body> {
+pub(crate) async fn answer(
+    web: &Arc<Web>,
+    asked: Asked,
+    request: hyper::Request<Incoming>,
+) -> Response<Body> {
     if asked.foreign {
         return Reply::plain(StatusCode::FORBIDDEN, "This web page may not connect here.\n");
     }
@@ -83,7 +87,8 @@ pub(crate) async fn answer(web: &Arc<Web>, asked: Asked, request: hyper::Request
         },
         Method::OPTIONS => Reply::empty(StatusCode::NO_CONTENT),
         _ => {
-            let mut response = Reply::plain(StatusCode::METHOD_NOT_ALLOWED, "XMPP clients connect here by BOSH.\n");
+            let mut response =
+                Reply::plain(StatusCode::METHOD_NOT_ALLOWED, "XMPP clients connect here by BOSH.\n");
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
             response
         }
@@ -114,7 +119,10 @@ async fn post(web: &Arc<Web>, asked: &Asked, request: hyper::Request<Incoming>) 
         if let (false, Some(wrapper)) = (known, reader.wrapper()) {
             known = true;
             handle = wrapper.sid.as_deref().and_then(|sid| shared.bosh.find(sid));
-            if handle.as_ref().is_some_and(|h: &Handle| h.authenticated.load(std::sync::atomic::Ordering::Relaxed)) {
+            if handle
+                .as_ref()
+                .is_some_and(|h: &Handle| h.authenticated.load(std::sync::atomic::Ordering::Relaxed))
+            {
                 reader.widen(settings.limits);
             }
             if fault.is_none() {

@@ -56,7 +56,10 @@ pub(crate) async fn accept(
 }
 
 /// Reads until the hello is whole. Gives it with what of the buffer is still to be processed.
-async fn hello(socket: &mut TcpStream, buffer: &mut [u8]) -> Result<(Accepted, std::ops::Range<usize>), HandshakeFault> {
+async fn hello(
+    socket: &mut TcpStream,
+    buffer: &mut [u8],
+) -> Result<(Accepted, std::ops::Range<usize>), HandshakeFault> {
     let mut acceptor = Acceptor::default();
     loop {
         let n = read(socket, buffer).await?;
@@ -114,7 +117,11 @@ async fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> Result<usize, Handsh
     }
 }
 
-fn poll_write(tls: &mut ServerConnection, socket: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+fn poll_write(
+    tls: &mut ServerConnection,
+    socket: &mut TcpStream,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
     while tls.wants_write() {
         let mut pen = crate::wire::Pen { tcp: socket, cx };
         match tls.write_tls(&mut pen) {

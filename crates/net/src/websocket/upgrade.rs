@@ -54,12 +54,14 @@ fn check(request: &Request<Incoming>) -> Result<HeaderValue, Response<Body>> {
         return refuse(StatusCode::BAD_REQUEST, "A WebSocket begins with GET over HTTP/1.1.\n");
     }
     if !lists(headers, &header::UPGRADE, "websocket") || !lists(headers, &header::CONNECTION, "upgrade") {
-        let mut refusal = Reply::plain(StatusCode::UPGRADE_REQUIRED, "XMPP clients connect here by WebSocket.\n");
+        let mut refusal =
+            Reply::plain(StatusCode::UPGRADE_REQUIRED, "XMPP clients connect here by WebSocket.\n");
         refusal.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         return Err(refusal);
     }
     if !lists(headers, &header::SEC_WEBSOCKET_VERSION, "13") {
-        let mut refusal = Reply::plain(StatusCode::UPGRADE_REQUIRED, "Only WebSocket version 13 is spoken here.\n");
+        let mut refusal =
+            Reply::plain(StatusCode::UPGRADE_REQUIRED, "Only WebSocket version 13 is spoken here.\n");
         refusal.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Err(refusal);
     }
@@ -68,7 +70,9 @@ fn check(request: &Request<Incoming>) -> Result<HeaderValue, Response<Body>> {
     }
     let key = http::one(headers, &header::SEC_WEBSOCKET_KEY);
     let accept = key.filter(|key| BASE64.decode(key).is_ok_and(|key| key.len() == 16)).and_then(accept);
-    accept.ok_or_else(|| Reply::plain(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64.\n"))
+    accept.ok_or_else(|| {
+        Reply::plain(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64.\n")
+    })
 }
 
 /// Whether a comma-separated header has that element.

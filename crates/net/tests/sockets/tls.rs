@@ -46,7 +46,8 @@ async fn tls_1_2_and_unknown_names_are_served() {
     let features = client.open();
     // RFC 9266: no exporter binding before TLS 1.3.
     assert!(!features.contains("tls-exporter") && features.contains("tls-server-end-point"), "{features}");
-    let (mut client, agreed) = Client::plain(world.direct).secure(&world.certificate, &Offer::default()).unwrap();
+    let (mut client, agreed) =
+        Client::plain(world.direct).secure(&world.certificate, &Offer::default()).unwrap();
     assert_eq!(agreed.version, ProtocolVersion::TLSv1_3);
     assert!(client.open().contains("tls-exporter"));
     let offer = Offer { sni: false, ..Offer::default() };
@@ -57,7 +58,8 @@ async fn tls_1_2_and_unknown_names_are_served() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_users_fail_with_right_binding_and_with_wrong_alike() {
     let world = World::new();
-    let (mut client, agreed) = Client::plain(world.direct).secure(&world.certificate, &Offer::default()).unwrap();
+    let (mut client, agreed) =
+        Client::plain(world.direct).secure(&world.certificate, &Offer::default()).unwrap();
     client.open();
     assert_ne!(agreed.exporter, [0; 32]);
     assert!(!agreed.leaf.is_empty());
@@ -87,11 +89,15 @@ async fn slow_handshakes_are_cut() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_certificate_is_served_and_open_connections_go_on() {
     let world = World::new();
-    let (mut juliet, old) = Client::plain(world.direct).secure(&world.certificate, &Offer::default()).unwrap();
+    let (mut juliet, old) =
+        Client::plain(world.direct).secure(&world.certificate, &Offer::default()).unwrap();
     juliet.log_in("juliet");
     let (new, key) = certificate();
     // A pair that does not fit changes nothing.
-    assert_eq!(world.tls.load(DOMAIN, world.certificate.as_bytes(), key.as_bytes()), Err(net::TlsError::KeyMismatch));
+    assert_eq!(
+        world.tls.load(DOMAIN, world.certificate.as_bytes(), key.as_bytes()),
+        Err(net::TlsError::KeyMismatch)
+    );
     let (_, still) = Client::plain(world.direct).secure(&world.certificate, &Offer::default()).unwrap();
     assert_eq!(still.leaf, old.leaf);
     world.tls.load(DOMAIN, new.as_bytes(), key.as_bytes()).unwrap();

@@ -27,7 +27,9 @@ struct Accounts;
 impl Authority for Accounts {
     fn answer(&self, ask: Ask, _: IpAddr) -> Answering {
         let answer = match ask {
-            Ask::Keys { account, hash } => Answer::Keys(Decoy::new(&[5; 32]).keys(account.as_str(), hash, None)),
+            Ask::Keys { account, hash } => {
+                Answer::Keys(Decoy::new(&[5; 32]).keys(account.as_str(), hash, None))
+            }
             Ask::Password { password, .. } => Answer::Password(password.expose() == PASSWORD),
             Ask::Tokens { .. } => Answer::Tokens(Vec::new()),
             Ask::Login(_) => Answer::Login(None),
@@ -172,7 +174,8 @@ async fn engine_loop(
                     Resource::Asked(jid) => jid.resource().unwrap_or("x").to_owned(),
                     _ => format!("r{next}"),
                 };
-                let jid = Jid::from_parts(bind.account.local(), bind.account.domain(), Some(&resource)).unwrap();
+                let jid =
+                    Jid::from_parts(bind.account.local(), bind.account.domain(), Some(&resource)).unwrap();
                 let bound = Bound { session: SessionId(next), jid, enabled: None, archive: None };
                 let user = bind.account.local().unwrap_or_default().to_owned();
                 links.lock().unwrap().insert(user.clone(), (bound.session, bind.link.clone()));
