@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use model::link::{Bound, Down, Enable, SessionId};
+use model::link::{Bound, Enable, SessionId};
 use model::query::Query;
 use model::storage::Write;
 use stanza::{Stanza, StreamError};
@@ -25,8 +25,6 @@ pub(crate) enum Out {
     Close(SessionId, Option<StreamError>),
     /// A question.
     Ask(Query, Asked),
-    /// A word for a session's stream.
-    Down(SessionId, Down),
     /// An answer for an operator.
     Call(Box<dyn FnOnce() + Send>),
 }

@@ -27,4 +27,4 @@ mod turns;
 
 pub use engine::{Engine, Output, Ticket};
 pub use input::{Input, Time};
-pub use run::{Handle, Services, run};
+pub use run::{Accounts, Handle, Services, run, start_time};

@@ -8,36 +8,21 @@ use bytes::Bytes;
 use model::query::{Found, Query};
 use model::storage::{Loaded, Read};
 use stanza::{Condition, IqType, Kind, Stanza, StanzaError};
-use xml::{El, Tree};
+use xml::El;
 
 use crate::card::{IqRoute, Who};
 use crate::effects::Asks;
 use crate::{Account, Host, Kernel, Turn};
 
 /// A request that a feature is asked to answer.
-pub struct Iq {
+pub struct Iq<'a> {
     /// The request as it came.
-    pub stanza: Stanza,
-    tree: Tree,
+    pub stanza: &'a Stanza,
+    /// The request's one child (RFC 6120 section 8.2.3).
+    pub payload: El<'a>,
 }
 
-impl Iq {
-    fn new(stanza: Stanza) -> Result<Iq, StanzaError> {
-        // RFC 6120 section 8.2.3: exactly one child.
-        let tree = stanza.payload.tree().map_err(|_| StanzaError::from(Condition::BadRequest))?;
-        match tree.roots().count() {
-            1 => Ok(Iq { stanza, tree }),
-            _ => Err(Condition::BadRequest.into()),
-        }
-    }
-
-    /// The request's one child.
-    pub fn payload(&self) -> El<'_> {
-        // `new` has counted it.
-        #[allow(clippy::unwrap_used)]
-        self.tree.roots().next().unwrap()
-    }
-
+impl Iq<'_> {
     /// Whether it is a `set`.
     pub fn is_set(&self) -> bool {
         self.stanza.kind == Kind::Iq(IqType::Set)
@@ -79,7 +64,10 @@ impl<P> Answer<P> {
     }
 
     /// Nothing yet: asks the shell first.
-    pub fn ask(query: Query, then: impl FnOnce(&mut Turn<'_, P>, Found) -> Answer<P> + Send + 'static) -> Answer<P> {
+    pub fn ask(
+        query: Query,
+        then: impl FnOnce(&mut Turn<'_, P>, Found) -> Answer<P> + Send + 'static,
+    ) -> Answer<P> {
         Answer::Ask(query, Box::new(then))
     }
 }
@@ -100,22 +88,16 @@ impl Kernel {
     /// A request to an account (bare address): answered by a feature, on the account's behalf.
     pub(crate) fn answer_for_account(&self, turn: &mut Turn<'_, Account>, stanza: Stanza) {
         let own = stanza.from.as_ref().is_some_and(|from| from.bare_str() == turn.place.jid.as_str());
-        let iq = match self.accept(stanza, false, own) {
-            Ok((iq, feature)) => feature.iq(turn, &iq).with(iq),
-            Err(refusal) => refusal.into(),
-        };
-        conclude(turn, iq.0, iq.1);
+        let answer = self.accepted(&stanza, false, own, |feature, iq| feature.iq(turn, iq));
+        conclude(turn, stanza, answer);
     }
 
-    /// A request to a hosted domain.
+    /// A stanza for a hosted domain.
     pub fn host(&self, turn: &mut Turn<'_, Host>, stanza: Stanza) {
         match stanza.kind {
             Kind::Iq(IqType::Get | IqType::Set) => {
-                let iq = match self.accept(stanza, true, false) {
-                    Ok((iq, feature)) => feature.host_iq(turn, &iq).with(iq),
-                    Err(refusal) => refusal.into(),
-                };
-                conclude(turn, iq.0, iq.1);
+                let answer = self.accepted(&stanza, true, false, |feature, iq| feature.host_iq(turn, iq));
+                conclude(turn, stanza, answer);
             }
             // RFC 6121 section 8.4 leaves it open; nobody reads the server's post.
             Kind::Message(ty) if ty != stanza::MessageType::Error && !stanza.payload.is_empty() => {
@@ -125,33 +107,24 @@ impl Kernel {
         }
     }
 
-    fn accept(&self, stanza: Stanza, host: bool, own: bool) -> Result<(Iq, &dyn crate::Feature), Box<Refusal>> {
-        let refuse = |stanza: Stanza, error: StanzaError| Box::new(Refusal(stanza, error));
-        let iq = match Iq::new(stanza.clone()) {
-            Ok(iq) => iq,
-            Err(error) => return Err(refuse(stanza, error)),
+    /// Finds who answers a request, and lets it, if the request is well formed and permitted.
+    fn accepted<P>(
+        &self,
+        stanza: &Stanza,
+        host: bool,
+        own: bool,
+        answer: impl FnOnce(&dyn crate::Feature, &Iq<'_>) -> Answer<P>,
+    ) -> Answer<P> {
+        let Ok(tree) = stanza.payload.tree() else { return Condition::BadRequest.into() };
+        let Some(payload) = tree.root() else { return Condition::BadRequest.into() };
+        let Some((feature, route)) = self.answerer(host, payload.ns()) else {
+            return Condition::ServiceUnavailable.into();
         };
-        let Some((feature, route)) = self.answerer(host, iq.payload().ns()) else {
-            return Err(refuse(stanza, Condition::ServiceUnavailable.into()));
-        };
+        let iq = Iq { stanza, payload };
         match permitted(&route, iq.is_set(), own) {
-            Ok(()) => Ok((iq, feature)),
-            Err(condition) => Err(refuse(stanza, condition.into())),
+            Ok(()) => answer(feature, &iq),
+            Err(condition) => condition.into(),
         }
-    }
-}
-
-struct Refusal(Stanza, StanzaError);
-
-impl<P> From<Box<Refusal>> for (Stanza, Answer<P>) {
-    fn from(refusal: Box<Refusal>) -> Self {
-        (refusal.0, Answer::Refuse(refusal.1))
-    }
-}
-
-impl<P> Answer<P> {
-    fn with(self, iq: Iq) -> (Stanza, Answer<P>) {
-        (iq.stanza, self)
     }
 }
 

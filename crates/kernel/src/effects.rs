@@ -11,7 +11,7 @@ use model::query::{Found, Query};
 use model::storage::{Owner, Space, Write};
 use stanza::{Stanza, StanzaError, StreamError};
 
-use crate::{Account, Answer, Host, Turn};
+use crate::{Account, Host, Turn};
 
 /// What goes on when the answer to a [`Query`] is there. A fault never gets here: it has been answered already.
 pub type Resume<P> = Box<dyn FnOnce(&mut Turn<'_, P>, Result<Found, StanzaError>) + Send>;
@@ -95,7 +95,7 @@ impl Effects {
         self.write(Write::MapPut { space, owner, key: key.into(), value: value.into() });
     }
 
-    /// Asks for data on behalf of an account, outside of an iq (which returns [`Answer::Ask`] instead).
+    /// Asks for data on behalf of an account, outside of an iq (which returns [`crate::Answer::Ask`] instead).
     pub fn ask(
         &mut self,
         account: &Bare,

@@ -101,13 +101,13 @@ pub trait Feature: Send + Sync {
     }
 
     /// Answers an iq request of the card with [`crate::Target::Account`].
-    fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq) -> Answer<Account> {
+    fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
         let _ = (turn, iq);
         Answer::Refuse(stanza::Condition::ServiceUnavailable.into())
     }
 
     /// Answers an iq request of the card with [`crate::Target::Host`].
-    fn host_iq(&self, turn: &mut Turn<'_, Host>, iq: &Iq) -> Answer<Host> {
+    fn host_iq(&self, turn: &mut Turn<'_, Host>, iq: &Iq<'_>) -> Answer<Host> {
         let _ = (turn, iq);
         Answer::Refuse(stanza::Condition::ServiceUnavailable.into())
     }

@@ -29,7 +29,7 @@ mod turn;
 pub use account::{Account, Available, Session};
 pub use answer::{Answer, Iq, Then};
 pub use card::{Card, Form, IqRoute, Kept, Spec, Status, Target, Who};
-pub use effects::{Effect, Effects};
+pub use effects::{Effect, Effects, Resume};
 pub use feature::{Event, Feature, Flow, Step, Way};
 pub use host::{Host, HostFacts};
 pub use kernel::Kernel;

@@ -6,7 +6,7 @@
 //!
 //! Not here: how either side works (stream, engine), and authentication, which is over before the first word here.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::sync::Arc;
 
 use address::{Bare, Jid};

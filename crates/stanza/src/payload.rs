@@ -31,7 +31,8 @@ pub struct Child<'a> {
 impl Payload {
     /// The content of an element that was just parsed.
     pub fn of(element: &Element) -> Payload {
-        let at = element.children().map(|child| (child.range().start as u32, child.range().end as u32)).collect();
+        let at =
+            element.children().map(|child| (child.range().start as u32, child.range().end as u32)).collect();
         Payload { inner: element.inner(), at }
     }
 
@@ -73,15 +74,16 @@ impl Payload {
 
     /// The text of the first child with that name and namespace.
     pub fn text_of(&self, name: &str, ns: &str) -> Option<String> {
-        let tree = self.child(name, ns)?.tree().ok()?;
-        tree.roots().next().map(|el| el.text().into_owned())
+        let child = self.child(name, ns)?;
+        let tree = child.tree().ok()?;
+        tree.root().map(|el| el.text().into_owned())
     }
 
     /// The content as a tree to read.
     ///
     /// # Errors
     /// If stored data is corrupt; what came through the parser is always readable.
-    pub fn tree(&self) -> Result<Tree, xml::Error> {
+    pub fn tree(&self) -> Result<Tree<'_>, xml::Error> {
         Tree::parse(&self.inner, ns::CLIENT)
     }
 
@@ -152,14 +154,14 @@ impl<'a> Child<'a> {
     ///
     /// # Errors
     /// If stored data is corrupt.
-    pub fn tree(&self) -> Result<Tree, xml::Error> {
+    pub fn tree(&self) -> Result<Tree<'a>, xml::Error> {
         Tree::parse(self.raw, ns::CLIENT)
     }
 
     /// The value of an attribute.
     pub fn attr(&self, name: &str) -> Option<String> {
         let tree = self.tree().ok()?;
-        tree.roots().next()?.attr(name).map(Cow::into_owned)
+        tree.root()?.attr(name).map(Cow::into_owned)
     }
 }
 

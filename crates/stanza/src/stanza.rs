@@ -79,8 +79,8 @@ impl Stanza {
     /// If the stored bytes are corrupt.
     pub fn from_stored(bytes: &[u8]) -> Result<Stanza, xml::Error> {
         let tree = xml::Tree::parse(bytes, "")?;
-        let broken = || xml::Error::not_canonical();
-        let root = tree.roots().next().ok_or_else(broken)?;
+        let broken = || xml::Error::NotCanonical(0);
+        let root = tree.root().ok_or_else(broken)?;
         let kind = Kind::parse(root.name(), root.attr("type").as_deref()).ok_or_else(broken)?;
         let address = |name: &str| match root.attr(name) {
             Some(value) => Jid::parse(&value).map(Some).map_err(|_| broken()),
@@ -92,7 +92,7 @@ impl Stanza {
             from: address("from")?,
             to: address("to")?,
             id: text("id"),
-            lang: text("xml:lang"),
+            lang: root.lang().map(|value| Arc::from(&*value)),
             payload: Payload::canonical(Bytes::copy_from_slice(root.inner_raw())),
         })
     }
@@ -109,7 +109,7 @@ impl Stanza {
                 out.push(b' ');
                 out.extend_from_slice(key.as_bytes());
                 out.extend_from_slice(b"='");
-                escape_attr(value, out);
+                escape_attr(out, value);
                 out.push(b'\'');
             }
         };
