@@ -60,6 +60,8 @@ pub(super) struct Session {
     inbox: VecDeque<Item>,
     outbox: Outbox,
     created: bool,
+    /// How the client opened the first stream.
+    first: Open,
     stream: Stream,
     line: Arc<Line>,
     words: std::vec::IntoIter<Down>,
@@ -122,6 +124,7 @@ impl Session {
             inbox: VecDeque::from([Item::Open(first.open.clone())]),
             outbox: Outbox::default(),
             created: false,
+            first: first.open.clone(),
             stream: opened.stream,
             line: opened.line,
             words: Vec::new().into_iter(),
@@ -248,8 +251,14 @@ impl Session {
         self.patience = self.limits.inactivity;
         self.held.push_back(Held { rid: wrapper.rid, reply, due: now + self.wait });
         if wrapper.restart {
-            // XEP-0206 section 5: children of a restart are ignored.
-            self.inbox.push_back(Item::Open(wrapper.open));
+            // XEP-0206 section 5: children of a restart are ignored. What is not said again is as it was.
+            let first = &self.first;
+            self.inbox.push_back(Item::Open(Open {
+                to: wrapper.open.to.or_else(|| first.to.clone()),
+                version: wrapper.open.version.or_else(|| first.version.clone()),
+                lang: wrapper.open.lang.or_else(|| first.lang.clone()),
+                from: wrapper.open.from,
+            }));
         } else {
             self.inbox.extend(children.into_iter().map(Item::Element));
         }

@@ -122,7 +122,9 @@ async fn a_plain_websocket_is_insecure_where_the_operator_says_so() {
     client.upgrade();
     client.text(&format!("<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='{DOMAIN}' version='1.0'/>"));
     client.hear();
+    let features = client.hear();
+    assert!(!features.contains("<mechanism"), "{features}");
     client.text(&auth("juliet", "pencil"));
-    assert!(!client.rest().contains("<success"));
+    assert!(client.hear().contains("<encryption-required/>"));
     assert_eq!(world.counters.authenticated.value(), 0);
 }
