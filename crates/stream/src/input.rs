@@ -28,6 +28,9 @@ impl Stream {
     /// document of its own (or call [`Stream::handle_element`]).
     /// Call it only while [`Stream::wants_input`]; what comes earlier waits, within bounds.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
+        if self.io.over {
+            return;
+        }
         if matches!(self.state, State::Handshake(_)) {
             let fail = Fail::new(StreamCondition::PolicyViolation, Misbehaviour::BytesBeforeTls);
             return self.fail(fail);
@@ -47,6 +50,9 @@ impl Stream {
 
     /// BOSH: one child element of a body, read by a parser with [`Stream::limits`] and `Framing::Wrapper`.
     pub fn handle_element(&mut self, now: Instant, element: Element) {
+        if self.io.over {
+            return;
+        }
         self.io.clock.hear(now, element.source_bytes(), self.io.settings.rate);
         self.receive(now, Held::Element(element));
     }

@@ -137,6 +137,7 @@ impl Stream {
         if let Some(session) = session {
             self.io.out(Output::Up(Up::Closed(session, self.io.id, end)));
         }
+        self.io.over = true;
         self.io.out(Output::Closed);
     }
 
@@ -249,6 +250,9 @@ impl Stream {
 
     /// Ends the stream with an error. The state has not been consumed, or had no session.
     pub(crate) fn fail(&mut self, fail: Fail) {
+        if self.io.over {
+            return;
+        }
         if let Some(note) = fail.note {
             self.io.note(note);
         }
@@ -294,7 +298,7 @@ impl Stream {
 
     /// The stream is over: tells the engine and the shell, once.
     pub(crate) fn end(&mut self, end: End) {
-        if std::mem::replace(&mut self.io.over, !matches!(self.state, State::Binding(_))) {
+        if self.io.over {
             return;
         }
         let clock = &mut self.io.clock;
@@ -302,6 +306,7 @@ impl Stream {
         self.held = VecDeque::new();
         self.state = std::mem::replace(&mut self.state, State::Closed).into_end(&mut self.io, end);
         if matches!(self.state, State::Closed) {
+            self.io.over = true;
             self.io.out(Output::Closed);
         }
     }
