@@ -89,6 +89,10 @@ impl Feature for Blocking {
         }
     }
 
+    fn hides(&self, account: &Account, from: &Jid) -> bool {
+        blocks(account, from)
+    }
+
     fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
         let items = match addresses(iq.payload) {
             Ok(items) => items,
@@ -388,5 +392,16 @@ mod tests {
         assert_eq!(routed(command(&mut scene, "block", &["dora@b.example/x"])), [gone("dora@b.example/x")]);
         assert_eq!(routed(command(&mut scene, "block", &["eve@b.example", "b.example/x"])), [""; 0]);
         assert_eq!(routed(scene.close("phone")).len(), 2, "bob and dora; the room knows");
+        scene.open("laptop");
+        scene.send(
+            "laptop",
+            "<iq type='set' id='1'><block xmlns='urn:xmpp:blocking'><item jid='a.example'/></block></iq>",
+        );
+        assert_eq!(
+            routed(scene.available("laptop", 0)).len(),
+            1,
+            "dora only: nobody blocked is told or probed"
+        );
+        assert_eq!(routed(scene.close("laptop")).len(), 1, "dora only");
     }
 }
