@@ -239,6 +239,18 @@ impl Pure {
         wire.session.as_ref().map(|(session, _)| *session)
     }
 
+    fn network(&mut self, text: &str) -> Result<(), String> {
+        let mut wire = Wire::new(StreamId(0));
+        wire.parser.push(text.as_bytes());
+        while let Some(event) = wire.parser.next().map_err(|error| format!("{error:?}"))? {
+            if let Event::Element(element) = event {
+                let stanza = Stanza::from_element(&element).map_err(|error| format!("{error:?}"))?;
+                self.input(Input::Inject(stanza));
+            }
+        }
+        Ok(())
+    }
+
     fn send(&mut self, client: usize, text: &str) -> Result<(), String> {
         let Some(session) = self.session(client) else { return Err("it is not connected".to_owned()) };
         let Some(wire) = self.wires.get_mut(&client) else { return Ok(()) };
@@ -321,6 +333,7 @@ impl World for Pure {
                 self.up(Up::Resume(Box::new(Resume { stream, link, account, id, h, about: about() })));
             }
             Act::Send(client, text) => return self.send(client, &text),
+            Act::Network(text) => return self.network(&text),
             Act::Pass(ms) => self.pass(ms),
             Act::StorageStalls => {
                 self.settle();

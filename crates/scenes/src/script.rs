@@ -123,6 +123,7 @@ fn line_step(scene: &mut Scene, line: &str, block: &str) -> Result<Option<Step>,
             scene.clients.push((name.to_owned(), jid(address)?, wish));
             Ok(None)
         }
+        "network" if rest == "brings:" => act(Act::Network(block.to_owned())),
         "time" => act(Act::Pass(duration(rest.strip_prefix("passes ").ok_or("time passes 3s")?)?)),
         "storage" => act(match rest {
             "stalls" => Act::StorageStalls,

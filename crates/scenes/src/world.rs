@@ -41,6 +41,8 @@ pub enum Act {
     },
     /// A client sends a stanza, as text.
     Send(usize, String),
+    /// A stanza comes from somewhere else, with `from` and `to` as they stand.
+    Network(String),
     /// `<enable/>`.
     Enable(usize, Wish),
     /// `<a h=''/>`.
