@@ -3,6 +3,7 @@
 //! XEP-0206 version 1.4.
 //!
 //! Not here: everything that BOSH has in common with the other transports (the other files).
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod pair;
 
