@@ -2,7 +2,7 @@
 //!
 //! Not here: the target itself (fuzz/), invariants of the XML parser alone (crate `xml`).
 
-use std::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::link::{End, StreamId, Transport, Up};
-use stanza::{StreamCondition, StreamError};
+use stanza::{StreamCondition, StreamError, ns};
 use xml::{Element, Limits, Parser};
 
 use crate::active::Active;
@@ -110,7 +110,7 @@ impl From<xml::Error> for Fail {
             fail.error.text = Some("more XML than is allowed here");
             if limit == xml::Limit::ElementBytes {
                 // RFC 6120 section 13.12 names no condition; XEP-0205 section 4 does.
-                fail.error.app = Some("<stanza-too-big xmlns='urn:xmpp:errors'/>".to_owned());
+                fail.error.app = Some(format!("<stanza-too-big xmlns='{}'/>", ns::ERRORS));
             }
         }
         fail

@@ -4,8 +4,8 @@
 //!
 //! Not here: how input becomes elements (input.rs), what each state does with one (a file each).
 
+use core::net::IpAddr;
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 

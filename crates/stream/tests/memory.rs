@@ -2,6 +2,7 @@
 //!
 //! Not here: memory of the shell's buffers (crate `net`).
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod pair;
 

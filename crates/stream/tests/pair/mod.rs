@@ -9,6 +9,7 @@
 pub mod client;
 pub mod engine;
 pub mod store;
+pub mod table;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
