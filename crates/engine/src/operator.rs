@@ -53,7 +53,12 @@ impl Engine {
     }
 
     /// The accounts have answered an operator.
-    pub(crate) fn operator_found(&mut self, query: AccountQuery, found: Result<Found, StanzaError>, reply: Reply) {
+    pub(crate) fn operator_found(
+        &mut self,
+        query: AccountQuery,
+        found: Result<Found, StanzaError>,
+        reply: Reply,
+    ) {
         let found = match found {
             Ok(Found::Account(found)) => found,
             Ok(_) | Err(_) => AccountFound::Refused("the store did not answer; see the server's log"),
@@ -64,13 +69,19 @@ impl Engine {
 
     /// Draws the consequences of a change for sessions and memory. Also for changes that features asked for; the
     /// session `by` which asked stays (C-28).
-    pub(crate) fn accounts_changed(&mut self, query: &AccountQuery, found: &AccountFound, by: Option<SessionId>) {
+    pub(crate) fn accounts_changed(
+        &mut self,
+        query: &AccountQuery,
+        found: &AccountFound,
+        by: Option<SessionId>,
+    ) {
         if !matches!(found, AccountFound::Done) {
             return;
         }
         match query {
             AccountQuery::Create { account, .. } => self.forget(account),
-            AccountQuery::SetPassword { account, .. } | AccountQuery::Suspend { account, suspended: true } => {
+            AccountQuery::SetPassword { account, .. }
+            | AccountQuery::Suspend { account, suspended: true } => {
                 self.end_sessions(account, by, not_authorized());
             }
             AccountQuery::Remove { account } => {

@@ -107,7 +107,8 @@ impl Engine {
                 Work::Leave(session, stanza, token) => {
                     let Some(device) = self.devices.get(&session) else { continue };
                     let account = device.account.clone();
-                    let origin = Origin { session: Some(session), id: self.ids.next(self.time.now.unix_ms), token };
+                    let origin =
+                        Origin { session: Some(session), id: self.ids.next(self.time.now.unix_ms), token };
                     self.turn(&account, origin, |kernel, turn| kernel.leave(turn, stanza));
                     self.batch.tokens.extend(token);
                 }
@@ -165,7 +166,12 @@ impl Engine {
     }
 
     /// One turn of a host.
-    pub(crate) fn host_turn(&mut self, domain: &str, id: u64, act: impl FnOnce(&Kernel, &mut Turn<'_, Host>)) {
+    pub(crate) fn host_turn(
+        &mut self,
+        domain: &str,
+        id: u64,
+        act: impl FnOnce(&Kernel, &mut Turn<'_, Host>),
+    ) {
         let Some(host) = self.hosts.get_mut(domain) else { return };
         let mut effects = Effects::default();
         let mut turn = Turn::new(self.time.now, id, host, None, &mut effects);
@@ -329,7 +335,7 @@ impl Engine {
     fn send(&mut self, session: SessionId, stanza: Arc<Stanza>, token: Option<u64>) {
         let Some(device) = self.devices.get_mut(&session) else {
             // Its session has just ended: the stanza still gets its one fate. Whose it was is in its address.
-            if let Some(to) = &stanza.to {
+            if let (Some(to), None) = (&stanza.to, token) {
                 let account = to.bare();
                 if matches!(self.accounts.get(&account), Some(Place::Ready(_))) {
                     self.work.push_back(Work::Undelivered(account, stanza));

@@ -9,13 +9,11 @@ use std::time::Instant;
 use stanza::{Condition, IqType, Kind, Stanza, StreamCondition, ns};
 use xml::Element;
 
-use crate::authenticating::{Authenticating, Profile};
+use crate::authenticating::Authenticating;
 use crate::peer::Peer;
+use crate::profile::Profile;
 use crate::state::{Fail, Io, Next, State};
 use crate::{Ask, Misbehaviour, Output, Registration, manage, starttls};
-
-/// XEP-0138: never offered, because compression leaks what encryption hides; asking for it is answered.
-const COMPRESS: &str = "http://jabber.org/protocol/compress";
 
 /// Waits for the peer to choose a feature.
 pub(crate) struct Offered {
@@ -35,9 +33,10 @@ impl Offered {
                 manage::put_failed(io, Condition::UnexpectedRequest);
                 Ok(State::Offered(self))
             }
-            (COMPRESS, "compress") => {
+            // XEP-0138: never offered, because compression leaks what encryption hides; asking for it is answered.
+            (ns::COMPRESS, "compress") => {
                 let mut w = io.wire.writer();
-                w.open("failure", COMPRESS).open("unsupported-method", COMPRESS).close().close();
+                w.open("failure", ns::COMPRESS).open("unsupported-method", ns::COMPRESS).close().close();
                 io.wire.put(&w.finish());
                 Ok(State::Offered(self))
             }

@@ -37,7 +37,7 @@ impl Open {
             return Err(Fail::new(StreamCondition::BadFormat, Misbehaviour::NotOpened));
         }
         if header.content_ns() != ns::CLIENT {
-            return wrong("the default namespace is not jabber:client");
+            return wrong("the default namespace is not that of clients");
         }
         let text = |value: Option<&str>| value.map(str::to_owned);
         Ok(Open {

@@ -2,7 +2,7 @@
 //!
 //! Not here: what an active stream needs (active.rs), which is much less.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::sync::Arc;
 
 use address::Bare;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::link::{End, StreamId, Transport, Up};
-use stanza::{StreamCondition, StreamError};
+use stanza::{StreamCondition, StreamError, ns};
 use xml::{Element, Limits, Parser};
 
 use crate::active::Active;
@@ -29,7 +29,8 @@ pub(crate) struct Io {
     pub(crate) wire: Wire,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) clock: Clock,
-    pub(crate) limits: Limits,
+    /// Whether the peer has authenticated, which decides the limits.
+    pub(crate) trusted: bool,
     /// The end was told; nothing is told twice.
     pub(crate) over: bool,
 }
@@ -37,6 +38,11 @@ pub(crate) struct Io {
 impl Io {
     pub(crate) fn out(&mut self, output: Output) {
         self.outputs.push_back(output);
+    }
+
+    /// The XML limits that hold now.
+    pub(crate) fn limits(&self) -> Limits {
+        if self.trusted { self.settings.limits } else { self.settings.limits_before_auth }
     }
 
     pub(crate) fn note(&mut self, misbehaviour: Misbehaviour) {
@@ -104,7 +110,7 @@ impl From<xml::Error> for Fail {
             fail.error.text = Some("more XML than is allowed here");
             if limit == xml::Limit::ElementBytes {
                 // RFC 6120 section 13.12 names no condition; XEP-0205 section 4 does.
-                fail.error.app = Some("<stanza-too-big xmlns='urn:xmpp:errors'/>".to_owned());
+                fail.error.app = Some(format!("<stanza-too-big xmlns='{}'/>", ns::ERRORS));
             }
         }
         fail

@@ -50,7 +50,8 @@ impl Wire {
         self.opened = true;
         match self.transport {
             Transport::Tcp | Transport::DirectTls => {
-                self.bytes.extend_from_slice(b"<?xml version='1.0'?><stream:stream xmlns='jabber:client'");
+                let start = format!("<?xml version='1.0'?><stream:stream xmlns='{}'", ns::CLIENT);
+                self.bytes.extend_from_slice(start.as_bytes());
                 self.bytes.extend_from_slice(STREAM_PREFIX.as_bytes());
                 header_attributes(&header, &mut self.bytes);
                 self.bytes.push(b'>');
