@@ -50,9 +50,11 @@ impl Jid {
         if is_plain(text) {
             return Ok(Jid::from_prepared(text.into()));
         }
-        let prepared = jid_prep::Jid::new(text).map_err(|_| JidError("a part is empty, too long or forbidden"))?;
+        let prepared =
+            jid_prep::Jid::new(text).map_err(|_| JidError("a part is empty, too long or forbidden"))?;
         // Preparation must be a fixpoint, else two spellings of one account would differ (E-25).
-        let again = jid_prep::Jid::new(prepared.as_str()).map_err(|_| JidError("unstable under preparation"))?;
+        let again =
+            jid_prep::Jid::new(prepared.as_str()).map_err(|_| JidError("unstable under preparation"))?;
         if again.as_str() != prepared.as_str() {
             return Err(JidError("unstable under preparation"));
         }
@@ -150,8 +152,9 @@ fn is_plain(text: &str) -> bool {
         None => (None, bare),
     };
     let fits = |part: &str| !part.is_empty() && part.len() <= PART_BYTES_MAX;
-    local.is_none_or(|l| fits(l) && l.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'+')))
-        && is_plain_domain(domain)
+    local.is_none_or(|l| {
+        fits(l) && l.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'+'))
+    }) && is_plain_domain(domain)
         && resource.is_none_or(|r| fits(r) && r.bytes().all(|b| matches!(b, b'!'..=b'~')))
 }
 
@@ -325,7 +328,10 @@ mod tests {
     #[test]
     fn splits_into_parts() {
         let jid = Jid::parse("juliet@example.com/balcony").unwrap();
-        assert_eq!((jid.local(), jid.domain(), jid.resource()), (Some("juliet"), "example.com", Some("balcony")));
+        assert_eq!(
+            (jid.local(), jid.domain(), jid.resource()),
+            (Some("juliet"), "example.com", Some("balcony"))
+        );
         assert_eq!(jid.bare().as_str(), "juliet@example.com");
         assert_eq!(jid.bare_str(), "juliet@example.com");
         let domain = Jid::parse("example.com").unwrap();

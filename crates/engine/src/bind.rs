@@ -96,18 +96,22 @@ impl Engine {
         if !place.account.exists {
             return Err(Condition::NotAllowed.into());
         }
-        let rival = jid.resource().and_then(|resource| place.account.resource(resource)).map(|session| session.id);
+        let rival =
+            jid.resource().and_then(|resource| place.account.resource(resource)).map(|session| session.id);
         let sessions: Vec<SessionId> = place.account.sessions.iter().map(|session| session.id).collect();
         if let Some(rival) = rival {
             // RFC 6120 section 7.7.2.2: the new one wins; it is the one where the user is.
             self.replace(rival);
         } else if sessions.len() >= limits::SESSIONS_PER_ACCOUNT_MAX {
-            let detached = sessions.into_iter().find(|id| self.devices.get(id).is_none_or(|d| d.attached.is_none()));
+            let detached =
+                sessions.into_iter().find(|id| self.devices.get(id).is_none_or(|d| d.attached.is_none()));
             match detached {
                 Some(detached) => self.end_session(detached),
                 None => {
                     let error = StanzaError::from(Condition::ResourceConstraint);
-                    return Err(error.text("too many devices are connected").app("resource-limit-exceeded", LIMITS_NS));
+                    return Err(error
+                        .text("too many devices are connected")
+                        .app("resource-limit-exceeded", LIMITS_NS));
                 }
             }
         }

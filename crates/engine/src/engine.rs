@@ -37,8 +37,8 @@ pub enum Output {
 pub(crate) enum Asked {
     /// A feature, for an account.
     Account(Bare, Option<SessionId>, kernel::Resume<Account>),
-    /// A feature, for a host.
-    Host(Jid, kernel::Resume<Host>),
+    /// A feature, for a host; the session is the one that asked it, if it is ours.
+    Host(Jid, Option<SessionId>, kernel::Resume<Host>),
     /// The engine, to load an account.
     Load(Bare),
     /// The engine, to complete the answer to a Bind 2 request.
@@ -80,7 +80,8 @@ impl Engine {
         time: Time,
         random: Box<dyn FnMut(&mut [u8]) + Send>,
     ) -> Engine {
-        let hosts = hosts.into_iter().map(|(domain, facts)| (domain.as_str().to_owned(), Host::new(domain, facts)));
+        let hosts =
+            hosts.into_iter().map(|(domain, facts)| (domain.as_str().to_owned(), Host::new(domain, facts)));
         Engine {
             kernel: Arc::new(kernel),
             hosts: hosts.collect(),
@@ -117,7 +118,9 @@ impl Engine {
                 reply(found);
             }
             Input::Inject(stanza) => self.inject(stanza),
-            Input::EndSessions(account) => self.end_sessions(&account, None, crate::operator::not_authorized()),
+            Input::EndSessions(account) => {
+                self.end_sessions(&account, None, crate::operator::not_authorized())
+            }
             Input::Timeout => self.timeout(),
             Input::Shutdown => self.shutdown(),
         }

@@ -46,7 +46,8 @@ impl Engine {
     /// A stream wants to take a session over.
     pub(crate) fn resume(&mut self, resume: Resume) {
         let found = self.resumable.get(&resume.id).copied();
-        let device = found.and_then(|id| self.devices.get_mut(&id)).filter(|device| device.account == resume.account);
+        let device =
+            found.and_then(|id| self.devices.get_mut(&id)).filter(|device| device.account == resume.account);
         let (Some(session), Some(device)) = (found, device) else {
             // The same answer for an unknown id and somebody else's (D-11).
             let h = self.ended.h(&resume.id, &resume.account);
@@ -143,7 +144,9 @@ impl Engine {
         while let Some(due) = self.timers.pop(self.time.mono_ms) {
             let current = |id, epoch| self.devices.get(&id).is_some_and(|device| device.epoch == epoch);
             match due {
-                Due::Resume(session, epoch) if current(session, epoch) => self.work.push_back(Work::End(session)),
+                Due::Resume(session, epoch) if current(session, epoch) => {
+                    self.work.push_back(Work::End(session))
+                }
                 Due::Ack(session, epoch) if current(session, epoch) => {
                     self.cut_off(session, "no acknowledgement came");
                 }
@@ -165,7 +168,8 @@ impl Engine {
                 self.resumable.remove(id);
                 self.ended.remember(id.clone(), account.clone(), device.incoming.h());
             }
-            for unacked in sm.into_unacked().into_iter().rev() {
+            // What was sent with a token is still where its feature keeps it.
+            for unacked in sm.into_unacked().into_iter().rev().filter(|unacked| unacked.token.is_none()) {
                 undelivered.push_front(unacked.stanza);
             }
         }
@@ -194,4 +198,3 @@ impl Engine {
         }
     }
 }
-

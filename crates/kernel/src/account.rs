@@ -80,12 +80,15 @@ impl Account {
 
     /// Sessions that are available, with their presence.
     pub fn available(&self) -> impl Iterator<Item = (&Session, &Available)> {
-        self.sessions.iter().filter_map(|session| session.available.as_ref().map(|presence| (session, presence)))
+        self.sessions
+            .iter()
+            .filter_map(|session| session.available.as_ref().map(|presence| (session, presence)))
     }
 
     /// Whether `jid` may see this account's presence: a subscribed contact, or the account itself.
     pub fn shows_presence_to(&self, jid: &Jid) -> bool {
-        jid.bare_str() == self.jid.as_str() || self.roster.item(jid.bare_str()).is_some_and(|item| item.shown_to())
+        jid.bare_str() == self.jid.as_str()
+            || self.roster.item(jid.bare_str()).is_some_and(|item| item.shown_to())
     }
 }
 

@@ -64,7 +64,10 @@ impl<P> Answer<P> {
     }
 
     /// Nothing yet: asks the shell first.
-    pub fn ask(query: Query, then: impl FnOnce(&mut Turn<'_, P>, Found) -> Answer<P> + Send + 'static) -> Answer<P> {
+    pub fn ask(
+        query: Query,
+        then: impl FnOnce(&mut Turn<'_, P>, Found) -> Answer<P> + Send + 'static,
+    ) -> Answer<P> {
         Answer::Ask(query, Box::new(then))
     }
 }

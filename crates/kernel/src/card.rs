@@ -156,4 +156,8 @@ pub enum Form {
     Doc,
     /// A whole map.
     Map,
+    /// The ends of a log and the number of its entries.
+    LogEnds,
+    /// The ends of a log that may be long: not counted.
+    Last,
 }

@@ -47,7 +47,8 @@ fn for_bare(account: &Account, ty: MessageType) -> Choice {
         MessageType::Error => return Choice::Drop,
         MessageType::Normal | MessageType::Chat | MessageType::Headline => {}
     }
-    let able: Vec<_> = account.available().filter(|(_, p)| p.priority >= 0).map(|(session, _)| session.id).collect();
+    let able: Vec<_> =
+        account.available().filter(|(_, p)| p.priority >= 0).map(|(session, _)| session.id).collect();
     match (able.is_empty(), ty) {
         (false, _) => Choice::Deliver(able),
         (true, MessageType::Headline) => Choice::Drop,

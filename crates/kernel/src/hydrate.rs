@@ -12,14 +12,14 @@ impl Kernel {
     /// What to read before an account can be used.
     pub fn reads(&self, account: &Bare) -> Vec<Read> {
         let owner = || Owner::from(account.text());
-        let mut reads = vec![
-            Read::Map { space: ROSTER, owner: owner() },
-            Read::Doc { space: VERSION, owner: owner() },
-        ];
+        let mut reads =
+            vec![Read::Map { space: ROSTER, owner: owner() }, Read::Doc { space: VERSION, owner: owner() }];
         for kept in self.features.iter().flat_map(|feature| feature.card().kept) {
             reads.push(match kept.form {
                 Form::Doc => Read::Doc { space: kept.space, owner: owner() },
                 Form::Map => Read::Map { space: kept.space, owner: owner() },
+                Form::LogEnds => Read::LogBounds { space: kept.space, owner: owner(), count: true },
+                Form::Last => Read::LogBounds { space: kept.space, owner: owner(), count: false },
             });
         }
         reads
@@ -37,6 +37,7 @@ impl Kernel {
                 let empty = match kept.form {
                     Form::Doc => Loaded::Doc(None),
                     Form::Map => Loaded::Map(Vec::new()),
+                    Form::LogEnds | Form::Last => Loaded::Bounds(Default::default()),
                 };
                 feature.hydrate(&mut account, kept.space, next(empty));
             }

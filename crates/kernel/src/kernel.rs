@@ -44,7 +44,13 @@ impl Kernel {
     }
 
     /// Lets the features of a step see a stanza. On refusal the sender has been told.
-    pub(crate) fn step(&self, way: Way, step: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> bool {
+    pub(crate) fn step(
+        &self,
+        way: Way,
+        step: Step,
+        turn: &mut Turn<'_, Account>,
+        stanza: &mut Stanza,
+    ) -> bool {
         for at in &self.steps[way as usize][step as usize] {
             match self.features[*at].step(way, step, turn, stanza) {
                 Flow::On => {}
@@ -56,6 +62,11 @@ impl Kernel {
             }
         }
         true
+    }
+
+    /// Whether some feature hides the account's presence from that address.
+    pub(crate) fn hidden(&self, account: &Account, from: &address::Jid) -> bool {
+        self.features.iter().any(|feature| feature.hides(account, from))
     }
 
     /// Tells all features what happened.

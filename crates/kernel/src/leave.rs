@@ -15,7 +15,14 @@ use crate::{Account, Kernel, Session, Step, Turn, Way};
 
 impl Kernel {
     /// A resource was bound; `carbons` if it wants them from the start (XEP-0386).
-    pub fn open(&self, turn: &mut Turn<'_, Account>, id: SessionId, jid: Jid, about: Arc<About>, carbons: bool) {
+    pub fn open(
+        &self,
+        turn: &mut Turn<'_, Account>,
+        id: SessionId,
+        jid: Jid,
+        about: Arc<About>,
+        carbons: bool,
+    ) {
         turn.place.sessions.push(Session::new(id, jid, about));
         self.tell(turn, &Event::SessionOpened { session: id, carbons });
     }
@@ -78,7 +85,9 @@ impl Kernel {
         match (ty, stanza.to.is_some()) {
             (PresenceType::Available, false) => self.available(turn, session, stanza),
             (PresenceType::Unavailable, false) => self.unavailable(turn, session, stanza),
-            (PresenceType::Available | PresenceType::Unavailable, true) => self.directed(turn, session, ty, stanza),
+            (PresenceType::Available | PresenceType::Unavailable, true) => {
+                self.directed(turn, session, ty, stanza)
+            }
             (PresenceType::Error, true) => turn.fx.route(stanza),
             // RFC 6121 section 4.3: only servers probe; a client's probe would not be answered truthfully.
             (PresenceType::Probe | PresenceType::Error, _) => {}

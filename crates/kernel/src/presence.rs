@@ -32,11 +32,17 @@ impl Kernel {
                 turn.fx.send(id, presence.stanza.clone());
             }
             for (contact, item) in turn.place.roster.iter() {
+                if self.hidden(turn.place, contact) {
+                    continue;
+                }
                 if item.seen() {
                     turn.fx.route(Stanza::presence(PresenceType::Probe).from(&jid).to(contact));
                 }
                 if let Some(request) = &item.request {
-                    turn.fx.send(id, crate::subscriptions::kept_request(contact, turn.place.jid.jid(), request).into());
+                    turn.fx.send(
+                        id,
+                        crate::subscriptions::kept_request(contact, turn.place.jid.jid(), request).into(),
+                    );
                 }
             }
         }
@@ -70,7 +76,13 @@ impl Kernel {
     }
 
     /// Presence to one entity (section 4.6): remembered, so that it hears of the end too.
-    pub(crate) fn directed(&self, turn: &mut Turn<'_, Account>, id: SessionId, ty: PresenceType, stanza: Stanza) {
+    pub(crate) fn directed(
+        &self,
+        turn: &mut Turn<'_, Account>,
+        id: SessionId,
+        ty: PresenceType,
+        stanza: Stanza,
+    ) {
         let (Some(session), Some(to)) = (turn.place.session_mut(id), stanza.to.clone()) else { return };
         match ty {
             PresenceType::Unavailable => {
@@ -99,7 +111,7 @@ impl Kernel {
 
     fn broadcast(&self, turn: &mut Turn<'_, Account>, stanza: &Stanza) {
         for (contact, item) in turn.place.roster.iter() {
-            if item.shown_to() {
+            if item.shown_to() && !self.hidden(turn.place, contact) {
                 turn.fx.route(stanza.clone().to(contact));
             }
         }
@@ -122,5 +134,9 @@ pub(crate) fn hide(turn: &mut Turn<'_, Account>, to: &Jid) {
 
 /// `<priority/>`: 0 if there is none or it is no number from -128 to 127 (section 4.7.2.3).
 fn priority(stanza: &Stanza) -> i8 {
-    stanza.payload.text_of("priority", stanza::ns::CLIENT).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    stanza
+        .payload
+        .text_of("priority", stanza::ns::CLIENT)
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(0)
 }

@@ -141,7 +141,11 @@ impl Roster {
         let key = contact.as_str();
         if item.is_blank() {
             if self.items.remove(contact).is_some() {
-                fx.write(model::storage::Write::MapDelete { space: ROSTER, owner: owner.clone(), key: key.into() });
+                fx.write(model::storage::Write::MapDelete {
+                    space: ROSTER,
+                    owner: owner.clone(),
+                    key: key.into(),
+                });
             }
         } else {
             // Writing text, options and lists as JSON cannot fail.

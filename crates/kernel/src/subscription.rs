@@ -104,7 +104,11 @@ mod tests {
 
     type Change = fn(&mut Item, PresenceType) -> Outcome;
 
-    fn run(change: Change, state: (Direction, Direction), ty: PresenceType) -> (Outcome, (Direction, Direction)) {
+    fn run(
+        change: Change,
+        state: (Direction, Direction),
+        ty: PresenceType,
+    ) -> (Outcome, (Direction, Direction)) {
         let mut item = Item { to: state.0, from: state.1, listed: true, ..Item::default() };
         let out = change(&mut item, ty);
         (out, (item.to, item.from))
@@ -123,19 +127,31 @@ mod tests {
             assert_eq!((left.0.pass, left.1), (true, (N, from)), "out unsubscribe {to:?} {from:?}");
             let agreed = run(outbound, (to, from), Subscribed);
             let agreed_from = if from == P { A } else { from };
-            assert_eq!((agreed.0.pass, agreed.1), (from == P, (to, agreed_from)), "out subscribed {to:?} {from:?}");
+            assert_eq!(
+                (agreed.0.pass, agreed.1),
+                (from == P, (to, agreed_from)),
+                "out subscribed {to:?} {from:?}"
+            );
             let refused = run(outbound, (to, from), Unsubscribed);
             assert_eq!((refused.0.pass, refused.1), (from != N, (to, N)), "out unsubscribed {to:?} {from:?}");
 
             let asked = run(inbound, (to, from), Subscribe);
             let asked_from = if from == A { A } else { P };
-            assert_eq!((asked.0.pass, asked.1), (from != A, (to, asked_from)), "in subscribe {to:?} {from:?}");
+            assert_eq!(
+                (asked.0.pass, asked.1),
+                (from != A, (to, asked_from)),
+                "in subscribe {to:?} {from:?}"
+            );
             assert_eq!(asked.0.approve, from == A);
             let left = run(inbound, (to, from), Unsubscribe);
             assert_eq!((left.0.pass, left.1), (from != N, (to, N)), "in unsubscribe {to:?} {from:?}");
             let agreed = run(inbound, (to, from), Subscribed);
             let agreed_to = if to == P { A } else { to };
-            assert_eq!((agreed.0.pass, agreed.1), (to == P, (agreed_to, from)), "in subscribed {to:?} {from:?}");
+            assert_eq!(
+                (agreed.0.pass, agreed.1),
+                (to == P, (agreed_to, from)),
+                "in subscribed {to:?} {from:?}"
+            );
             let refused = run(inbound, (to, from), Unsubscribed);
             assert_eq!((refused.0.pass, refused.1), (to != N, (N, from)), "in unsubscribed {to:?} {from:?}");
         }

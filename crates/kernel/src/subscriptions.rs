@@ -36,7 +36,12 @@ impl Kernel {
     }
 
     /// The contact subscribes, agrees, cancels or refuses.
-    pub(crate) fn subscription_arrives(&self, turn: &mut Turn<'_, Account>, ty: PresenceType, stanza: Stanza) {
+    pub(crate) fn subscription_arrives(
+        &self,
+        turn: &mut Turn<'_, Account>,
+        ty: PresenceType,
+        stanza: Stanza,
+    ) {
         let Some(contact) = stanza.from.as_ref().map(Jid::bare) else { return };
         if contact == turn.place.jid {
             return;
@@ -51,7 +56,8 @@ impl Kernel {
         if ty == PresenceType::Subscribe && out.pass {
             let inner = stanza.payload.inner();
             let fits = inner.len() <= limits::REQUEST_BYTES_MAX;
-            item.request = Some(if fits { String::from_utf8_lossy(inner).into_owned() } else { String::new() });
+            item.request =
+                Some(if fits { String::from_utf8_lossy(inner).into_owned() } else { String::new() });
         }
         self.changed(turn, &contact, item, out);
         if out.pass {
@@ -80,7 +86,12 @@ impl Kernel {
     }
 
     /// Sets what the user says of a contact (RFC 6121 sections 2.3 and 2.4) and pushes it.
-    pub fn set_contact(turn: &mut Turn<'_, Account>, contact: &Jid, name: Option<String>, groups: Vec<String>) {
+    pub fn set_contact(
+        turn: &mut Turn<'_, Account>,
+        contact: &Jid,
+        name: Option<String>,
+        groups: Vec<String>,
+    ) {
         let mut item = turn.place.roster.item(contact.as_str()).cloned().unwrap_or_default();
         item.name = name;
         item.groups = groups;
@@ -119,7 +130,10 @@ fn push(turn: &mut Turn<'_, Account>, contact: &Jid, item: Option<&Item>) {
     match item {
         Some(item) => item.write(contact.as_str(), &mut w),
         None => {
-            w.open("item", stanza::ns::ROSTER).attr("jid", contact.as_str()).attr("subscription", "remove").close();
+            w.open("item", stanza::ns::ROSTER)
+                .attr("jid", contact.as_str())
+                .attr("subscription", "remove")
+                .close();
         }
     }
     w.close();
@@ -147,7 +161,9 @@ fn follow_up(turn: &mut Turn<'_, Account>, contact: &Jid, out: Outcome) {
 /// follow the roster.
 fn deliver(turn: &mut Turn<'_, Account>, stanza: Stanza) {
     let stanza = std::sync::Arc::new(stanza);
-    for session in turn.place.sessions.iter().filter(|session| session.available.is_some() || session.interested) {
+    for session in
+        turn.place.sessions.iter().filter(|session| session.available.is_some() || session.interested)
+    {
         turn.fx.send(session.id, stanza.clone());
     }
 }

@@ -26,13 +26,21 @@ pub struct Turn<'a, P> {
     pub session: Option<SessionId>,
     /// On [`crate::Step::Copy`] of [`crate::Way::Arrive`]: which sessions got the original.
     pub delivered: Vec<SessionId>,
+    /// After [`crate::Step::Keep`]: the id under which the place's archive has the message, if it is kept there.
+    pub archived: Option<u64>,
     /// What shall happen.
     pub fx: &'a mut Effects,
 }
 
 impl<'a, P> Turn<'a, P> {
     /// A turn for an input with that id.
-    pub fn new(now: Now, id: u64, place: &'a mut P, session: Option<SessionId>, fx: &'a mut Effects) -> Turn<'a, P> {
-        Turn { now, id, place, session, delivered: Vec::new(), fx }
+    pub fn new(
+        now: Now,
+        id: u64,
+        place: &'a mut P,
+        session: Option<SessionId>,
+        fx: &'a mut Effects,
+    ) -> Turn<'a, P> {
+        Turn { now, id, place, session, delivered: Vec::new(), archived: None, fx }
     }
 }

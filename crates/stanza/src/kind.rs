@@ -164,7 +164,10 @@ mod tests {
     fn types_survive_a_round_trip() {
         for (name, types) in [
             ("message", &[None, Some("chat"), Some("groupchat"), Some("headline"), Some("error")][..]),
-            ("presence", &[None, Some("unavailable"), Some("subscribe"), Some("subscribed"), Some("probe")][..]),
+            (
+                "presence",
+                &[None, Some("unavailable"), Some("subscribe"), Some("subscribed"), Some("probe")][..],
+            ),
             ("iq", &[Some("get"), Some("set"), Some("result"), Some("error")][..]),
         ] {
             for ty in types {

@@ -7,8 +7,8 @@
 mod condition;
 mod error;
 mod kind;
-mod payload;
 pub mod ns;
+mod payload;
 mod stanza;
 mod stream_error;
 

@@ -31,7 +31,8 @@ pub struct Child<'a> {
 impl Payload {
     /// The content of an element that was just parsed.
     pub fn of(element: &Element) -> Payload {
-        let at = element.children().map(|child| (child.range().start as u32, child.range().end as u32)).collect();
+        let at =
+            element.children().map(|child| (child.range().start as u32, child.range().end as u32)).collect();
         Payload { inner: element.inner(), at }
     }
 

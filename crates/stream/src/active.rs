@@ -72,20 +72,23 @@ impl Active {
             Ok(stanza) => stanza,
             Err(unusable) => {
                 io.note(Misbehaviour::UnusableStanza);
-                return Ok(self.refuse(io, unusable.reply.map(|reply| *reply)));
+                self.refuse(io, unusable.reply.map(|reply| *reply));
+                return Ok(());
             }
         };
         match stanza.kind {
             Kind::Iq(IqType::Set) if stanza.payload.has_ns(ns::BIND) => {
                 io.note(Misbehaviour::SecondBind);
-                return Ok(self.refuse(io, stanza.error(Condition::NotAllowed.into())));
+                self.refuse(io, stanza.error(Condition::NotAllowed.into()));
+                return Ok(());
             }
             Kind::Iq(IqType::Result | IqType::Error)
                 if self.pinged && stanza.id.as_deref() == Some(PING_ID) =>
             {
                 self.pinged = false;
                 // Counted, if stanzas are counted by now, and nothing else.
-                return Ok(self.refuse(io, None));
+                self.refuse(io, None);
+                return Ok(());
             }
             _ => {}
         }

@@ -13,26 +13,13 @@ use xml::Element;
 
 use crate::offered::{Offered, not_authorized};
 use crate::peer::{LoggedIn, Peer};
+use crate::profile::{Begin, Profile};
 use crate::sasl2::{self, Wishes};
 use crate::state::{Fail, Io, Next, State};
 use crate::{Answer, Ask, Issued, Login, Misbehaviour, Output, sasl1};
 
 /// No answer to a failed attempt is delayed for longer.
 const FAILURE_DELAY_MAX: Duration = Duration::from_secs(4);
-
-/// Which XML carries the exchange.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Profile {
-    Sasl1,
-    Sasl2,
-}
-
-/// What a peer asked for when it began.
-pub(crate) struct Begin {
-    pub(crate) mechanism: String,
-    pub(crate) initial: Option<Vec<u8>>,
-    pub(crate) wishes: Wishes,
-}
 
 /// An attempt is under way.
 pub(crate) struct Authenticating {
@@ -169,10 +156,7 @@ impl Authenticating {
     pub(crate) fn handle_wake(self, io: &mut Io) -> Next {
         let Wait::Verdict(condition) = self.attempt.wait else { return Ok(State::Authenticating(self)) };
         io.clock.wake = None;
-        let mut w = io.wire.writer();
-        // RFC 6120 section 6.4.5 and XEP-0388 section 2.6.2 have the conditions in the namespace of RFC 6120.
-        w.open("failure", self.attempt.profile.ns()).open(condition.name(), stanza::ns::SASL).close().close();
-        io.wire.put(&w.finish());
+        self.attempt.profile.put_failure(io, condition);
         if self.peer.failures >= io.settings.auth_failures_max {
             let fail = Fail::new(StreamCondition::PolicyViolation, Misbehaviour::TooManyFailures);
             return Err(fail.text("too many failed authentications"));
@@ -267,8 +251,8 @@ impl Authenticating {
         issued: Option<Issued>,
     ) -> State {
         io.out(Output::Authenticated(account.clone()));
-        io.limits = io.settings.limits;
-        io.parser.set_limits(io.limits);
+        io.trusted = true;
+        io.parser.set_limits(io.limits());
         io.clock.deadline = Some(now + io.settings.timeouts.bind);
         let client = std::mem::take(&mut self.attempt.wishes.client);
         self.peer.login = Some(LoggedIn { account, mechanism: mechanism.name(), client });
@@ -286,24 +270,5 @@ impl Authenticating {
         io.clock.wake = Some(now + doubled.min(FAILURE_DELAY_MAX));
         self.attempt.wait = Wait::Verdict(condition);
         State::Authenticating(self)
-    }
-}
-
-impl Profile {
-    pub(crate) fn ns(self) -> &'static str {
-        match self {
-            Profile::Sasl1 => stanza::ns::SASL,
-            Profile::Sasl2 => stanza::ns::SASL2,
-        }
-    }
-
-    fn put_challenge(self, io: &mut Io, data: &[u8]) {
-        let text = match self {
-            // An empty challenge is an empty element (RFC 6120 section 6.4.3 has `=` only where something may be absent).
-            Profile::Sasl1 | Profile::Sasl2 => sasl::encode_base64(data),
-        };
-        let mut w = io.wire.writer();
-        w.open("challenge", self.ns()).text(&text).close();
-        io.wire.put(&w.finish());
     }
 }

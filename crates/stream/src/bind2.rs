@@ -57,7 +57,7 @@ pub(crate) fn write_bound(w: &mut Writer, wish: &Bind2, bound: &Bound) {
     if let Some(ends) = &bound.archive {
         w.open("metadata", ns::MAM);
         for (name, (id, time)) in [("start", &ends.first), ("end", &ends.last)] {
-            w.open(name, ns::MAM).attr("id", id).attr("timestamp", &date::milliseconds(*time)).close();
+            w.open(name, ns::MAM).attr("id", id).attr("timestamp", date::milliseconds(*time)).close();
         }
         w.close();
     }

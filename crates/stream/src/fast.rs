@@ -35,6 +35,6 @@ pub(crate) fn read_request(request: El<'_>) -> Option<Mechanism> {
 /// Writes `<token/>`.
 pub(crate) fn write_token(w: &mut Writer, issued: &Issued) {
     w.open("token", ns::FAST);
-    w.attr("expiry", &date::seconds(issued.expires)).attr("token", issued.token.expose());
+    w.attr("expiry", date::seconds(issued.expires)).attr("token", issued.token.expose());
     w.close();
 }

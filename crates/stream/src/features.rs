@@ -86,9 +86,9 @@ fn write_bindings(w: &mut Writer, offer: &sasl::Offer) {
 
 fn write_limits(w: &mut Writer, bytes: u32, idle_seconds: Option<u64>) {
     w.open("limits", ns::STREAM_LIMITS);
-    w.open("max-bytes", ns::STREAM_LIMITS).text(&bytes.to_string()).close();
+    w.open("max-bytes", ns::STREAM_LIMITS).text(bytes.to_string()).close();
     if let Some(seconds) = idle_seconds {
-        w.open("idle-seconds", ns::STREAM_LIMITS).text(&seconds.to_string()).close();
+        w.open("idle-seconds", ns::STREAM_LIMITS).text(seconds.to_string()).close();
     }
     w.close();
 }

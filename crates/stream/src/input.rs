@@ -80,25 +80,29 @@ impl Stream {
     }
 
     fn receive(&mut self, now: Instant, held: Held) {
-        if self.state.reads() && self.held.is_empty() {
+        if self.state.reads() && self.held.is_none() {
             return self.handle_held(now, held);
         }
         let bytes = |held: &Held| match held {
             Held::Frame(frame) => frame.len(),
             Held::Element(element) => element.bytes().len(),
         };
-        let waiting: usize = self.held.iter().map(bytes).sum();
-        if self.held.len() == HELD_FRAMES_MAX || waiting + bytes(&held) > HELD_BYTES_MAX {
+        let waiting = self.held.get_or_insert_default();
+        let size: usize = waiting.iter().map(bytes).sum();
+        if waiting.len() == HELD_FRAMES_MAX || size + bytes(&held) > HELD_BYTES_MAX {
             return self.fail(flood());
         }
-        self.held.push_back(held);
+        waiting.push_back(held);
     }
 
     /// Handles what has arrived, as far as it may be handled now.
     pub(crate) fn pump(&mut self, now: Instant) {
         while self.state.reads() {
             if self.io.wire.is_framed() {
-                let Some(held) = self.held.pop_front() else { break };
+                let Some(held) = self.held.as_mut().and_then(|held| held.pop_front()) else {
+                    self.held = None;
+                    break;
+                };
                 self.handle_held(now, held);
                 continue;
             }

@@ -25,6 +25,7 @@ mod offered;
 mod opening;
 mod peer;
 mod port;
+mod profile;
 mod random;
 mod sasl1;
 mod sasl2;

@@ -50,21 +50,21 @@ pub(crate) fn read_h(value: Option<Cow<'_, str>>) -> Option<u32> {
 pub(crate) fn write_enabled(w: &mut Writer, enabled: &Enabled) {
     w.open("enabled", ns::SM);
     if let Some(id) = &enabled.id {
-        w.attr("id", id).attr("resume", "true").attr("max", &enabled.max.to_string());
+        w.attr("id", id).attr("resume", "true").attr("max", enabled.max.to_string());
     }
     w.close();
 }
 
 /// Writes `<resumed/>`.
 pub(crate) fn write_resumed(w: &mut Writer, resumed: &Resumed) {
-    w.open("resumed", ns::SM).attr("h", &resumed.h.to_string()).attr("previd", &resumed.id).close();
+    w.open("resumed", ns::SM).attr("h", resumed.h.to_string()).attr("previd", &resumed.id).close();
 }
 
 /// Writes `<failed/>`.
 pub(crate) fn write_failed(w: &mut Writer, condition: Condition, h: Option<u32>) {
     w.open("failed", ns::SM);
     if let Some(h) = h {
-        w.attr("h", &h.to_string());
+        w.attr("h", h.to_string());
     }
     w.open(condition.name(), ns::STANZAS).close().close();
 }
@@ -79,6 +79,6 @@ pub(crate) fn put_failed(io: &mut Io, condition: Condition) {
 /// Sends `<a/>`.
 pub(crate) fn put_ack(io: &mut Io, h: u32) {
     let mut w = io.wire.writer();
-    w.open("a", ns::SM).attr("h", &h.to_string()).close();
+    w.open("a", ns::SM).attr("h", h.to_string()).close();
     io.wire.put(&w.finish());
 }

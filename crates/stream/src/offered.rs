@@ -9,8 +9,9 @@ use std::time::Instant;
 use stanza::{Condition, IqType, Kind, Stanza, StreamCondition, ns};
 use xml::Element;
 
-use crate::authenticating::{Authenticating, Profile};
+use crate::authenticating::Authenticating;
 use crate::peer::Peer;
+use crate::profile::Profile;
 use crate::state::{Fail, Io, Next, State};
 use crate::{Ask, Misbehaviour, Output, Registration, manage, starttls};
 

@@ -8,9 +8,9 @@ use sasl::Condition;
 use stanza::ns;
 use xml::{Element, unescape};
 
-use crate::authenticating::{Begin, Profile};
 use crate::opening::Opening;
 use crate::peer::Peer;
+use crate::profile::{Begin, Profile};
 use crate::sasl2::Wishes;
 use crate::state::{Io, State};
 
@@ -49,7 +49,7 @@ pub(crate) fn succeed(peer: Box<Peer>, io: &mut Io, data: Option<Vec<u8>>) -> St
     let mut w = io.wire.writer();
     w.open("success", ns::SASL);
     if let Some(data) = data {
-        w.text(&sasl::encode_sasl1(&data));
+        w.text(sasl::encode_sasl1(&data));
     }
     w.close();
     io.wire.put(&w.finish());

@@ -10,12 +10,12 @@ use sasl::{Condition, Mechanism};
 use stanza::ns;
 use xml::{El, Element, Tree};
 
-use crate::authenticating::Begin;
 use crate::bind2::{self, Bind2};
 use crate::binding::{Binding, Inline};
 use crate::fast::{self, Fast};
 use crate::manage::{self, ResumeWish};
 use crate::peer::Peer;
+use crate::profile::Begin;
 use crate::state::{Io, State};
 use crate::{Issued, unbound};
 
@@ -116,7 +116,7 @@ pub(crate) fn put_success(io: &mut Io, inline: &Inline, jid: &str, inside: impl 
     let mut w = io.wire.writer();
     w.open("success", ns::SASL2);
     if let Some(data) = &inline.data {
-        w.open("additional-data", ns::SASL2).text(&sasl::encode_base64(data)).close();
+        w.open("additional-data", ns::SASL2).text(sasl::encode_base64(data)).close();
     }
     w.open("authorization-identifier", ns::SASL2).text(jid).close();
     if let Some(h) = inline.resume_failed {

@@ -29,7 +29,8 @@ pub(crate) struct Io {
     pub(crate) wire: Wire,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) clock: Clock,
-    pub(crate) limits: Limits,
+    /// Whether the peer has authenticated, which decides the limits.
+    pub(crate) trusted: bool,
     /// The end was told; nothing is told twice.
     pub(crate) over: bool,
 }
@@ -37,6 +38,11 @@ pub(crate) struct Io {
 impl Io {
     pub(crate) fn out(&mut self, output: Output) {
         self.outputs.push_back(output);
+    }
+
+    /// The XML limits that hold now.
+    pub(crate) fn limits(&self) -> Limits {
+        if self.trusted { self.settings.limits } else { self.settings.limits_before_auth }
     }
 
     pub(crate) fn note(&mut self, misbehaviour: Misbehaviour) {

@@ -4,7 +4,7 @@
 //! for the end of a stream, `[]` for the end of a frame, and stanzas leave `xmlns='jabber:client'` out.
 //!
 //! Not here: sockets (crate `net`).
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses its part")]
 
 pub mod client;
 pub mod engine;

@@ -1,0 +1,105 @@
+//! The roster as clients manage it.
+//!
+//! RFC 6121 sections 2.1 to 2.6
+//!
+//! Not here: subscriptions and pushes that follow from them (kernel).
+
+use address::Jid;
+use kernel::{Account, Answer, Card, Feature, Iq, IqRoute, Kernel, Spec, Turn, limits};
+use stanza::{Condition, StanzaError, ns};
+use xml::{El, Writer};
+
+/// See the file's header.
+pub(crate) struct Roster;
+
+impl Feature for Roster {
+    fn card(&self) -> &'static Card {
+        static CARD: Card = Card {
+            specs: &[
+                Spec::complete("RFC 6121", "2, 3, 4, 8").note("section 2.6: a changed roster is sent whole"),
+                Spec::complete("XEP-0237", "1.3").note("as RFC 6121 section 2.6 has it"),
+            ],
+            account_vars: &[ns::ROSTER],
+            iqs: &[IqRoute::own(ns::ROSTER)],
+            ..Card::named("roster")
+        };
+        &CARD
+    }
+
+    fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
+        if iq.payload.name() != "query" {
+            return Condition::BadRequest.into();
+        }
+        let outcome = if iq.is_set() { set(turn, iq.payload) } else { Ok(get(turn, iq.payload)) };
+        outcome.unwrap_or_else(Answer::Refuse)
+    }
+}
+
+/// Section 2.2: from now on the resource is told of changes.
+fn get(turn: &mut Turn<'_, Account>, query: El<'_>) -> Answer<Account> {
+    let version = turn.place.roster.version();
+    if let Some(session) = turn.session.and_then(|id| turn.place.session_mut(id)) {
+        session.interested = true;
+    }
+    // Section 2.6.3: nothing to say if the client has it all.
+    if query.attr("ver").is_some_and(|ver| *ver == *version) {
+        return Answer::done();
+    }
+    let mut w = Writer::new(ns::CLIENT);
+    w.open("query", ns::ROSTER).attr("ver", &version);
+    for (contact, item) in turn.place.roster.listed() {
+        item.write(contact.as_str(), &mut w);
+    }
+    w.close();
+    Answer::Reply(w.finish())
+}
+
+/// Sections 2.3 to 2.5.
+fn set(turn: &mut Turn<'_, Account>, query: El<'_>) -> Result<Answer<Account>, StanzaError> {
+    let mut items = query.children_named("item", ns::ROSTER);
+    let (Some(item), None) = (items.next(), items.next()) else {
+        return Err(StanzaError::from(Condition::BadRequest).text("exactly one item"));
+    };
+    let contact = item.attr("jid").ok_or(Condition::BadRequest)?;
+    let contact = Jid::parse(&contact).map_err(|_| StanzaError::from(Condition::JidMalformed))?;
+    if !contact.is_bare() {
+        return Err(StanzaError::from(Condition::BadRequest).text("a contact is a bare address"));
+    }
+    if item.attr("subscription").as_deref() == Some("remove") {
+        return match Kernel::remove_contact(turn, &contact) {
+            true => Ok(Answer::done()),
+            false => Err(Condition::ItemNotFound.into()),
+        };
+    }
+    let known = turn.place.roster.item(contact.as_str()).is_some();
+    if !known && turn.place.roster.len() >= limits::ROSTER_ITEMS_MAX {
+        return Err(StanzaError::from(Condition::ResourceConstraint).text("the roster is full"));
+    }
+    let name = item.attr("name").map(|name| name.into_owned()).filter(|name| !name.is_empty());
+    if name.as_ref().is_some_and(|name| name.len() > limits::ROSTER_NAME_BYTES_MAX) {
+        return Err(StanzaError::from(Condition::NotAcceptable).text("the name is too long"));
+    }
+    Kernel::set_contact(turn, &contact, name, groups(item)?);
+    Ok(Answer::done())
+}
+
+fn groups(item: El<'_>) -> Result<Vec<String>, StanzaError> {
+    let mut groups = Vec::new();
+    for group in item.children_named("group", ns::ROSTER) {
+        let group = group.text().into_owned();
+        // Section 2.3.3 names both conditions.
+        if group.is_empty() || group.len() > limits::ROSTER_GROUP_BYTES_MAX {
+            return Err(
+                StanzaError::from(Condition::NotAcceptable).text("a group's name is empty or too long")
+            );
+        }
+        if groups.contains(&group) {
+            return Err(StanzaError::from(Condition::BadRequest).text("the same group twice"));
+        }
+        groups.push(group);
+        if groups.len() > limits::ROSTER_GROUPS_MAX {
+            return Err(StanzaError::from(Condition::NotAcceptable).text("too many groups"));
+        }
+    }
+    Ok(groups)
+}
