@@ -48,11 +48,11 @@ impl Kernel {
                         }
                         _ => self.missed(turn, stanza),
                     },
-                    MessageType::Groupchat => turn.fx.refuse(&stanza, Condition::RecipientUnavailable),
+                    MessageType::Groupchat => turn.refuse(&stanza, Condition::RecipientUnavailable),
                     MessageType::Headline | MessageType::Error => {}
                 }
             }
-            Kind::Iq(IqType::Get | IqType::Set) => turn.fx.refuse(&stanza, Condition::ServiceUnavailable),
+            Kind::Iq(IqType::Get | IqType::Set) => turn.refuse(&stanza, Condition::ServiceUnavailable),
             _ => {}
         }
     }
@@ -61,7 +61,7 @@ impl Kernel {
         let choice = choose(turn.place, to, ty);
         match choice {
             Choice::Drop => {}
-            Choice::Refuse(condition) => turn.fx.refuse(&stanza, condition),
+            Choice::Refuse(condition) => turn.refuse(&stanza, condition),
             Choice::Miss => {
                 if self.step(Way::Arrive, Step::Keep, turn, &mut stanza) {
                     self.missed(turn, stanza);
@@ -85,7 +85,7 @@ impl Kernel {
     fn missed(&self, turn: &mut Turn<'_, Account>, mut stanza: Stanza) {
         let mut copy = stanza.clone();
         if self.step(Way::Arrive, Step::Miss, turn, &mut stanza) {
-            turn.fx.refuse(&stanza, Condition::ServiceUnavailable);
+            turn.refuse(&stanza, Condition::ServiceUnavailable);
         }
         // Devices of negative priority still get their copies.
         self.step(Way::Arrive, Step::Copy, turn, &mut copy);
@@ -95,7 +95,7 @@ impl Kernel {
         match (to.resource(), ty) {
             (Some(resource), _) => match turn.place.resource(resource).map(|session| session.id) {
                 Some(session) => turn.fx.send(session, stanza.into()),
-                None => turn.fx.refuse(&stanza, Condition::ServiceUnavailable),
+                None => turn.refuse(&stanza, Condition::ServiceUnavailable),
             },
             (None, IqType::Get | IqType::Set) => self.answer_for_account(turn, stanza),
             (None, IqType::Result | IqType::Error) => {}

@@ -56,7 +56,7 @@ impl Kernel {
                 Flow::On => {}
                 Flow::Stop => return false,
                 Flow::Refuse(error) => {
-                    turn.fx.refuse(stanza, error);
+                    turn.refuse(stanza, error);
                     return false;
                 }
             }
@@ -86,7 +86,7 @@ impl Kernel {
     pub(crate) fn no_such_account(&self, turn: &mut Turn<'_, Account>, stanza: &Stanza) {
         // Presence is ignored; the others hear what they would hear of an account that is there but closed to them.
         if !matches!(stanza.kind, stanza::Kind::Presence(_)) {
-            turn.fx.refuse(stanza, Condition::ServiceUnavailable);
+            turn.refuse(stanza, Condition::ServiceUnavailable);
         }
     }
 }

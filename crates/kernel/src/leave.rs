@@ -92,7 +92,7 @@ impl Kernel {
             // RFC 6121 section 4.3: only servers probe; a client's probe would not be answered truthfully.
             (PresenceType::Probe | PresenceType::Error, _) => {}
             (_, true) => self.subscription_leaves(turn, ty, stanza),
-            (_, false) => turn.fx.refuse(&stanza, Condition::BadRequest),
+            (_, false) => turn.refuse(&stanza, Condition::BadRequest),
         }
     }
 }

@@ -89,7 +89,7 @@ impl Kernel {
                 session.directed.remove(&to);
             }
             _ if session.directed.len() >= limits::DIRECTED_MAX && !session.directed.contains(&to) => {
-                return turn.fx.refuse(&stanza, stanza::Condition::ResourceConstraint);
+                return turn.refuse(&stanza, stanza::Condition::ResourceConstraint);
             }
             _ => {
                 session.directed.insert(to);

@@ -22,7 +22,7 @@ impl Kernel {
         }
         let known = turn.place.roster.item(contact.as_str());
         if known.is_none() && turn.place.roster.len() >= limits::ROSTER_ITEMS_MAX {
-            return turn.fx.refuse(&stanza, Condition::ResourceConstraint);
+            return turn.refuse(&stanza, Condition::ResourceConstraint);
         }
         let mut item = known.cloned().unwrap_or_default();
         let out = outbound(&mut item, ty);
@@ -48,7 +48,7 @@ impl Kernel {
         }
         let known = turn.place.roster.item(contact.as_str()).cloned();
         if known.is_none() && !may_ask(turn.place) {
-            return turn.fx.refuse(&stanza, Condition::ResourceConstraint);
+            return turn.refuse(&stanza, Condition::ResourceConstraint);
         }
         let mut item = known.unwrap_or_default();
         let out = inbound(&mut item, ty);

@@ -3,6 +3,7 @@
 //! Not here: the shell that carries the effects out (engine).
 
 use model::link::SessionId;
+use stanza::{Stanza, StanzaError};
 
 use crate::Effects;
 
@@ -42,5 +43,17 @@ impl<'a, P> Turn<'a, P> {
         fx: &'a mut Effects,
     ) -> Turn<'a, P> {
         Turn { now, id, place, session, delivered: Vec::new(), archived: None, fx }
+    }
+}
+
+impl Turn<'_, crate::Account> {
+    /// Answers a stanza with an error, if it may have one. A session of this account hears it directly: on the way
+    /// in it could be taken for the word of whom it was sent to, and be screened out.
+    pub fn refuse(&mut self, stanza: &Stanza, error: impl Into<StanzaError>) {
+        let Some(reply) = stanza.error(error.into()) else { return };
+        match self.session.filter(|session| self.place.session(*session).is_some()) {
+            Some(session) => self.fx.send(session, reply.into()),
+            None => self.fx.route(reply),
+        }
     }
 }

@@ -23,7 +23,8 @@ pub(crate) fn begin(peer: Box<Peer>, io: &mut Io) -> Next {
     }
     // Whatever came in the same segment was written by somebody who could read and change it: it must never be
     // taken for something that came through TLS.
-    if !io.parser.unread().is_empty() {
+    // White space cannot be taken for anything; go-xmpp ends each element with a line feed.
+    if !io.parser.unread().trim_ascii().is_empty() {
         let fail = Fail::new(StreamCondition::PolicyViolation, Misbehaviour::BytesBeforeTls);
         return Err(fail.text("nothing may follow <starttls/> before the handshake"));
     }

@@ -39,6 +39,10 @@ pub(super) fn markup(rest: &[u8]) -> Result<Option<Markup>, Error> {
 impl Parser {
     /// The first bytes of a document: marks of other encodings, an XML declaration.
     pub(super) fn start(&mut self, input: &[u8]) -> Result<Step, Error> {
+        if self.restarted {
+            let spaces = input[self.at..].iter().take_while(|byte| is_space(**byte)).count();
+            self.take(spaces);
+        }
         let rest = &input[self.at..];
         let declaration = match rest {
             [] | [b'<'] => return Ok(Step::More),

@@ -86,6 +86,8 @@ pub struct Parser {
     framing: Framing,
     limits: Limits,
     state: State,
+    /// A document came before this one: white space may still follow from it.
+    restarted: bool,
     failed: Option<Error>,
     input: Vec<u8>,
     /// Where in `input` the first byte not yet consumed is.
@@ -113,6 +115,7 @@ impl Parser {
             framing,
             limits,
             state: State::Start,
+            restarted: false,
             failed: None,
             input: Vec::new(),
             at: 0,
@@ -133,10 +136,11 @@ impl Parser {
         self.build.limit = limits.canonical_bytes;
     }
 
-    /// Expects a new document from the next byte not yet consumed on (RFC 6120 section 4.3.3). Does not
-    /// heal an error.
+    /// Expects a new document from the next byte not yet consumed on (RFC 6120 section 4.3.3). White space before it
+    /// is what some clients write after the last element of the document before. Does not heal an error.
     pub fn restart(&mut self) {
         self.state = State::Start;
+        self.restarted = self.framing == Framing::Stream;
         (self.used, self.seen) = (0, 0);
         self.tag.clear();
         self.text.interrupt();

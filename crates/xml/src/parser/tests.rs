@@ -290,6 +290,20 @@ fn streams_end_and_start_again() {
     parser.set_limits(Limits::CLIENT);
     assert!(matches!(parser.next(), Ok(Some(Event::Header(h))) if h.content_ns() == "e"));
     assert_eq!(parser.next().err(), Some(Error::UndeclaredPrefix), "the first stream's prefix is gone");
+
+    // go-xmpp writes a line feed after each element; the next stream begins with an XML declaration all the same.
+    let mut parser = Parser::new(Framing::Stream, Limits::BEFORE_AUTH);
+    parser.push(b"<s><auth/>");
+    assert!(matches!(parser.next(), Ok(Some(Event::Header(_)))));
+    assert!(matches!(parser.next(), Ok(Some(Event::Element(_)))));
+    parser.restart();
+    for piece in ["\n", " \n<?xml version='1.0'?>", "<s/>"] {
+        parser.push(piece.as_bytes());
+        let event = parser.next();
+        assert!(event.is_ok(), "{piece:?} {event:?}");
+    }
+    let fresh = outcome(Framing::Stream, Limits::CLIENT, b"\n<?xml version='1.0'?><s/>");
+    assert!(fresh.1.is_err(), "only where a document came before");
 }
 
 #[test]
