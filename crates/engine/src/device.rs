@@ -150,8 +150,10 @@ pub(crate) struct Incoming {
     done: u64,
     /// For each stanza after those: in how many places it still waits.
     pending: VecDeque<u32>,
-    /// The client asked when so many had come.
+    /// The client asked when so many had come, and has not been answered.
     asked_at: Option<u64>,
+    /// It asked again when so many had come.
+    asked_again: Option<u64>,
 }
 
 /// A stanza of a counted session on its way to storage.
@@ -202,13 +204,18 @@ impl Incoming {
 
     /// The client wants to know.
     pub(crate) fn asked(&mut self) {
-        self.asked_at = Some(self.seen());
+        let seen = self.seen();
+        // The first question keeps its place: who asks faster than storage works is answered all the same.
+        match self.asked_at {
+            None => self.asked_at = Some(seen),
+            Some(_) => self.asked_again = Some(seen),
+        }
     }
 
     fn due(&mut self) -> Option<u32> {
         let at = self.asked_at?;
         (self.done >= at).then(|| {
-            self.asked_at = None;
+            self.asked_at = self.asked_again.take().filter(|again| *again > self.done);
             self.done as u32
         })
     }

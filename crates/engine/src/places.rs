@@ -3,6 +3,7 @@
 //! Not here: what an account is (kernel).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use address::Bare;
 use kernel::Account;
@@ -34,6 +35,7 @@ pub(crate) struct Ready {
 /// What waits for an account.
 pub(crate) enum Waiting {
     Stanza(Stanza, u64, Option<Token>),
+    Undelivered(Arc<Stanza>),
     Bind(Box<Bind>),
     Removal(Removal),
 }
@@ -78,6 +80,7 @@ impl Engine {
     fn give(&mut self, account: &Bare, waiting: Waiting) {
         match waiting {
             Waiting::Stanza(stanza, id, token) => self.arrive(account, stanza, id, token),
+            Waiting::Undelivered(stanza) => self.undelivered(account, stanza),
             Waiting::Bind(bind) => self.bind_ready(*bind),
             Waiting::Removal(removal) => removal(self),
         }
@@ -90,6 +93,9 @@ impl Engine {
                     self.work.push_back(Work::Route(reply, id, None));
                 }
                 self.batch.tokens.extend(token);
+            }
+            Waiting::Undelivered(stanza) => {
+                tracing::error!(id = stanza.id.as_deref(), "an undelivered stanza cannot be kept and is lost");
             }
             Waiting::Bind(bind) => bind.link.send(Down::Bound(Err(error.clone()))),
             Waiting::Removal(removal) => removal(self),
@@ -123,20 +129,18 @@ impl Engine {
         }
     }
 
-    /// Ends a session without another word of its account, because memory and storage disagree.
-    pub(crate) fn drop_session(&mut self, session: SessionId, error: StreamError) {
-        let Some(device) = self.devices.remove(&session) else { return };
-        device.tell(Down::Close(Some(error)));
-        if let Some(id) = device.sm.and_then(|sm| sm.id) {
-            self.resumable.remove(&id);
-        }
-        let others: Vec<SessionId> = match self.accounts.remove(&device.account) {
-            Some(Place::Ready(place)) => place.account.sessions.iter().map(|other| other.id).collect(),
-            _ => Vec::new(),
-        };
+    /// Takes an account out of memory that is ahead of storage, and ends its sessions: they start again from what is
+    /// stored. Their contacts see them go, and what their clients never got finds another way.
+    pub(crate) fn drop_account(&mut self, account: &Bare) {
+        let Some(Place::Ready(place)) = self.accounts.get(account) else { return };
+        let sessions: Vec<SessionId> = place.account.sessions.iter().map(|session| session.id).collect();
         let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
-        for other in others.into_iter().filter(|other| *other != session) {
-            self.drop_session(other, error.clone());
+        for session in sessions {
+            self.farewell(account, session);
+            let Some(device) = self.devices.remove(&session) else { continue };
+            device.tell(Down::Close(Some(error.clone())));
+            self.settle_estate(device);
         }
+        self.accounts.remove(account);
     }
 }

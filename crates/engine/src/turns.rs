@@ -14,7 +14,7 @@ use crate::device::{Health, Token};
 use crate::engine::{Asked, Engine, Output, Ticket};
 use crate::held::{Held, Out};
 use crate::limits;
-use crate::places::Place;
+use crate::places::{Place, Waiting};
 use crate::timers::Due;
 
 /// A piece of work.
@@ -122,9 +122,7 @@ impl Engine {
                     self.route(stanza, id, token);
                 }
                 Work::Undelivered(account, stanza) => {
-                    let origin = self.own_origin(None);
-                    let stanza = Arc::unwrap_or_clone(stanza);
-                    self.turn(&account, origin, |kernel, turn| kernel.undelivered(turn, stanza));
+                    self.with_account(&account, Waiting::Undelivered(stanza));
                 }
                 Work::Acknowledged(session, tokens) => {
                     let Some(device) = self.devices.get(&session) else { continue };
@@ -134,6 +132,12 @@ impl Engine {
                 Work::End(session) => self.end_session(session),
             }
         }
+    }
+
+    /// One turn with a stanza that a device of an account in memory never got.
+    pub(crate) fn undelivered(&mut self, account: &Bare, stanza: Arc<Stanza>) {
+        let stanza = Arc::unwrap_or_clone(stanza);
+        self.own_turn(account, None, |kernel, turn| kernel.undelivered(turn, stanza));
     }
 
     fn own_origin(&mut self, session: Option<SessionId>) -> Origin {
@@ -163,6 +167,21 @@ impl Engine {
         let mut turn = Turn::new(self.time.now, origin.id, &mut place.account, origin.session, &mut effects);
         act(&self.kernel, &mut turn);
         self.absorb(effects, origin);
+    }
+
+    /// Lets the contacts of a session see it go, and nothing else: what the account itself would do is not to happen,
+    /// since it is about to be read again.
+    pub(crate) fn farewell(&mut self, account: &Bare, session: SessionId) {
+        let Some(Place::Ready(place)) = self.accounts.get_mut(account) else { return };
+        let mut effects = Effects::default();
+        let id = self.ids.next(self.time.now.unix_ms);
+        let mut turn = Turn::new(self.time.now, id, &mut place.account, Some(session), &mut effects);
+        self.kernel.close(&mut turn, session);
+        for effect in effects.take() {
+            if let Effect::Route(stanza) = effect {
+                self.work.push_back(Work::Route(stanza, id, None));
+            }
+        }
     }
 
     /// One turn of a host.
@@ -219,6 +238,7 @@ impl Engine {
                     place.busy = place.busy.saturating_sub(1);
                 }
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
+                self.batch.sessions.extend(session);
                 self.own_turn(&account, session, |_, turn| resume(turn, found));
                 if let Some((order, done)) = done {
                     self.accounts_changed(&order, &done, session);
@@ -248,7 +268,7 @@ impl Engine {
         if !held.writes.is_empty() {
             let ticket = self.new_ticket();
             held.waits = Some(ticket);
-            let writes = std::mem::take(&mut held.writes);
+            let writes = held.take_writes();
             self.output(Output::Commit(ticket, writes.into()));
         }
         self.line.push_back(held);
@@ -261,25 +281,27 @@ impl Engine {
         if outcome.is_err() {
             // Fail loud: nothing of it leaves. What is in memory is ahead of storage, so the sessions that caused it
             // end and their accounts are read again (docs/decisions/006-acknowledgement.md).
-            let failed = Held { sessions: std::mem::take(&mut held.sessions), ..Held::default() };
-            let outs = std::mem::take(&mut held.outs);
-            held.tokens.clear();
-            self.commit_failed(failed.sessions, outs);
+            let failed = std::mem::take(held);
+            self.commit_failed(failed);
         }
     }
 
-    fn commit_failed(&mut self, sessions: Vec<SessionId>, outs: Vec<Out>) {
-        let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
-        for out in outs {
+    fn commit_failed(&mut self, failed: Held) {
+        let mut accounts = failed.changed;
+        let account = |session: &SessionId| self.devices.get(session).map(|device| device.account.clone());
+        accounts.extend(failed.sessions.iter().filter_map(account));
+        for out in failed.outs {
             match out {
                 Out::Ask(query, asked) => self.ask_now(query, asked),
                 Out::Close(session, error) => self.close(session, error),
                 Out::Call(call) => call(),
-                _ => {}
+                Out::Enable(session, enable) => self.enable_out(session, enable),
+                Out::Bound(session, _) => self.unbind(session),
+                Out::Send(..) => {}
             }
         }
-        for session in sessions {
-            self.drop_session(session, error.clone());
+        for account in accounts {
+            self.drop_account(&account);
         }
     }
 
@@ -336,10 +358,7 @@ impl Engine {
         let Some(device) = self.devices.get_mut(&session) else {
             // Its session has just ended: the stanza still gets its one fate. Whose it was is in its address.
             if let (Some(to), None) = (&stanza.to, token) {
-                let account = to.bare();
-                if matches!(self.accounts.get(&account), Some(Place::Ready(_))) {
-                    self.work.push_back(Work::Undelivered(account, stanza));
-                }
+                self.work.push_back(Work::Undelivered(to.bare(), stanza));
             }
             return;
         };

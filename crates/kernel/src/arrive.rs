@@ -34,6 +34,9 @@ impl Kernel {
     /// A stanza that a session of this account never acknowledged before it ended: it gets its one fate now. A
     /// message goes to another device or is kept, a request is answered with an error.
     pub fn undelivered(&self, turn: &mut Turn<'_, Account>, stanza: Stanza) {
+        if !turn.place.exists {
+            return;
+        }
         match stanza.kind {
             Kind::Message(ty) => {
                 // It has been screened, stamped and kept already; only its device is gone.
@@ -46,7 +49,7 @@ impl Kernel {
                                 turn.fx.send(target, stanza.clone());
                             }
                         }
-                        _ => self.missed(turn, stanza),
+                        _ => self.nobody_there(turn, stanza),
                     },
                     MessageType::Groupchat => turn.fx.refuse(&stanza, Condition::RecipientUnavailable),
                     MessageType::Headline | MessageType::Error => {}
@@ -82,13 +85,18 @@ impl Kernel {
         }
     }
 
-    fn missed(&self, turn: &mut Turn<'_, Account>, mut stanza: Stanza) {
+    fn missed(&self, turn: &mut Turn<'_, Account>, stanza: Stanza) {
         let mut copy = stanza.clone();
+        self.nobody_there(turn, stanza);
+        // Devices of negative priority still get their copies.
+        self.step(Way::Arrive, Step::Copy, turn, &mut copy);
+    }
+
+    /// Somebody keeps the message, or it bounces.
+    fn nobody_there(&self, turn: &mut Turn<'_, Account>, mut stanza: Stanza) {
         if self.step(Way::Arrive, Step::Miss, turn, &mut stanza) {
             turn.fx.refuse(&stanza, Condition::ServiceUnavailable);
         }
-        // Devices of negative priority still get their copies.
-        self.step(Way::Arrive, Step::Copy, turn, &mut copy);
     }
 
     fn iq_arrives(&self, turn: &mut Turn<'_, Account>, to: &Jid, ty: IqType, stanza: Stanza) {
