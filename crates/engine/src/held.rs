@@ -17,7 +17,7 @@ use crate::engine::{Asked, Ticket};
 /// Something that leaves.
 pub(crate) enum Out {
     /// A stanza for a session.
-    Send(SessionId, Arc<Stanza>, Option<u64>),
+    Send(SessionId, Parcel),
     /// A new session's address.
     Bound(SessionId, Box<Bound>),
     /// Stream management begins.
@@ -28,6 +28,16 @@ pub(crate) enum Out {
     Ask(Query, Asked),
     /// An answer for an operator.
     Call(Box<dyn FnOnce() + Send>),
+}
+
+/// A stanza on its way to a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Parcel {
+    pub(crate) stanza: Arc<Stanza>,
+    /// What its feature wants to hear when it has arrived.
+    pub(crate) token: Option<u64>,
+    /// The id of the input that it comes from.
+    pub(crate) id: u64,
 }
 
 /// All that one batch wrote, sends, and settles.

@@ -3,7 +3,6 @@
 //! Not here: what an account is (kernel).
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use address::Bare;
 use kernel::Account;
@@ -15,7 +14,7 @@ use stanza::{Condition, Stanza, StanzaError, StreamCondition, StreamError};
 
 use crate::device::Token;
 use crate::engine::{Asked, Engine};
-use crate::held::Out;
+use crate::held::{Out, Parcel};
 use crate::limits;
 use crate::turns::Work;
 
@@ -35,7 +34,7 @@ pub(crate) struct Ready {
 /// What waits for an account.
 pub(crate) enum Waiting {
     Stanza(Stanza, u64, Option<Token>),
-    Undelivered(Arc<Stanza>),
+    Undelivered(SessionId, Parcel),
     Bind(Box<Bind>),
     Removal(Removal),
 }
@@ -80,7 +79,7 @@ impl Engine {
     fn give(&mut self, account: &Bare, waiting: Waiting) {
         match waiting {
             Waiting::Stanza(stanza, id, token) => self.arrive(account, stanza, id, token),
-            Waiting::Undelivered(stanza) => self.undelivered(account, stanza),
+            Waiting::Undelivered(session, parcel) => self.undelivered(account, session, parcel),
             Waiting::Bind(bind) => self.bind_ready(*bind),
             Waiting::Removal(removal) => removal(self),
         }
@@ -94,8 +93,8 @@ impl Engine {
                 }
                 self.batch.tokens.extend(token);
             }
-            Waiting::Undelivered(stanza) => {
-                tracing::error!(id = stanza.id.as_deref(), "an undelivered stanza cannot be kept and is lost");
+            Waiting::Undelivered(_, parcel) => {
+                tracing::error!(id = parcel.stanza.id.as_deref(), "an undelivered stanza cannot be kept and is lost");
             }
             Waiting::Bind(bind) => bind.link.send(Down::Bound(Err(error.clone()))),
             Waiting::Removal(removal) => removal(self),
@@ -139,7 +138,7 @@ impl Engine {
             self.farewell(account, session);
             let Some(device) = self.devices.remove(&session) else { continue };
             device.tell(Down::Close(Some(error.clone())));
-            self.settle_estate(device);
+            self.settle_estate(session, device);
         }
         self.accounts.remove(account);
     }

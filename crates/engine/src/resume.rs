@@ -12,7 +12,7 @@ use stanza::{Kind, StreamCondition, StreamError};
 
 use crate::device::{Attached, Device};
 use crate::engine::Engine;
-use crate::held::Out;
+use crate::held::{Out, Parcel};
 use crate::limits;
 use crate::places::Place;
 use crate::timers::Due;
@@ -160,12 +160,12 @@ impl Engine {
         device.tell(Down::Close(None));
         let account = device.account.clone();
         self.own_turn(&account, Some(session), |kernel, turn| kernel.close(turn, session));
-        self.settle_estate(device);
+        self.settle_estate(session, device);
         self.rest(&account);
     }
 
     /// What a device that is gone leaves behind: its name, its count, and stanzas.
-    pub(crate) fn settle_estate(&mut self, mut device: Device) {
+    pub(crate) fn settle_estate(&mut self, session: SessionId, mut device: Device) {
         let h = device.incoming.h();
         if let Some(resuming) = device.resuming.take() {
             resuming.link.send(Down::Resumed(Err(ResumeRefused { h: Some(h) })));
@@ -178,12 +178,13 @@ impl Engine {
             }
             // What was sent with a token is still where its feature keeps it.
             for unacked in sm.into_unacked().into_iter().rev().filter(|unacked| unacked.token.is_none()) {
-                undelivered.push_front(unacked.stanza);
+                undelivered.push_front(unacked);
             }
         }
         // Only these have another way to go: an account need not be loaded for the rest.
-        for stanza in undelivered.into_iter().filter(|stanza| !matches!(stanza.kind, Kind::Presence(_))) {
-            self.work.push_back(Work::Undelivered(device.account.clone(), stanza));
+        let worth = |parcel: &Parcel| !matches!(parcel.stanza.kind, Kind::Presence(_));
+        for parcel in undelivered.into_iter().filter(worth) {
+            self.work.push_back(Work::Undelivered(device.account.clone(), session, parcel));
         }
     }
 

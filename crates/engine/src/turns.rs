@@ -12,7 +12,7 @@ use stanza::{Stanza, StanzaError, StreamCondition, StreamError, ns};
 
 use crate::device::{Health, Token};
 use crate::engine::{Asked, Engine, Output, Ticket};
-use crate::held::{Held, Out};
+use crate::held::{Held, Out, Parcel};
 use crate::limits;
 use crate::places::{Place, Waiting};
 use crate::timers::Due;
@@ -24,7 +24,7 @@ pub(crate) enum Work {
     /// A stanza goes to wherever its `to` says. The number is the id of the input that caused it.
     Route(Stanza, u64, Option<Token>),
     /// A stanza whose session ended before it was acknowledged.
-    Undelivered(Bare, Arc<Stanza>),
+    Undelivered(Bare, SessionId, Parcel),
     /// A client has something for sure.
     Acknowledged(SessionId, Vec<u64>),
     /// A session is over.
@@ -54,7 +54,8 @@ impl Engine {
     pub(crate) fn refused(&mut self, session: SessionId, reply: Option<Stanza>) {
         self.stanza_from(session, None);
         if let Some(reply) = reply {
-            self.batch.outs.push(Out::Send(session, reply.into(), None));
+            let parcel = Parcel { stanza: reply.into(), token: None, id: 0 };
+            self.batch.outs.push(Out::Send(session, parcel));
         }
     }
 
@@ -121,8 +122,8 @@ impl Engine {
                     }
                     self.route(stanza, id, token);
                 }
-                Work::Undelivered(account, stanza) => {
-                    self.with_account(&account, Waiting::Undelivered(stanza));
+                Work::Undelivered(account, session, parcel) => {
+                    self.with_account(&account, Waiting::Undelivered(session, parcel));
                 }
                 Work::Acknowledged(session, tokens) => {
                     let Some(device) = self.devices.get(&session) else { continue };
@@ -135,9 +136,9 @@ impl Engine {
     }
 
     /// One turn with a stanza that a device of an account in memory never got.
-    pub(crate) fn undelivered(&mut self, account: &Bare, stanza: Arc<Stanza>) {
-        let stanza = Arc::unwrap_or_clone(stanza);
-        self.own_turn(account, None, |kernel, turn| kernel.undelivered(turn, stanza));
+    pub(crate) fn undelivered(&mut self, account: &Bare, session: SessionId, parcel: Parcel) {
+        let stanza = Arc::unwrap_or_clone(parcel.stanza);
+        self.own_turn(account, None, |kernel, turn| kernel.undelivered(turn, stanza, session, parcel.id));
     }
 
     fn own_origin(&mut self, session: Option<SessionId>) -> Origin {
@@ -201,7 +202,9 @@ impl Engine {
     fn absorb(&mut self, mut effects: Effects, origin: Origin) {
         for effect in effects.take() {
             match effect {
-                Effect::Send { to, stanza, token } => self.batch.outs.push(Out::Send(to, stanza, token)),
+                Effect::Send { to, stanza, token } => {
+                    self.batch.outs.push(Out::Send(to, Parcel { stanza, token, id: origin.id }));
+                }
                 Effect::Route(stanza) => {
                     if let Some(token) = origin.token {
                         self.hold(token);
@@ -329,7 +332,7 @@ impl Engine {
 
     fn let_out(&mut self, out: Out) {
         match out {
-            Out::Send(session, stanza, token) => self.send(session, stanza, token),
+            Out::Send(session, parcel) => self.send(session, parcel),
             Out::Bound(session, bound) => self.bound_out(session, bound),
             Out::Enable(session, enable) => self.enable_out(session, enable),
             Out::Close(session, error) => self.close(session, error),
@@ -354,15 +357,15 @@ impl Engine {
         }
     }
 
-    fn send(&mut self, session: SessionId, stanza: Arc<Stanza>, token: Option<u64>) {
+    fn send(&mut self, session: SessionId, parcel: Parcel) {
         let Some(device) = self.devices.get_mut(&session) else {
             // Its session has just ended: the stanza still gets its one fate. Whose it was is in its address.
-            if let (Some(to), None) = (&stanza.to, token) {
-                self.work.push_back(Work::Undelivered(to.bare(), stanza));
+            if let (Some(to), None) = (&parcel.stanza.to, parcel.token) {
+                self.work.push_back(Work::Undelivered(to.bare(), session, parcel));
             }
             return;
         };
-        let (health, settled) = device.deliver(stanza, token);
+        let (health, settled) = device.deliver(parcel);
         self.after_delivery(session, health);
         if let Some(token) = settled {
             self.work.push_back(Work::Acknowledged(session, vec![token]));

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use address::Jid;
+use model::link::SessionId;
 use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 
 use crate::choose::{Choice, choose};
@@ -33,8 +34,12 @@ impl Kernel {
 
     /// A stanza that a session of this account never acknowledged before it ended: it gets its one fate now. A
     /// message goes to another device or is kept, a request is answered with an error.
-    pub fn undelivered(&self, turn: &mut Turn<'_, Account>, stanza: Stanza) {
-        if !turn.place.exists {
+    ///
+    /// `session` is the one that did not get it, `id` that of the turn in which it was sent.
+    pub fn undelivered(&self, turn: &mut Turn<'_, Account>, stanza: Stanza, session: SessionId, id: u64) {
+        // What the account itself says (copies, pages of the archive, pushes) was for that one session.
+        let own = stanza.from.as_ref().is_none_or(|from| *from == *turn.place.jid.jid());
+        if !turn.place.exists || own || turn.place.unshare(id, session) {
             return;
         }
         match stanza.kind {
@@ -79,6 +84,7 @@ impl Kernel {
                 for target in &targets {
                     turn.fx.send(*target, stanza.clone());
                 }
+                turn.place.share(turn.id, &targets);
                 turn.delivered = targets;
                 self.step(Way::Arrive, Step::Copy, turn, &mut copy);
             }
