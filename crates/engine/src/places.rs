@@ -94,7 +94,10 @@ impl Engine {
                 self.batch.tokens.extend(token);
             }
             Waiting::Undelivered(_, parcel) => {
-                tracing::error!(id = parcel.stanza.id.as_deref(), "an undelivered stanza cannot be kept and is lost");
+                tracing::error!(
+                    id = parcel.stanza.id.as_deref(),
+                    "an undelivered stanza cannot be kept and is lost"
+                );
             }
             Waiting::Bind(bind) => bind.link.send(Down::Bound(Err(error.clone()))),
             Waiting::Removal(removal) => removal(self),

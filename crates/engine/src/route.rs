@@ -37,7 +37,8 @@ impl Engine {
     /// tell a stranger who is online. Probes of our own are true, because we keep both rosters.
     fn is_foreign_probe(&self, stanza: &Stanza) -> bool {
         let from = stanza.from.as_ref().map(|from| from.domain());
-        stanza.kind == Kind::Presence(PresenceType::Probe) && from.is_none_or(|from| !self.hosts.contains_key(from))
+        stanza.kind == Kind::Presence(PresenceType::Probe)
+            && from.is_none_or(|from| !self.hosts.contains_key(from))
     }
 
     fn refuse(&mut self, stanza: &Stanza, id: u64, condition: Condition) {

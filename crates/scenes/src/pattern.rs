@@ -110,7 +110,10 @@ impl Tree {
 
 fn element(want: &Tree, came: &Tree, names: &mut Names) -> Result<(), String> {
     if want.name != came.name {
-        return Err(format!("<{}> of {}, not <{}> of {}", came.name.0, came.name.1, want.name.0, want.name.1));
+        return Err(format!(
+            "<{}> of {}, not <{}> of {}",
+            came.name.0, came.name.1, want.name.0, want.name.1
+        ));
     }
     for (key, value) in &want.attrs {
         let at = || format!("{}/@{}", want.name.0, key.1);
@@ -126,7 +129,9 @@ fn element(want: &Tree, came: &Tree, names: &mut Names) -> Result<(), String> {
 fn children(want: &Tree, came: &Tree, names: &mut Names) -> Result<(), String> {
     let is = |child: &Child, name: &str, ns: &str| matches!(child, Child::Element(tree) if tree.name.0 == name && tree.name.1 == ns);
     let says = |name: &str, ns: &str| want.children.iter().any(|child| is(child, name, ns));
-    let none = |word: &str| want.children.iter().any(|child| matches!(child, Child::Text(text) if text.trim() == word));
+    let none = |word: &str| {
+        want.children.iter().any(|child| matches!(child, Child::Text(text) if text.trim() == word))
+    };
     let silent_ids = want.name.0 == "message" && !says("stanza-id", ns::SID) && !none("{no stanza-id}");
     let silent_text = want.name.0 == "error" && !says("text", ns::STANZAS);
     let heard = came.children.iter().filter(|child| {
@@ -134,7 +139,8 @@ fn children(want: &Tree, came: &Tree, names: &mut Names) -> Result<(), String> {
     });
     let mut heard = heard.peekable();
     let wanted = want.children.iter();
-    for child in wanted.filter(|child| !matches!(child, Child::Text(text) if text.trim() == "{no stanza-id}")) {
+    for child in wanted.filter(|child| !matches!(child, Child::Text(text) if text.trim() == "{no stanza-id}"))
+    {
         match (child, heard.next()) {
             (Child::Text(word), _) if word.trim() == "{rest}" => return Ok(()),
             (Child::Element(want), Some(Child::Element(came))) => element(want, came, names)?,
@@ -142,7 +148,9 @@ fn children(want: &Tree, came: &Tree, names: &mut Names) -> Result<(), String> {
                 text(want, came, names).map_err(|why| format!("text: {why}"))?;
             }
             (Child::Text(want), None) => text(want, "", names).map_err(|why| format!("text: {why}"))?,
-            (Child::Element(want), came) => return Err(format!("<{}> expected, {came:?} found", want.name.0)),
+            (Child::Element(want), came) => {
+                return Err(format!("<{}> expected, {came:?} found", want.name.0));
+            }
             (Child::Text(want), Some(came)) => return Err(format!("'{want}' expected, {came:?} found")),
         }
     }
@@ -211,7 +219,11 @@ mod tests {
             ("<iq><a/></iq>", "<iq><a/><b/></iq>", false),
             ("<message><body>x</body></message>", "<message><body>y</body></message>", false),
             ("<message/>", "<message><stanza-id xmlns='urn:xmpp:sid:0'/></message>", true),
-            ("<message>{no stanza-id}</message>", "<message><stanza-id xmlns='urn:xmpp:sid:0'/></message>", false),
+            (
+                "<message>{no stanza-id}</message>",
+                "<message><stanza-id xmlns='urn:xmpp:sid:0'/></message>",
+                false,
+            ),
         ] {
             assert_eq!(like(want, came), verdict, "{want} {came}");
         }

@@ -78,7 +78,9 @@ pub fn play(scene: &Scene, world: &mut dyn World) -> Result<(), Failure> {
         None => format!("{} was closed", role.name),
     });
     let line = scene.steps.last().map_or(0, |(line, _)| *line);
-    why.map_or(Ok(()), |why| Err(Failure { line, why: format!("at the end: {why}"), transcript: play.transcript }))
+    why.map_or(Ok(()), |why| {
+        Err(Failure { line, why: format!("at the end: {why}"), transcript: play.transcript })
+    })
 }
 
 impl Play<'_> {
@@ -146,12 +148,10 @@ impl Play<'_> {
                 found if found == *wanted => Ok(()),
                 found => Err(format!("ack {wanted:?} expected, {found:?} found")),
             },
-            Step::Asked(client, wanted) => {
-                match std::mem::take(&mut self.roles[*client].asked) == *wanted {
-                    true => Ok(()),
-                    false => Err("it is the other way round".to_owned()),
-                }
-            }
+            Step::Asked(client, wanted) => match std::mem::take(&mut self.roles[*client].asked) == *wanted {
+                true => Ok(()),
+                false => Err("it is the other way round".to_owned()),
+            },
             Step::AskResume(client, whose, from) => self.resume(*client, *whose, *from),
             Step::Resume(client, whose, from, server) => {
                 self.resume(*client, *whose, *from)?;

@@ -79,11 +79,18 @@ impl Pure {
             let mut seed = time.mono_ms;
             let random = move |bytes: &mut [u8]| {
                 for byte in bytes {
-                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    seed =
+                        seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     *byte = (seed >> 56) as u8;
                 }
             };
-            Engine::new(kernel, hosts.map(|host| (host, facts.clone())).collect(), highest, time, Box::new(random))
+            Engine::new(
+                kernel,
+                hosts.map(|host| (host, facts.clone())).collect(),
+                highest,
+                time,
+                Box::new(random),
+            )
         })
     }
 
@@ -362,7 +369,9 @@ impl World for Pure {
                 }
             }
             Act::Enable(client, _) | Act::Ack(client, _) | Act::AskAck(client) | Act::Active(client, _) => {
-                let Some(session) = self.session(client) else { return Err("it is not connected".to_owned()) };
+                let Some(session) = self.session(client) else {
+                    return Err("it is not connected".to_owned());
+                };
                 self.up(match act {
                     Act::Enable(_, wish) => Up::Enable(session, enable(&wish).ok_or("enable what?")?),
                     Act::Ack(_, h) => Up::Ack(session, h),

@@ -96,7 +96,8 @@ pub fn parse(text: &str) -> Result<Scene, String> {
             at += 1;
         }
         let block = lines[start..at].join("\n");
-        let step = line_step(&mut scene, line.trim(), block.trim()).map_err(|why| format!("line {number}: {why}"))?;
+        let step = line_step(&mut scene, line.trim(), block.trim())
+            .map_err(|why| format!("line {number}: {why}"))?;
         scene.steps.extend(step.map(|step| (number, step)));
     }
     match scene.about.is_empty() {
@@ -165,9 +166,7 @@ fn client_step(scene: &Scene, client: usize, words: &str, block: &str) -> Result
                 other => other,
             }
         }
-        ("sends:", "") => {
-            Step::Send(client, block.to_owned())
-        }
+        ("sends:", "") => Step::Send(client, block.to_owned()),
         ("receives:", "") => Step::Receive(client, expected(block)?, true),
         ("receives", "in any order:") => Step::Receive(client, expected(block)?, false),
         ("receives", "nothing") => Step::Nothing(client),
@@ -181,7 +180,10 @@ fn client_step(scene: &Scene, client: usize, words: &str, block: &str) -> Result
         ("is", "asked for ack") => Step::Asked(client, true),
         ("is", "not asked for ack") => Step::Asked(client, false),
         ("is", "closed") => Step::Closed(client, None),
-        ("is", rest) => Step::Closed(client, Some(rest.strip_prefix("closed: ").ok_or("is closed: CONDITION")?.to_owned())),
+        ("is", rest) => Step::Closed(
+            client,
+            Some(rest.strip_prefix("closed: ").ok_or("is closed: CONDITION")?.to_owned()),
+        ),
         ("goes", "active") => Step::Do(Act::Active(client, true)),
         ("goes", "inactive") => Step::Do(Act::Active(client, false)),
         ("goes", "deaf") => Step::Do(Act::GoDeaf(client)),
