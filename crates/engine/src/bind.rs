@@ -48,7 +48,7 @@ impl Engine {
         let bound = Box::new(Bound { session, jid, enabled, archive: None });
         if inline {
             let read = Read::LogBounds { space: ARCHIVE, owner: Owner::from(account.text()), count: false };
-            self.batch.outs.push(Out::Ask(Query::Read(read), Asked::Bounds(session, bound)));
+            self.batch.outs.push(Out::Ask(Query::Read(read).into(), Asked::Bounds(session, bound)));
         } else {
             self.batch.outs.push(Out::Bound(session, bound));
         }

@@ -25,9 +25,9 @@ pub(crate) enum Out {
     /// A session ends.
     Close(SessionId, Option<StreamError>),
     /// A question.
-    Ask(Query, Asked),
-    /// An answer for an operator.
-    Call(Box<dyn FnOnce() + Send>),
+    Ask(Box<Query>, Asked),
+    /// A question whose ticket is known already.
+    AskAs(Ticket, Box<Query>),
 }
 
 /// A stanza on its way to a client.

@@ -53,7 +53,9 @@ impl Engine {
                 self.accounts.insert(account.clone(), Place::Loading(VecDeque::from([waiting])));
                 let mut reads = vec![Read::Doc { space: ACCOUNT, owner: Owner::from(account.text()) }];
                 reads.extend(self.kernel.reads(account));
-                self.batch.outs.push(Out::Ask(Query::Read(Read::Many(reads)), Asked::Load(account.clone())));
+                self.batch
+                    .outs
+                    .push(Out::Ask(Query::Read(Read::Many(reads)).into(), Asked::Load(account.clone())));
             }
         }
     }

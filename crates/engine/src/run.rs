@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use kernel::Now;
+use model::link::Up;
 use model::query::{AccountFound, AccountQuery, Found, Query};
 use stanza::{Condition, StanzaError};
 use store::{Fault, Store};
@@ -33,7 +34,7 @@ pub trait Accounts: Send + Sync {
     fn answer(&self, query: AccountQuery) -> store::BoxFuture<'_, Result<AccountFound, Fault>>;
 }
 
-/// The way in. Bounded: who sends too fast waits.
+/// The way in for operators. Bounded: who sends too fast waits.
 #[derive(Clone)]
 pub struct Handle(mpsc::Sender<Input>);
 
@@ -70,13 +71,23 @@ pub fn start_time() -> Time {
     Clock(Instant::now()).time()
 }
 
-/// Runs until every way in is closed, or until [`Input::Shutdown`] and everything is stored and sent.
-pub async fn run(mut engine: Engine, mut inputs: mpsc::Receiver<Input>, services: Services) {
+/// Runs until every way in is closed, or until [`Input::Shutdown`] and everything is stored and sent. `ups` is what
+/// streams say; both ways are bounded, so who sends too fast waits.
+pub async fn run(
+    mut engine: Engine,
+    mut ups: mpsc::Receiver<Up>,
+    mut inputs: mpsc::Receiver<Input>,
+    services: Services,
+) {
     let clock = Clock(Instant::now());
     let mut pending: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
     let mut batch = Vec::with_capacity(limits::BATCH_MAX);
-    let mut stopping = false;
+    let (mut said, mut stopping) = (Vec::with_capacity(limits::BATCH_MAX), false);
     loop {
+        if ups.is_closed() && ups.is_empty() && inputs.is_closed() && inputs.is_empty() && pending.is_empty()
+        {
+            return;
+        }
         let wait = engine.poll_timeout().map(|at| at.saturating_sub(clock.time().mono_ms));
         let timeout = async {
             match wait {
@@ -86,16 +97,14 @@ pub async fn run(mut engine: Engine, mut inputs: mpsc::Receiver<Input>, services
         };
         tokio::select! {
             Some(done) = pending.next(), if !pending.is_empty() => batch.push(done),
-            taken = inputs.recv_many(&mut batch, limits::BATCH_MAX) => {
-                if taken == 0 && pending.is_empty() { return; }
-                if taken == 0 { stopping = true; }
-            }
+            Some(input) = inputs.recv() => batch.push(input),
+            _ = ups.recv_many(&mut said, limits::BATCH_MAX), if !ups.is_closed() || !ups.is_empty() => {}
             () = timeout => batch.push(Input::Timeout),
         }
         // What else is ready belongs to the same batch: one commit for all of it.
-        while batch.len() < limits::BATCH_MAX {
-            match inputs.try_recv() {
-                Ok(input) => batch.push(input),
+        while said.len() < limits::BATCH_MAX {
+            match ups.try_recv() {
+                Ok(up) => said.push(up),
                 Err(_) => break,
             }
         }
@@ -103,6 +112,9 @@ pub async fn run(mut engine: Engine, mut inputs: mpsc::Receiver<Input>, services
         for input in batch.drain(..) {
             stopping |= matches!(input, Input::Shutdown);
             engine.handle(time, input);
+        }
+        for up in said.drain(..) {
+            engine.handle(time, Input::Up(up));
         }
         engine.finish();
         while let Some(output) = engine.poll_output() {

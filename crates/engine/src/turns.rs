@@ -7,7 +7,7 @@ use std::sync::Arc;
 use address::Bare;
 use kernel::{Account, Effect, Effects, Host, Kernel, Turn};
 use model::link::{ClientState, Down, SessionId};
-use model::query::Found;
+use model::query::{AccountFound, AccountQuery, Found, Query};
 use stanza::{Stanza, StanzaError, StreamCondition, StreamError, ns};
 
 use crate::device::{Health, Token};
@@ -167,6 +167,9 @@ impl Engine {
         let mut effects = Effects::default();
         let mut turn = Turn::new(self.time.now, origin.id, &mut place.account, origin.session, &mut effects);
         act(&self.kernel, &mut turn);
+        if !place.account.exists {
+            effects.drop_writes();
+        }
         self.absorb(effects, origin);
     }
 
@@ -189,14 +192,15 @@ impl Engine {
     pub(crate) fn host_turn(
         &mut self,
         domain: &str,
+        session: Option<SessionId>,
         id: u64,
         act: impl FnOnce(&Kernel, &mut Turn<'_, Host>),
     ) {
         let Some(host) = self.hosts.get_mut(domain) else { return };
         let mut effects = Effects::default();
-        let mut turn = Turn::new(self.time.now, id, host, None, &mut effects);
+        let mut turn = Turn::new(self.time.now, id, host, session, &mut effects);
         act(&self.kernel, &mut turn);
-        self.absorb(effects, Origin { session: None, id, token: None });
+        self.absorb(effects, Origin { session, id, token: None });
     }
 
     fn absorb(&mut self, mut effects: Effects, origin: Origin) {
@@ -216,10 +220,12 @@ impl Engine {
                     if let Some(Place::Ready(place)) = self.accounts.get_mut(&account) {
                         place.busy += 1;
                     }
-                    self.batch.outs.push(Out::Ask(query, Asked::Account(account, origin.session, resume)));
+                    self.batch
+                        .outs
+                        .push(Out::Ask(query.into(), Asked::Account(account, origin.session, resume)));
                 }
                 Effect::AskHost(host, query, resume) => {
-                    self.batch.outs.push(Out::Ask(query, Asked::Host(host, resume)));
+                    self.batch.outs.push(Out::Ask(query.into(), Asked::Host(host, origin.session, resume)));
                 }
                 Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
             }
@@ -235,6 +241,9 @@ impl Engine {
     /// The answer to a question is there.
     pub(crate) fn found(&mut self, ticket: Ticket, found: Result<Found, StanzaError>) {
         let Some((asked, order)) = self.asked.remove(&ticket) else { return };
+        if let Some(AccountQuery::Remove { account }) = &order {
+            self.removal_ended(account, &found);
+        }
         match asked {
             Asked::Account(account, session, resume) => {
                 if let Some(Place::Ready(place)) = self.accounts.get_mut(&account) {
@@ -247,12 +256,12 @@ impl Engine {
                     self.accounts_changed(&order, &done, session);
                 }
             }
-            Asked::Host(host, resume) => {
+            Asked::Host(host, session, resume) => {
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
                 let id = self.ids.next(self.time.now.unix_ms);
-                self.host_turn(host.as_str(), id, |_, turn| resume(turn, found));
+                self.host_turn(host.as_str(), session, id, |_, turn| resume(turn, found));
                 if let Some((order, done)) = done {
-                    self.accounts_changed(&order, &done, None);
+                    self.accounts_changed(&order, &done, session);
                 }
             }
             Asked::Load(account) => self.loaded(account, found),
@@ -295,9 +304,9 @@ impl Engine {
         accounts.extend(failed.sessions.iter().filter_map(account));
         for out in failed.outs {
             match out {
-                Out::Ask(query, asked) => self.ask_now(query, asked),
+                Out::Ask(query, asked) => self.ask_now(*query, asked),
+                Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
                 Out::Close(session, error) => self.close(session, error),
-                Out::Call(call) => call(),
                 Out::Enable(session, enable) => self.enable_out(session, enable),
                 Out::Bound(session, _) => self.unbind(session),
                 Out::Send(..) => {}
@@ -336,22 +345,31 @@ impl Engine {
             Out::Bound(session, bound) => self.bound_out(session, bound),
             Out::Enable(session, enable) => self.enable_out(session, enable),
             Out::Close(session, error) => self.close(session, error),
-            Out::Ask(query, asked) => self.ask_now(query, asked),
-            Out::Call(call) => call(),
+            Out::Ask(query, asked) => self.ask_now(*query, asked),
+            Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
         }
     }
 
-    fn ask_now(&mut self, query: model::query::Query, asked: Asked) {
+    fn ask_now(&mut self, query: Query, asked: Asked) {
         let ticket = self.new_ticket();
         let order = match &query {
-            model::query::Query::Account(order) => Some(order.clone()),
+            Query::Account(order) => Some(order.clone()),
             _ => None,
         };
         self.asked.insert(ticket, (asked, order));
         match query {
-            model::query::Query::Sessions(filter) => {
+            Query::Sessions(filter) => {
                 let found = Found::Sessions(self.sessions(&filter));
                 self.found(ticket, Ok(found));
+            }
+            Query::Account(AccountQuery::EndSessions { account }) => {
+                self.end_sessions(&account, None, crate::operator::not_authorized());
+                self.found(ticket, Ok(Found::Account(AccountFound::Done)));
+            }
+            Query::Account(AccountQuery::Remove { account }) => {
+                let target = account.clone();
+                let removal = move |engine: &mut Engine| engine.remove(account, ticket);
+                self.with_account(&target, Waiting::Removal(Box::new(removal)));
             }
             query => self.output(Output::Ask(ticket, query)),
         }
@@ -398,7 +416,7 @@ impl Engine {
     }
 }
 
-fn account_found(found: &Found) -> Option<model::query::AccountFound> {
+fn account_found(found: &Found) -> Option<AccountFound> {
     match found {
         Found::Account(found) => Some(found.clone()),
         _ => None,

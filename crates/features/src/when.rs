@@ -4,8 +4,8 @@
 //!
 //! Not here: reading any clock.
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use ::time::OffsetDateTime;
+use ::time::format_description::well_known::Rfc3339;
 use xml::Writer;
 
 /// Unix milliseconds as `2026-11-21T13:16:20.123Z`.

@@ -5,6 +5,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use stanza::ns;
+
 use crate::pattern::{self, Names, Tree};
 use crate::script::{Expected, Scene, Start, Step};
 use crate::world::{Act, Heard, World};
@@ -190,13 +192,11 @@ impl Play<'_> {
     }
 
     fn start(&mut self, client: usize, start: Start) -> Result<(), String> {
-        for (wanted, text) in [
-            (start.roster, "<iq id='start' type='get'><query xmlns='jabber:iq:roster'/></iq>"),
-            (start.presence, "<presence/>"),
-        ] {
+        let roster = format!("<iq id='start' type='get'><query xmlns='{}'/></iq>", ns::ROSTER);
+        for (wanted, text) in [(start.roster, roster), (start.presence, "<presence/>".to_owned())] {
             if wanted {
-                self.note(client, "->", text);
-                self.act(Act::Send(client, text.to_owned()))?;
+                self.note(client, "->", &text);
+                self.act(Act::Send(client, text))?;
             }
         }
         self.listen();

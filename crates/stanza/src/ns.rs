@@ -51,6 +51,8 @@ pub const CAPS: &str = "http://jabber.org/protocol/caps";
 pub const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
 // XEP-0206
 pub const XBOSH: &str = "urn:xmpp:xbosh";
+// XEP-0138
+pub const COMPRESS: &str = "http://jabber.org/protocol/compress";
 // XEP-0133
 pub const ADMIN: &str = "http://jabber.org/protocol/admin";
 // XEP-0153

@@ -12,7 +12,8 @@ CREATE TABLE slot (
     space TEXT NOT NULL,
     owner TEXT NOT NULL,
     floor INTEGER NOT NULL DEFAULT 0, -- log entries up to this id are deleted, even where rows are still there
-    last  INTEGER NOT NULL DEFAULT 0  -- an id that was used, where the log's own rows no longer tell
+    last  INTEGER NOT NULL DEFAULT 0, -- an id that was used, where the log's own rows no longer tell
+    lag   INTEGER NOT NULL DEFAULT 0  -- milliseconds by which a log entry may be older than any before it
 ) STRICT;
 CREATE UNIQUE INDEX slot_by_space ON slot (space, owner);
 CREATE INDEX slot_by_owner ON slot (owner);

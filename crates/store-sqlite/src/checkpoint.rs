@@ -17,6 +17,8 @@ use crate::fault::Outcome;
 const STEP_PAGES: u32 = 4096;
 /// Where the writer helps: 64 MiB.
 const HELP_PAGES: u32 = 4 * STEP_PAGES;
+/// Where the writer waits until it can help: 128 MiB. So a disk that is too slow slows the callers.
+const WAIT_PAGES: u32 = 2 * HELP_PAGES;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
@@ -64,11 +66,17 @@ impl Wal {
             // The journal has started anew.
             self.next.store(STEP_PAGES, Ordering::Relaxed);
         } else if pages >= next {
-            self.next.store(pages + STEP_PAGES, Ordering::Relaxed);
-            match db {
+            let blocked = match db {
+                Some(db) if pages >= WAIT_PAGES => checkpoint(db, "FULL"),
                 Some(db) if pages >= HELP_PAGES => checkpoint(db, "PASSIVE"),
-                _ => self.want(Wanted::Passive),
-            }
+                _ => {
+                    self.want(Wanted::Passive);
+                    false
+                }
+            };
+            // Blocked means that the other thread is still at it.
+            let more = if blocked { STEP_PAGES / 8 } else { STEP_PAGES };
+            self.next.store(pages + more, Ordering::Relaxed);
         }
     }
 
@@ -95,11 +103,11 @@ impl Wal {
             let now = std::mem::replace(&mut *wanted, Wanted::Nothing);
             drop(wanted);
             match now {
-                Wanted::Nothing => {}
+                Wanted::Nothing => false,
                 Wanted::Passive => checkpoint(db, "PASSIVE"),
                 Wanted::Truncate => checkpoint(db, "TRUNCATE"),
                 Wanted::Stop => return,
-            }
+            };
         }
     }
 
@@ -119,10 +127,18 @@ impl Wal {
 }
 
 /// A failed or blocked checkpoint loses nothing: the journal keeps what it holds, and there will be another.
-fn checkpoint(db: &Connection, mode: &str) {
+///
+/// Whether it was blocked.
+fn checkpoint(db: &Connection, mode: &str) -> bool {
     let row = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
     match db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], row) {
-        Ok(blocked) => tracing::debug!(mode, blocked, "checkpoint"),
-        Err(error) => tracing::warn!(mode, %error, "checkpoint failed"),
+        Ok(blocked) => {
+            tracing::debug!(mode, blocked, "checkpoint");
+            blocked
+        }
+        Err(error) => {
+            tracing::warn!(mode, %error, "checkpoint failed");
+            true
+        }
     }
 }

@@ -21,6 +21,7 @@ mod readers;
 mod schema;
 mod slots;
 mod sql;
+mod times;
 mod writer;
 
 use std::fmt;
@@ -116,7 +117,8 @@ impl Sqlite {
 
     /// Why commits are refused at the moment, if they are: for readiness checks.
     pub fn fault(&self) -> Option<Fault> {
-        self.health.fault()
+        let gone = self.writer.as_ref().is_some_and(JoinHandle::is_finished);
+        self.health.fault().or_else(|| gone.then(|| Fault::new(FaultKind::Closed, "the writer is gone")))
     }
 }
 

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::apply::Tables;
 use crate::fault::Outcome;
+use crate::slots::End;
 use crate::sql;
 
 /// Rows that a deletion takes along at once. More are left to `sweep`.
@@ -25,20 +26,24 @@ impl Tables {
         entry: &Entry,
     ) -> Outcome<()> {
         let slot = self.slots.make(db, space, owner)?;
-        let last = self.slots.last(db, space, owner, slot)?;
+        let end = self.slots.end(db, space, owner, slot)?;
         // Also makes sure that id and time fit into the database's signed numbers.
-        store::check_entry(entry, last as u64)?;
-        let id = entry.id as i64;
+        store::check_entry(entry, end.id as u64)?;
+        let (id, at) = (entry.id as i64, entry.at_ms as i64);
+        let lag = end.lag.max(end.latest - at);
+        if lag > end.lag {
+            db.prepare_cached(sql::SLOT_LAG_SET)?.execute((slot, lag))?;
+        }
         db.prepare_cached(sql::LOG_APPEND)?.execute((
             slot,
             id,
-            entry.at_ms as i64,
+            at,
             entry.with.as_deref(),
             entry.resource.as_deref(),
             entry.tag,
             &*entry.value,
         ))?;
-        self.slots.set_last(space, owner, id);
+        self.slots.set_end(space, owner, End { id, latest: end.latest.max(at), lag });
         self.highest = self.highest.max(id);
         Ok(())
     }
@@ -67,7 +72,7 @@ impl Tables {
         let Some(slot) = self.slots.find(db, space, owner)? else {
             return Ok(());
         };
-        let last = self.slots.last(db, space, owner, slot)?;
+        let last = self.slots.end(db, space, owner, slot)?.id;
         let floor: i64 = db.prepare_cached(sql::SLOT_FLOOR)?.query_row([slot], |row| row.get(0))?;
         let up_to = match what {
             Cull::Ids(ids) => return delete_ids(db, slot, last, &ids),

@@ -9,19 +9,23 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use crate::fault::Outcome;
 use crate::sql::{self, Side};
+use crate::times;
 
-/// A log where it is stored: its slot, and the id up to which it is deleted.
+/// A log where it is stored.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) slot: i64,
+    /// The id up to which it is deleted.
     pub(crate) floor: i64,
+    /// See `times`.
+    pub(crate) lag: i64,
 }
 
 /// Ids above `above`, up to and including `up_to`.
-#[derive(Clone, Copy)]
-struct Range {
-    above: i64,
-    up_to: i64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) above: i64,
+    pub(crate) up_to: i64,
 }
 
 impl Range {
@@ -69,6 +73,7 @@ pub(crate) fn page(db: &Connection, place: Option<Place>, query: &LogQuery) -> O
     };
     let missing_anchor = is_missing(db, place, anchor, query)?;
     let filter = Range { above: place.floor, up_to: i64::MAX }.after(query.after_id).before(query.before_id);
+    let filter = times::narrow(db, place, filter, query)?;
     let (range, backwards) = match query.page {
         Paging::Forwards { after } => (filter.after(after), false),
         Paging::Backwards { before } => (filter.before(before), true),

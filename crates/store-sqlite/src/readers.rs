@@ -59,8 +59,9 @@ fn one(db: &Connection, read: Read) -> Outcome<Loaded> {
 
 fn place(db: &Connection, space: Space, owner: &Owner) -> Outcome<Option<Place>> {
     let mut find = db.prepare_cached(sql::SLOT)?;
-    let row =
-        find.query_row((space.0, owner.as_str()), |row| Ok(Place { slot: row.get(0)?, floor: row.get(1)? }));
+    let row = find.query_row((space.0, owner.as_str()), |row| {
+        Ok(Place { slot: row.get(0)?, floor: row.get(1)?, lag: row.get(2)? })
+    });
     Ok(row.optional()?)
 }
 

@@ -1,4 +1,4 @@
-//! The writer's memory of slots: which number a (space, owner) has, and the last id of its log.
+//! The writer's memory of slots: which number a (space, owner) has, and the end of its log.
 //!
 //! Without it each append would look both up first.
 //!
@@ -23,8 +23,19 @@ pub(crate) struct Slots {
 struct Known {
     space: Space,
     slot: i64,
-    /// The highest id that the log ever held, once it was asked for.
-    last: Option<i64>,
+    /// Once it was asked for.
+    end: Option<End>,
+}
+
+/// The end of a log, as far as the next append must know it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct End {
+    /// The highest id that the log ever held; 0 if none.
+    pub(crate) id: i64,
+    /// No entry is later than this, in Unix milliseconds.
+    pub(crate) latest: i64,
+    /// No entry is older, by more milliseconds than this, than one before it (see `times`).
+    pub(crate) lag: i64,
 }
 
 impl Slots {
@@ -48,23 +59,29 @@ impl Slots {
         }
         let slot =
             db.prepare_cached(sql::SLOT_MAKE)?.query_row((space.0, owner.as_str()), |row| row.get(0))?;
-        self.remember(space, owner, slot, Some(0));
+        self.remember(space, owner, slot, Some(End::default()));
         Ok(slot)
     }
 
-    /// The highest id that the log in this slot ever held; 0 if none.
-    pub(crate) fn last(&mut self, db: &Connection, space: Space, owner: &Owner, slot: i64) -> Outcome<i64> {
-        if let Some(last) = self.known(space, owner).and_then(|known| known.last) {
-            return Ok(last);
+    /// The end of the log in this slot.
+    pub(crate) fn end(&mut self, db: &Connection, space: Space, owner: &Owner, slot: i64) -> Outcome<End> {
+        if let Some(end) = self.known(space, owner).and_then(|known| known.end) {
+            return Ok(end);
         }
-        let last = db.prepare_cached(sql::SLOT_LAST)?.query_row([slot], |row| row.get(0))?;
-        self.set_last(space, owner, last);
-        Ok(last)
+        let pair = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let (used, lag): (i64, i64) = db.prepare_cached(sql::SLOT_LAST)?.query_row([slot], pair)?;
+        let newest: Option<(i64, i64)> =
+            db.prepare_cached(sql::LOG_LATEST)?.query_row([slot, 0], pair).optional()?;
+        let (id, at) = newest.unwrap_or_default();
+        // An earlier entry may be later, but by the lag at most.
+        let end = End { id: id.max(used), latest: at.saturating_add(lag), lag };
+        self.set_end(space, owner, end);
+        Ok(end)
     }
 
-    pub(crate) fn set_last(&mut self, space: Space, owner: &Owner, last: i64) {
+    pub(crate) fn set_end(&mut self, space: Space, owner: &Owner, end: End) {
         if let Some(known) = self.known(space, owner) {
-            known.last = Some(last);
+            known.end = Some(end);
         }
     }
 
@@ -82,10 +99,10 @@ impl Slots {
         self.known.get_mut(owner)?.iter_mut().find(|known| known.space == space)
     }
 
-    fn remember(&mut self, space: Space, owner: &Owner, slot: i64, last: Option<i64>) {
+    fn remember(&mut self, space: Space, owner: &Owner, slot: i64, end: Option<End>) {
         if self.known.len() >= OWNERS_MAX {
             self.known.clear();
         }
-        self.known.entry(owner.clone()).or_default().push(Known { space, slot, last });
+        self.known.entry(owner.clone()).or_default().push(Known { space, slot, end });
     }
 }

@@ -6,13 +6,13 @@ pub(crate) const META_HIGHEST: &str = "SELECT value FROM meta WHERE name = 'high
 pub(crate) const META_HIGHEST_SET: &str = "INSERT INTO meta (name, value) VALUES ('highest_id', ?1) \
      ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
-pub(crate) const SLOT: &str = "SELECT id, floor FROM slot WHERE space = ?1 AND owner = ?2";
+pub(crate) const SLOT: &str = "SELECT id, floor, lag FROM slot WHERE space = ?1 AND owner = ?2";
 pub(crate) const SLOT_MAKE: &str = "INSERT INTO slot (space, owner) VALUES (?1, ?2) RETURNING id";
-pub(crate) const SLOT_LAST: &str = "SELECT max(floor, last, \
-     coalesce((SELECT id FROM log WHERE log.slot = ?1 ORDER BY id DESC LIMIT 1), 0)) FROM slot WHERE id = ?1";
+pub(crate) const SLOT_LAST: &str = "SELECT max(floor, last), lag FROM slot WHERE id = ?1";
 pub(crate) const SLOT_FLOOR: &str = "SELECT floor FROM slot WHERE id = ?1";
 pub(crate) const SLOT_FLOOR_SET: &str = "UPDATE slot SET floor = ?2 WHERE id = ?1 AND floor < ?2";
 pub(crate) const SLOT_LAST_SET: &str = "UPDATE slot SET last = ?2 WHERE id = ?1 AND last < ?2";
+pub(crate) const SLOT_LAG_SET: &str = "UPDATE slot SET lag = ?2 WHERE id = ?1";
 pub(crate) const SLOT_DROP: &str = "DELETE FROM slot WHERE id = ?1";
 pub(crate) const SLOTS_OF_OWNER: &str = "SELECT id FROM slot WHERE owner = ?1";
 
@@ -55,6 +55,8 @@ pub(crate) const LOG_HAS: &str = "SELECT 1 FROM log WHERE slot = ?1 AND id = ?2 
 pub(crate) const LOG_FIRST: &str = "SELECT id, at FROM log WHERE slot = ?1 AND id > ?2 ORDER BY id LIMIT 1";
 pub(crate) const LOG_LATEST: &str =
     "SELECT id, at FROM log WHERE slot = ?1 AND id > ?2 ORDER BY id DESC LIMIT 1";
+pub(crate) const LOG_NEXT: &str =
+    "SELECT id, at FROM log WHERE slot = ?1 AND id > ?2 AND id <= ?3 ORDER BY id LIMIT 1";
 pub(crate) const LOG_COUNT: &str = "SELECT count(*) FROM log WHERE slot = ?1 AND id > ?2";
 pub(crate) const LOG_FIRST_AT: &str =
     "SELECT id FROM log WHERE slot = ?1 AND id > ?2 AND at >= ?3 ORDER BY id LIMIT 1";
@@ -119,6 +121,8 @@ mod tests {
             SLOT_FLOOR,
             SLOT_FLOOR_SET,
             SLOT_LAST_SET,
+            SLOT_LAG_SET,
+            LOG_NEXT,
             SLOT_DROP,
             SLOTS_OF_OWNER,
             DOC,

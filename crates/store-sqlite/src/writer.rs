@@ -102,10 +102,12 @@ impl Writer {
         // However this ends, nobody waits for it in vain.
         let _guard = AbandonOnDrop(Arc::clone(&self.queue));
         loop {
-            let patience = self.patience();
-            let taken = self.queue.take(&mut self.jobs, GROUP_WRITES_MAX, patience);
-            if taken == Taken::Closed && self.jobs.is_empty() {
-                return;
+            // Only when all that was taken is done: the bound on what waits is the queue's.
+            if self.jobs.is_empty() {
+                let patience = self.patience();
+                if self.queue.take(&mut self.jobs, GROUP_WRITES_MAX, patience) == Taken::Closed {
+                    return;
+                }
             }
             match self.db.take().or_else(|| self.recover()) {
                 Some(db) if !self.jobs.is_empty() => self.group(db),
@@ -119,12 +121,12 @@ impl Writer {
         }
     }
 
+    /// How long to wait for jobs before doing something else.
     fn patience(&self) -> Duration {
-        let busy = !self.jobs.is_empty() || (self.db.is_some() && self.tables.doomed);
-        match (busy, &self.db) {
-            (true, _) => Duration::ZERO,
-            (false, Some(_)) => IDLE,
-            (false, None) => RETRY,
+        match &self.db {
+            Some(_) if self.tables.doomed => Duration::ZERO,
+            Some(_) => IDLE,
+            None => RETRY,
         }
     }
 
@@ -136,7 +138,9 @@ impl Writer {
         let Err(trouble) = outcome else {
             self.db = Some(db);
             if !answers.is_empty() {
-                self.health.set(None);
+                let full =
+                    |(_, result): &Answer| result.clone().err().filter(|f| f.kind() == FaultKind::Full);
+                self.health.set(answers.iter().find_map(full));
             }
             for (answer, result) in answers {
                 answer.with(result);

@@ -2,6 +2,8 @@
 //!
 //! Not here: files and crashes (`files`, `crash`, `full`).
 
+#![allow(clippy::unwrap_used)]
+
 mod temp;
 
 use store::suite::Subject;

@@ -136,7 +136,7 @@ macro_rules! suite {
             entries_are_replaced_in_place, culls_take_what_they_name, bounds_are_the_ends,
             pages_forwards_have_no_hole_and_no_repeat, pages_backwards_have_no_hole_and_no_repeat,
             deletions_between_pages_make_no_hole, unknown_anchors_are_told, filters_keep_pages_exact,
-            a_limit_of_nothing_counts, commits_are_seen_by_later_reads, callers_keep_their_order,
+            times_may_step_back, a_limit_of_nothing_counts, commits_are_seen_by_later_reads, callers_keep_their_order,
             blobs_are_named_by_their_bytes, blobs_are_read_in_pieces, dropped_blobs_leave_nothing);
     };
     (@ $make:path: $($test:ident),*) => {

@@ -18,6 +18,8 @@
 //! * An element without content is `<a/>`.
 
 mod chars;
+#[cfg(test)]
+mod differential;
 mod element;
 mod error;
 mod escape;
@@ -29,6 +31,8 @@ mod parser;
 mod rebase;
 mod tree;
 mod writer;
+#[cfg(test)]
+mod writer_tests;
 
 pub use element::{Attr, Child, Element};
 pub use error::{Error, Fault, Limit, Restricted};

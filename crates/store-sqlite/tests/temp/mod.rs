@@ -2,6 +2,8 @@
 //!
 //! Not here: anything of the engine.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::scope::{NsId, Scope};
 use super::tag::RawAttr;
 use super::text::decode_value;
+use crate::chars;
 use crate::element::{Element, Entry, Ns, Span};
 use crate::error::{Error, Limit};
 use crate::escape::{escape_attr, escape_text};
@@ -130,8 +131,12 @@ impl Build {
     fn put_ns(&mut self, before: &[u8], ns: &[u8]) -> Span {
         self.out.extend_from_slice(before);
         let start = self.out.len();
-        escape_attr(&mut self.out, std::str::from_utf8(ns).unwrap_or_default());
-        let same = self.out.len() - start == ns.len();
+        let same = chars::skip_attr(ns, 0) == ns.len();
+        if same {
+            self.out.extend_from_slice(ns);
+        } else {
+            escape_attr(&mut self.out, std::str::from_utf8(ns).unwrap_or_default());
+        }
         self.out.push(b'\'');
         match same {
             true => Span { start: start as u32, len: ns.len() as u32 },
@@ -160,7 +165,7 @@ impl Build {
         self.end_start_tag();
         self.out.extend_from_slice(text);
         if self.depth == 1 && !self.has_text {
-            self.has_text = !text.iter().all(|b| crate::chars::is_space(*b));
+            self.has_text = !text.iter().all(|b| chars::is_space(*b));
         }
         self.check()
     }
@@ -235,11 +240,16 @@ impl Build {
     }
 
     pub(crate) fn clear(&mut self) {
-        let mut old = std::mem::take(self);
-        if old.out.capacity() <= KEPT && old.index.capacity() * size_of::<Entry>() <= KEPT {
-            old.out.clear();
-            old.index.clear();
-            (self.out, self.index, self.scratch) = (old.out, old.index, old.scratch);
+        if self.out.capacity() > KEPT || self.index.capacity() * size_of::<Entry>() > KEPT {
+            *self = Build::default();
+            return;
         }
+        // Field by field, as this runs once per stanza and the whole is large to move.
+        self.out.clear();
+        self.index.clear();
+        self.extra.clear();
+        (self.pending, self.has_text) = (false, false);
+        (self.attrs, self.inner) = (0, 0);
+        (self.depth, self.elements, self.attributes) = (0, 0, 0);
     }
 }

@@ -291,8 +291,13 @@ impl Parser {
                 }
                 continue;
             }
+            if rest.is_empty() {
+                return Ok(Step::More);
+            }
+            // Whatever '<' begins, nothing before it belongs to the text behind it.
+            self.text.interrupt();
             let step = match rest {
-                [] | [b'<'] => return Ok(Step::More),
+                [_] => return Ok(Step::More),
                 [b'<', b'/', ..] => match self.end_tag(input)? {
                     false => return Ok(Step::More),
                     true => self.end_element()?,
@@ -302,15 +307,13 @@ impl Parser {
                     Some(Markup::Cdata) => {
                         self.take(document::CDATA.len());
                         self.state = State::Cdata;
-                        self.text.interrupt();
                         return Ok(Step::Go);
                     }
                 },
                 _ => self.start_element(input)?,
             };
-            match step {
-                Step::Go => self.text.interrupt(),
-                step => return Ok(step),
+            if !matches!(step, Step::Go) {
+                return Ok(step);
             }
         }
     }

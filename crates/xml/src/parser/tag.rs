@@ -108,9 +108,8 @@ pub(crate) struct Complete {
 impl Tag {
     /// Makes ready for the next tag.
     pub(crate) fn clear(&mut self) {
-        let mut attrs = std::mem::take(&mut self.attrs);
-        attrs.clear();
-        *self = Tag { attrs, ..Tag::default() };
+        self.attrs.clear();
+        (self.phase, self.at, self.spaced, self.declarations) = (Phase::Name, 0, false, 0);
     }
 
     /// Reads on in `tag`, which begins with the tag's `<`. `None`: more bytes are needed.

@@ -2,7 +2,7 @@
 //!
 //! The ids, … are rows of the project's list of attacks.
 //!
-//! Not here: the comparison with another parser (tests/differential.rs).
+//! Not here: the comparison with another parser (differential.rs).
 
 use crate::fuzzing::{Seen, check_element, observe};
 use crate::{Error, Event, Fault, Framing, Header, Limit, Limits, Parser, Restricted};
@@ -80,7 +80,9 @@ fn canonical_form() {
         ("<a>] ]> ]] > ]]&gt;</a>", "<a>] ]&gt; ]] &gt; ]]&gt;</a>"),
         ("<a>1\r\n2\r3\n4&#13;&#xD;\n\t5\r\r\n</a>", "<a>1\n2\n3\n4&#13;&#13;\n\t5\n\n</a>"),
         ("<a><![CDATA[1\r\n2\r]]>\n</a>", "<a>1\n2\n\n</a>"),
+        ("<a>]\r\n<![CDATA[]\r\n]\r]]></a>", "<a>]\n]\n]\n</a>"),
         ("<a b='1\r\n2\r3\n4\t5&#9;&#10;&#13; \"&#39;>'/>", "<a b='1 2 3 4 5&#9;&#10;&#13; \"&apos;&gt;'/>"),
+        ("<a b='1\r' c='\r&#10;\r'/>", "<a b='1 ' c=' &#10; '/>"),
         ("<a b=\"it's\"/>", "<a b='it&apos;s'/>"),
         ("<a>&#65;&#x42;&#x0000000043;&#x1F600;ü\u{2028}\u{FFFD}</a>", "<a>ABC😀ü\u{2028}\u{FFFD}</a>"),
         ("<é·x:ü xmlns:é·x='u' ö-1.='1'/>", "<ü xmlns='u' ö-1.='1'/>"),
@@ -421,10 +423,23 @@ fn what_is_known_of_a_stanza_that_is_refused() {
 }
 
 #[test]
+fn text_does_not_reach_over_markup() {
+    let (elements, verdict) = elements(b"<a>]]</a><b>></b><a>\r</a><b>\n</b><c>]]<d/>></c><e>\r<d/>\n</e>");
+    let expected =
+        ["<a>]]</a>", "<b>&gt;</b>", "<a>\n</a>", "<b>\n</b>", "<c>]]<d/>&gt;</c>", "<e>\n<d/>\n</e>"];
+    assert_eq!((elements, verdict), (expected.map(str::to_owned).to_vec(), Ok(())));
+}
+
+#[test]
 fn keepalives_between_elements() {
     let (seen, verdict) = outcome(Framing::Stream, Limits::CLIENT, b"<s> <a/>\r\n\t<b/></s>");
     let spaces = seen.iter().filter(|s| **s == Seen::Whitespace).count();
     assert_eq!((spaces, seen.len(), verdict), (2, 6, Ok(())));
+}
+
+#[test]
+fn a_connection_holds_a_small_parser() {
+    assert!(size_of::<Parser>() <= 640, "{}", size_of::<Parser>());
 }
 
 #[test]

@@ -193,7 +193,7 @@ impl<'t> El<'t> {
         let tree = self.tree;
         let mut runs =
             self.slots().filter(|(_, slot)| !slot.element).map(|(_, slot)| unescape(tree.str(slot.outer)));
-        let first = runs.next().unwrap_or_default();
+        let first = runs.next().unwrap_or(Cow::Borrowed(""));
         match runs.next() {
             None => first,
             Some(second) => {
@@ -220,3 +220,6 @@ impl<'t> El<'t> {
         self.tree.str(self.slot().inner).as_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests;

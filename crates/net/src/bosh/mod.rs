@@ -1,0 +1,207 @@
+//! BOSH: a stream over pairs of HTTP requests and responses, for clients that have nothing better.
+//!
+//! XEP-0124 version 1.11.2, XEP-0206 version 1.4. Not done: acknowledgements (section 9), several streams in one session
+//! (section 16), encodings, and content types other than `text/xml`. `route` is ignored.
+//!
+//! Not here: HTTP itself (`http/`), the stream within (stream).
+
+mod body;
+mod session;
+mod window;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Phase;
+use crate::http::{self, Asked, Body, Reply, Web, read_body};
+use body::{Reader, Request, Terminal};
+use session::Session;
+
+/// Requests that may wait for one session's task; more than a proper client can have open.
+const MAILBOX: usize = 8;
+
+/// All sessions of a server.
+#[derive(Default)]
+pub(crate) struct Sessions(Mutex<HashMap<String, Handle>>);
+
+/// The way to one session's task.
+#[derive(Clone)]
+struct Handle {
+    mailbox: mpsc::Sender<Post>,
+    authenticated: Arc<AtomicBool>,
+}
+
+/// A request on its way to the session.
+struct Post {
+    request: Result<Request, Terminal>,
+    reply: oneshot::Sender<Bytes>,
+}
+
+/// A session's place in the table; ends when dropped.
+struct Seat {
+    shared: Arc<crate::shared::Shared>,
+    sid: String,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.shared.bosh.table().remove(&self.sid);
+    }
+}
+
+impl Sessions {
+    fn table(&self) -> MutexGuard<'_, HashMap<String, Handle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No session takes requests any more.
+    pub(crate) fn close(&self) {
+        self.table().clear();
+    }
+
+    fn find(&self, sid: &str) -> Option<Handle> {
+        self.table().get(sid).cloned()
+    }
+}
+
+/// Answers any request to the path of BOSH.
+pub(crate) async fn answer(
+    web: &Arc<Web>,
+    asked: Asked,
+    request: hyper::Request<Incoming>,
+) -> Response<Body> {
+    if asked.foreign {
+        return Reply::plain(StatusCode::FORBIDDEN, "This web page may not connect here.\n");
+    }
+    let mut response = match *request.method() {
+        Method::POST => match post(web, &asked, request).await {
+            Ok(body) => Reply::of(StatusCode::OK, "text/xml; charset=utf-8", body),
+            Err(status) => Reply::plain(status, "The request could not be read.\n"),
+        },
+        Method::OPTIONS => Reply::empty(StatusCode::NO_CONTENT),
+        _ => {
+            let mut response =
+                Reply::plain(StatusCode::METHOD_NOT_ALLOWED, "XMPP clients connect here by BOSH.\n");
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+            response
+        }
+    };
+    if let Some(origin) = asked.origin {
+        // Only the page that asked, and never with cookies or the like.
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, OPTIONS"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type"));
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
+    }
+    response
+}
+
+/// Reads a request and has it answered.
+async fn post(web: &Arc<Web>, asked: &Asked, request: hyper::Request<Incoming>) -> Result<Bytes, StatusCode> {
+    let shared = &web.shared;
+    let settings = &shared.config.stream;
+    let mut reader = Reader::new(settings.limits_before_auth);
+    let (mut known, mut handle, mut fault) = (false, None, None);
+    read_body(request.into_body(), shared.config.http.request, |bytes| {
+        if fault.is_none() {
+            reader.push(&bytes);
+            fault = reader.read().err();
+        }
+        if let (false, Some(wrapper)) = (known, reader.wrapper()) {
+            known = true;
+            handle = wrapper.sid.as_deref().and_then(|sid| shared.bosh.find(sid));
+            if handle
+                .as_ref()
+                .is_some_and(|h: &Handle| h.authenticated.load(std::sync::atomic::Ordering::Relaxed))
+            {
+                reader.widen(settings.limits);
+            }
+            if fault.is_none() {
+                fault = reader.read().err();
+            }
+        }
+        // What follows a fault is read, so that the client reads the answer; but not for ever.
+        if fault.is_some() && bytes.len() > 64 * 1024 { Err(StatusCode::PAYLOAD_TOO_LARGE) } else { Ok(()) }
+    })
+    .await?;
+    let sent_sid = reader.wrapper().is_some_and(|wrapper| wrapper.sid.is_some());
+    let request = match fault {
+        Some(fault) => Err(fault),
+        None => reader.finish(),
+    };
+    let (reply, answer) = oneshot::channel();
+    match (handle, request) {
+        (Some(handle), request) => {
+            // A full mailbox is a client that does not wait for answers.
+            if handle.mailbox.try_send(Post { request, reply }).is_err() {
+                return Ok(Terminal::PolicyViolation.body());
+            }
+        }
+        (None, Err(fault)) => {
+            shared.counters().misbehaved("bosh");
+            return Ok(fault.body());
+        }
+        (None, Ok(_)) if sent_sid => {
+            shared.counters().misbehaved("bosh");
+            return Ok(Terminal::ItemNotFound.body());
+        }
+        (None, Ok(request)) => {
+            if let Err(why) = create(web, asked, request, reply) {
+                return Ok(why.body());
+            }
+        }
+    }
+    // A session that ends says so to all whom it has heard; whom it has not heard it does not know any more.
+    Ok(answer.await.unwrap_or_else(|_| Terminal::ItemNotFound.body()))
+}
+
+/// Starts a session with its first request.
+fn create(
+    web: &Arc<Web>,
+    asked: &Asked,
+    request: Request,
+    reply: oneshot::Sender<Bytes>,
+) -> Result<(), Terminal> {
+    let shared = &web.shared;
+    if *shared.phase.borrow() != Phase::Running {
+        return Err(Terminal::SystemShutdown);
+    }
+    if request.wrapper.open.to.is_none() {
+        return Err(Terminal::ImproperAddressing);
+    }
+    let sid = random_sid().ok_or(Terminal::InternalServerError)?;
+    let (mailbox, posts) = mpsc::channel(MAILBOX);
+    let authenticated = Arc::new(AtomicBool::new(false));
+    {
+        let mut table = shared.bosh.table();
+        if table.len() >= shared.config.http.bosh_limits.sessions {
+            return Err(Terminal::PolicyViolation);
+        }
+        table.insert(sid.clone(), Handle { mailbox, authenticated: authenticated.clone() });
+    }
+    let seat = Seat { shared: shared.clone(), sid };
+    // The client may use several connections: nothing binds the session to one of them.
+    let about = || web.tls.as_ref().map(|tls| tls.about.clone()).unwrap_or_default();
+    let tls = asked.secure.then(|| http::proxied(about()));
+    let session = Session::new(seat, asked.peer, tls, &request.wrapper, posts, authenticated);
+    let session = session.ok_or(Terminal::InternalServerError)?;
+    tokio::spawn(session.run(Post { request: Ok(request), reply }));
+    Ok(())
+}
+
+/// 160 random bits.
+fn random_sid() -> Option<String> {
+    use base64::Engine as _;
+    let mut bytes = [0; 20];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+}

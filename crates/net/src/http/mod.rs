@@ -1,0 +1,108 @@
+//! HTTP: a few routes for clients that cannot open a TCP connection or do not know where to.
+//!
+//! RFC 9112 (HTTP/1.1), by hyper.
+//!
+//! Not here: what is behind the routes (`host_meta.rs`, `welcome.rs`, `websocket/`, `bosh/`).
+
+mod host_meta;
+mod reply;
+mod request;
+mod socket;
+mod welcome;
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+
+use crate::Phase;
+use crate::shared::Shared;
+use crate::wire::Wire;
+pub(crate) use reply::{Body, Reply};
+pub(crate) use request::{Asked, one, read_body};
+pub(crate) use socket::Socket;
+
+/// Bytes of a request's head.
+const HEAD_BYTES: usize = 16 * 1024;
+/// Header fields of a request.
+const HEADERS: usize = 100;
+/// Bytes that hyper may buffer of one connection.
+const BUFFER: usize = 32 * 1024;
+
+/// What a stream is told of a TLS that ended at a proxy, or that it cannot bind to.
+pub(crate) fn proxied(about: String) -> stream::Tls {
+    stream::Tls { about, channel: sasl::Channel::proxied(), server_name: None, early_data: false }
+}
+
+/// One HTTP connection.
+pub(crate) struct Web {
+    pub(crate) shared: Arc<Shared>,
+    /// The socket's peer: a client, or a proxy.
+    pub(crate) ip: IpAddr,
+    /// Our own TLS, if any.
+    pub(crate) tls: Option<stream::Tls>,
+}
+
+/// Serves a connection until it ends or becomes a WebSocket.
+pub(crate) async fn serve(wire: Wire, ip: IpAddr, tls: Option<stream::Tls>, shared: Arc<Shared>) {
+    let socket = TokioIo::new(Socket::new(wire, shared.config.limits.write));
+    let mut phase = shared.phase.clone();
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(shared.config.http.request)
+        .max_headers(HEADERS)
+        .max_header_size(HEAD_BYTES)
+        .max_buf_size(BUFFER)
+        .half_close(false);
+    let web = Arc::new(Web { shared, ip, tls });
+    let service = service_fn(move |request| answer(web.clone(), request));
+    let connection = builder.serve_connection(socket, service).with_upgrades();
+    let mut connection = Box::pin(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return, // errors are the peer's: a time-out, a bad head, a lost connection
+        _ = phase.wait_for(|phase| *phase == Phase::Closing) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+async fn answer(web: Arc<Web>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let mut response = route(&web, request).await;
+    let status = response.status().as_u16();
+    web.shared.counters().http[usize::from(status / 100 - 1).min(4)].one();
+    reply::protect(&mut response);
+    Ok(response)
+}
+
+async fn route(web: &Arc<Web>, request: Request<Incoming>) -> Response<Body> {
+    let asked = match Asked::of(web, &request) {
+        Ok(asked) => asked,
+        Err(status) => return Reply::plain(status, "This request cannot be understood.\n"),
+    };
+    let settings = &web.shared.config.http;
+    let path = request.uri().path().to_owned();
+    let is = |route: &Option<String>| route.as_deref() == Some(&path);
+    match &path[..] {
+        "/.well-known/host-meta" => only_get(&request).unwrap_or_else(|| host_meta::xml(&asked, web)),
+        "/.well-known/host-meta.json" => only_get(&request).unwrap_or_else(|| host_meta::json(&asked, web)),
+        _ if is(&settings.websocket) => crate::websocket::upgrade::answer(web, asked, request),
+        _ if is(&settings.bosh) => crate::bosh::answer(web, asked, request).await,
+        "/" if settings.welcome => only_get(&request).unwrap_or_else(|| welcome::page(&asked, web)),
+        _ => Reply::plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
+    }
+}
+
+/// Refuses methods that only look alike.
+fn only_get(request: &Request<Incoming>) -> Option<Response<Body>> {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return None;
+    }
+    let mut refusal = Reply::plain(StatusCode::METHOD_NOT_ALLOWED, "Only GET is understood here.\n");
+    refusal.headers_mut().insert(hyper::header::ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
+    Some(refusal)
+}

@@ -1,0 +1,162 @@
+//! The TLS handshake: reads the client's hello, picks certificate and protocol, and finishes or fails with an alert.
+//!
+//! RFC 8446 section 4, RFC 9266 (`tls-exporter`, only from TLS 1.3), RFC 5929 section 4, RFC 7301.
+//!
+//! Not here: what happens to a connection afterwards; the time limit (the caller's, around [`accept`]).
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rustls::server::{Accepted, Acceptor};
+use rustls::{AlertDescription, Error, ProtocolVersion, ServerConnection};
+use sasl::{Channel, TlsVersion};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::identity::{Identity, Purpose};
+use super::store::TlsStore;
+use crate::counters::HandshakeFault;
+use crate::wire::Wire;
+
+/// RFC 9266 section 2: label and length of the channel binding of TLS 1.3.
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+/// Bytes read at once. A hello is 250 to 2,000 bytes; on the heap only while the handshake runs.
+const READ: usize = 4096;
+
+/// Secures `wire`. On failure the alert has been sent, as far as the socket took it.
+pub(crate) async fn accept(
+    wire: &mut Wire,
+    store: &TlsStore,
+    purpose: Purpose,
+) -> Result<stream::Tls, HandshakeFault> {
+    if wire.holds_input() {
+        return Err(HandshakeFault::Malformed); // plaintext from before the handshake is never handed over
+    }
+    let socket = wire.socket();
+    let mut buffer = vec![0; READ].into_boxed_slice();
+    let (accepted, rest) = hello(socket, &mut buffer).await?;
+    let identity =
+        store.identity(accepted.client_hello().server_name()).ok_or(HandshakeFault::NoCertificate)?;
+    let mut tls = match accepted.into_connection(identity.config(purpose)) {
+        Ok(tls) => Box::new(tls),
+        Err((error, mut alert)) => {
+            let mut bytes = Vec::new();
+            let _ = alert.write_all(&mut bytes);
+            let _ = socket.write_all(&bytes).await;
+            return Err(fault(&error));
+        }
+    };
+    tls.set_buffer_limit(None); // bounded by whoever writes: see `carrier.rs`
+    finish(socket, &mut tls, &mut buffer, rest).await?;
+    let about = about(&tls, &identity);
+    wire.secure(tls);
+    Ok(about)
+}
+
+/// Reads until the hello is whole. Gives it with what of the buffer is still to be processed.
+async fn hello(
+    socket: &mut TcpStream,
+    buffer: &mut [u8],
+) -> Result<(Accepted, std::ops::Range<usize>), HandshakeFault> {
+    let mut acceptor = Acceptor::default();
+    loop {
+        let n = read(socket, buffer).await?;
+        let mut bytes = &buffer[..n];
+        while !bytes.is_empty() {
+            acceptor.read_tls(&mut bytes).map_err(|_| HandshakeFault::Malformed)?;
+            match acceptor.accept() {
+                Ok(None) => {}
+                Ok(Some(accepted)) => return Ok((accepted, n - bytes.len()..n)),
+                Err((error, mut alert)) => {
+                    let mut bytes = Vec::new();
+                    let _ = alert.write_all(&mut bytes);
+                    let _ = socket.write_all(&bytes).await;
+                    return Err(fault(&error));
+                }
+            }
+        }
+    }
+}
+
+/// Runs the rest of the handshake, starting with `rest` of the buffer.
+async fn finish(
+    socket: &mut TcpStream,
+    tls: &mut ServerConnection,
+    buffer: &mut [u8],
+    mut rest: std::ops::Range<usize>,
+) -> Result<(), HandshakeFault> {
+    loop {
+        let processed = process(tls, &buffer[rest.clone()]);
+        // What we have to say goes out also when it is an alert.
+        let written = poll_fn(|cx| poll_write(tls, socket, cx)).await;
+        processed.map_err(|error| fault(&error))?;
+        written.map_err(|_| HandshakeFault::Gone)?;
+        if !tls.is_handshaking() {
+            return Ok(());
+        }
+        rest = 0..read(socket, buffer).await?;
+    }
+}
+
+fn process(tls: &mut ServerConnection, mut bytes: &[u8]) -> Result<(), Error> {
+    while !bytes.is_empty() {
+        if tls.read_tls(&mut bytes).map_err(|_| Error::General("full".into()))? == 0 {
+            break;
+        }
+        tls.process_new_packets()?;
+    }
+    Ok(())
+}
+
+async fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> Result<usize, HandshakeFault> {
+    match socket.read(buffer).await {
+        Ok(0) | Err(_) => Err(HandshakeFault::Gone),
+        Ok(n) => Ok(n),
+    }
+}
+
+fn poll_write(
+    tls: &mut ServerConnection,
+    socket: &mut TcpStream,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while tls.wants_write() {
+        let mut pen = crate::wire::Pen { tcp: socket, cx };
+        match tls.write_tls(&mut pen) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+            result => result?,
+        };
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// What the stream wants to know.
+fn about(tls: &ServerConnection, identity: &Arc<Identity>) -> stream::Tls {
+    let version = tls.protocol_version();
+    let suite = tls.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
+    let exporter = (version == Some(ProtocolVersion::TLSv1_3))
+        .then(|| tls.export_keying_material([0; 32], EXPORTER_LABEL, Some(b"")).ok())
+        .flatten();
+    let (name, version) = match version {
+        Some(ProtocolVersion::TLSv1_3) => ("TLSv1.3", TlsVersion::Tls13),
+        _ => ("TLSv1.2", TlsVersion::Tls12), // the only other one that is ever agreed to
+    };
+    stream::Tls {
+        about: format!("{name} {}", suite.unwrap_or("?").replacen("TLS13_", "TLS_", 1)),
+        channel: Channel::tls(version, exporter, identity.end_point.clone()),
+        server_name: tls.server_name().map(str::to_ascii_lowercase),
+        early_data: false,
+    }
+}
+
+fn fault(error: &Error) -> HandshakeFault {
+    match error {
+        Error::NoApplicationProtocol => HandshakeFault::Alpn,
+        Error::PeerIncompatible(_) => HandshakeFault::Incompatible,
+        Error::AlertReceived(AlertDescription::NoApplicationProtocol) => HandshakeFault::Alpn,
+        Error::AlertReceived(_) => HandshakeFault::Alert,
+        _ => HandshakeFault::Malformed,
+    }
+}

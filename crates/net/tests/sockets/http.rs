@@ -1,0 +1,115 @@
+//! Routes, heads and bodies of HTTP.
+
+use crate::world::client::Client;
+use crate::world::{DOMAIN, World};
+use std::time::Duration;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn host_meta_says_where_to_connect() {
+    let world = World::new();
+    let mut client = Client::tls(&world, world.https);
+    let response = client.get("/.well-known/host-meta", "");
+    assert_eq!(response.status, 200);
+    assert!(response.head.contains("content-type: application/xrd+xml"));
+    assert!(response.head.contains("access-control-allow-origin: *\r\n") && !response.head.contains("credentials"));
+    let ws = format!("<Link rel='urn:xmpp:alt-connections:websocket' href='wss://{DOMAIN}/xmpp-websocket'/>");
+    let bosh = format!("<Link rel='urn:xmpp:alt-connections:xbosh' href='https://{DOMAIN}/http-bind'/>");
+    assert!(response.body.contains(&ws) && response.body.contains(&bosh), "{}", response.body);
+    let response = client.get("/.well-known/host-meta.json", "");
+    assert!(response.head.contains("content-type: application/json"));
+    let want = format!(
+        "{{\"links\":[{{\"rel\":\"urn:xmpp:alt-connections:websocket\",\"href\":\"wss://{DOMAIN}/xmpp-websocket\"}},\
+         {{\"rel\":\"urn:xmpp:alt-connections:xbosh\",\"href\":\"https://{DOMAIN}/http-bind\"}}]}}\n"
+    );
+    assert_eq!(response.body, want);
+    let world = World::with(|config| {
+        config.http.public_url = Some("https://chat.example:5281".into());
+        config.http.bosh = None;
+    });
+    let body = Client::plain(world.http).get("/.well-known/host-meta", "").body;
+    assert!(body.contains("'wss://chat.example:5281/xmpp-websocket'") && !body.contains("xbosh"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_welcome_page_needs_nothing_from_elsewhere() {
+    let world = World::new();
+    let mut client = Client::plain(world.http);
+    let response = client.get("/", "");
+    assert_eq!(response.status, 200);
+    assert!(response.body.contains(&format!("you@{DOMAIN}")), "{}", response.body);
+    for forbidden in ["src=", "href=", "<script", "url("] {
+        assert!(!response.body.contains(forbidden), "{forbidden}");
+    }
+    for header in ["content-security-policy: default-src 'none'", "x-content-type-options: nosniff", "referrer-policy: no-referrer"] {
+        assert!(response.head.contains(header), "{header}: {}", response.head);
+    }
+    for path in ["/x", "/.well-known/", "//", "/http-bind/", "/..", "/%2e%2e/", "/.well-known/host-meta%00"] {
+        assert_eq!(client.get(path, "").status, 404, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_heads_are_refused() {
+    let world = World::new();
+    let many: String = (0..101).map(|n| format!("X-{n}: y\r\n")).collect();
+    for (what, request, status) in [
+        ("no host", "GET / HTTP/1.1\r\n\r\n".to_owned(), Some(400)),
+        ("two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".into(), Some(400)),
+        ("strange host", "GET / HTTP/1.1\r\nHost: a'><x>\r\n\r\n".into(), Some(400)),
+        ("other host", "GET /.well-known/host-meta HTTP/1.1\r\nHost: b.example\r\n\r\n".into(), Some(404)),
+        ("absolute form", format!("GET http://{DOMAIN}/ HTTP/1.1\r\nHost: x\r\n\r\n"), Some(200)),
+        ("HTTP/1.0", "GET / HTTP/1.0\r\n\r\n".into(), Some(200)),
+        ("long head", format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "y".repeat(20_000)), Some(431)),
+        ("many headers", format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n"), Some(431)),
+        ("two lengths", "POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx".into(), Some(400)),
+        ("length and chunks", "POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n".into(), Some(400)),
+        ("folded header", "GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n".into(), Some(400)),
+        ("no HTTP", "\u{0}\u{1}\u{2}\r\n\r\n".into(), Some(400)),
+    ] {
+        let mut client = Client::plain(world.http);
+        client.send(&request);
+        let response = client.response();
+        assert_eq!(Some(response.status), status, "{what}: {response:?}");
+    }
+    for method in ["POST", "PUT", "DELETE", "TRACE", "BREW"] {
+        let mut client = Client::plain(world.http);
+        client.request(&format!("{method} /"), "", "");
+        assert_eq!(client.response().status, 405, "{method}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_heads_and_bodies_are_cut() {
+    let world = World::with(|config| config.http.request = Duration::from_millis(200));
+    let mut head = Client::plain(world.http);
+    head.send("GET / HTTP/1.1\r\nHost: a\r\nX: ");
+    let mut body = Client::plain(world.http);
+    body.send(format!("POST /http-bind HTTP/1.1\r\nHost: {DOMAIN}\r\nContent-Length: 100\r\n\r\n<body"));
+    assert_eq!(body.response().status, 408);
+    head.rest();
+    drop((head, body));
+    world.until("all sockets are closed", |c| c.sockets.value() == 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_is_believed_only_if_it_is_ours() {
+    let forwarded = "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n";
+    for (trusted, want) in [(false, "127.0.0.1"), (true, "203.0.113.9")] {
+        let world = World::with(|config| {
+            if trusted {
+                config.http.trusted_proxies.push("127.0.0.1".parse().unwrap());
+            }
+        });
+        let mut client = Client::plain(world.http);
+        let upgrade = format!("{}Sec-WebSocket-Protocol: xmpp\r\n{forwarded}", crate::world::client::UPGRADE);
+        assert_eq!(client.get("/xmpp-websocket", &upgrade).status, 101);
+        client.open_websocket();
+        client.text(&crate::world::client::auth("juliet", "pencil"));
+        client.hear();
+        client.open_websocket();
+        client.text(crate::world::client::bind());
+        client.hear();
+        let line = world.hear("bind");
+        assert!(line.contains(want), "{line}");
+    }
+}

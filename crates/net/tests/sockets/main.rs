@@ -1,0 +1,11 @@
+//! The whole crate over real sockets on loopback, with an engine and an account store that are just enough.
+//!
+//! Nothing here waits for time to pass: every step waits for something that is sent or counted.
+
+mod bosh;
+mod http;
+mod limits;
+mod tcp;
+mod tls;
+mod websocket;
+mod world;
