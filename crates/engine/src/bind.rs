@@ -17,6 +17,7 @@ use crate::held::Out;
 use crate::limits;
 use crate::places::{Place, Waiting};
 use crate::sm::Sm;
+use crate::turns::Work;
 
 impl Engine {
     /// A stream wants a resource.
@@ -47,7 +48,7 @@ impl Engine {
         let bound = Box::new(Bound { session, jid, enabled, archive: None });
         if inline {
             let read = Read::LogBounds { space: ARCHIVE, owner: Owner::from(account.text()), count: false };
-            self.batch.outs.push(Out::Ask(Query::Read(read), Asked::Bounds(session, bound)));
+            self.batch.outs.push(Out::Ask(Query::Read(read).into(), Asked::Bounds(session, bound)));
         } else {
             self.batch.outs.push(Out::Bound(session, bound));
         }
@@ -73,6 +74,15 @@ impl Engine {
     pub(crate) fn bound_out(&mut self, session: SessionId, bound: Box<Bound>) {
         if let Some(device) = self.devices.get(&session) {
             device.tell(Down::Bound(Ok(bound)));
+        }
+    }
+
+    /// A new session whose beginning could not be stored has not begun.
+    pub(crate) fn unbind(&mut self, session: SessionId) {
+        if let Some(device) = self.devices.get_mut(&session) {
+            device.tell(Down::Bound(Err(Condition::ResourceConstraint.into())));
+            device.attached = None;
+            self.work.push_back(Work::End(session));
         }
     }
 

@@ -5,12 +5,12 @@
 //! Not here: the nonzas' syntax (stream); pushes to sleeping phones (features).
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use address::Jid;
 use model::link::ClientState;
 use stanza::{Kind, PresenceType, Stanza, ns};
 
+use crate::held::Parcel;
 use crate::limits;
 
 /// What is held back for one session.
@@ -18,29 +18,29 @@ use crate::limits;
 pub(crate) struct Csi {
     pub(crate) state: ClientState,
     /// The last presence of each sender, in order of its first.
-    held: Vec<Arc<Stanza>>,
+    held: Vec<Parcel>,
     by_sender: HashMap<Jid, usize>,
 }
 
 impl Csi {
     /// Keeps a stanza back, or gives it back to be sent now, after what was kept.
-    pub(crate) fn offer(&mut self, stanza: Arc<Stanza>) -> Option<Arc<Stanza>> {
-        match weight(&stanza) {
-            _ if self.state == ClientState::Active => Some(stanza),
+    pub(crate) fn offer(&mut self, parcel: Parcel) -> Option<Parcel> {
+        match weight(&parcel.stanza) {
+            _ if self.state == ClientState::Active => Some(parcel),
             Weight::Nothing => None,
             Weight::CanWait => {
-                match stanza.from.as_ref().and_then(|from| self.by_sender.get(from)) {
-                    Some(at) => self.held[*at] = stanza,
+                match parcel.stanza.from.as_ref().and_then(|from| self.by_sender.get(from)) {
+                    Some(at) => self.held[*at] = parcel,
                     None => {
-                        if let Some(from) = &stanza.from {
+                        if let Some(from) = &parcel.stanza.from {
                             self.by_sender.insert(from.clone(), self.held.len());
                         }
-                        self.held.push(stanza);
+                        self.held.push(parcel);
                     }
                 }
                 None
             }
-            Weight::Matters => Some(stanza),
+            Weight::Matters => Some(parcel),
         }
     }
 
@@ -50,7 +50,7 @@ impl Csi {
     }
 
     /// All that waits, in order.
-    pub(crate) fn take(&mut self) -> Vec<Arc<Stanza>> {
+    pub(crate) fn take(&mut self) -> Vec<Parcel> {
         self.by_sender.clear();
         std::mem::take(&mut self.held)
     }
@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn keeps_the_last_presence_and_lets_messages_pass() {
         let (a, b) = (Jid::parse("a@x/1").unwrap(), Jid::parse("b@x/1").unwrap());
-        let presence = |ty, from| Arc::new(Stanza::presence(ty).from(from));
+        let parcel = |stanza: Stanza| Parcel { stanza: stanza.into(), token: None, id: 0 };
+        let presence = |ty, from| parcel(Stanza::presence(ty).from(from));
         let body = Stanza::message(MessageType::Chat).with_inner("<body>hi</body>".into());
         let typing = Stanza::message(MessageType::Chat)
             .with_inner("<composing xmlns='http://jabber.org/protocol/chatstates'/>".into());
@@ -97,9 +98,9 @@ mod tests {
         assert!(csi.offer(presence(PresenceType::Available, &a)).is_none());
         assert!(csi.offer(presence(PresenceType::Available, &b)).is_none());
         assert!(csi.offer(presence(PresenceType::Unavailable, &a)).is_none());
-        assert!(csi.offer(body.into()).is_some());
-        assert!(csi.offer(typing.into()).is_none());
-        let kinds: Vec<_> = csi.take().iter().map(|stanza| stanza.kind).collect();
+        assert!(csi.offer(parcel(body)).is_some());
+        assert!(csi.offer(parcel(typing)).is_none());
+        let kinds: Vec<_> = csi.take().iter().map(|parcel| parcel.stanza.kind).collect();
         assert_eq!(kinds, [PresenceType::Unavailable, PresenceType::Available].map(Kind::Presence));
     }
 }

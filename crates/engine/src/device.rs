@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use address::{Bare, Jid};
 use model::link::{About, Down, Link, SessionId, StreamId};
-use stanza::Stanza;
 
 use crate::csi::Csi;
+use crate::held::Parcel;
 use crate::limits;
 use crate::sm::Sm;
 
@@ -67,32 +67,33 @@ impl Device {
 
     /// Sends a stanza, or keeps it back as the client state wants. The token comes back at once where nobody will
     /// ever acknowledge.
-    pub(crate) fn deliver(&mut self, stanza: Arc<Stanza>, token: Option<u64>) -> (Health, Option<u64>) {
-        let Some(stanza) = self.csi.offer(stanza) else {
+    pub(crate) fn deliver(&mut self, parcel: Parcel) -> (Health, Option<u64>) {
+        let Some(parcel) = self.csi.offer(parcel) else {
             let health = if self.csi.is_full() { self.flush() } else { Health::Good };
             return (health, None);
         };
         if let worse @ (Health::Lagging | Health::Overfull) = self.flush() {
             // It is queued behind the rest and shares its fate.
-            self.transmit(stanza, token);
+            self.transmit(parcel);
             return (worse, None);
         }
-        let settled = if self.sm.is_none() { token } else { None };
-        (self.transmit(stanza, token), settled)
+        let settled = if self.sm.is_none() { parcel.token } else { None };
+        (self.transmit(parcel), settled)
     }
 
     /// Sends what waited for the client to become active.
     pub(crate) fn flush(&mut self) -> Health {
         let mut health = Health::Good;
-        for stanza in self.csi.take() {
-            health = self.transmit(stanza, None);
+        for parcel in self.csi.take() {
+            health = self.transmit(parcel);
         }
         health
     }
 
-    fn transmit(&mut self, stanza: Arc<Stanza>, token: Option<u64>) -> Health {
+    fn transmit(&mut self, parcel: Parcel) -> Health {
+        let stanza = parcel.stanza.clone();
         if let Some(sm) = &mut self.sm {
-            sm.push(stanza.clone(), token);
+            sm.push(parcel);
         }
         let Some(attached) = &self.attached else {
             return self.judge_queue();
@@ -150,8 +151,10 @@ pub(crate) struct Incoming {
     done: u64,
     /// For each stanza after those: in how many places it still waits.
     pending: VecDeque<u32>,
-    /// The client asked when so many had come.
+    /// The client asked when so many had come, and has not been answered.
     asked_at: Option<u64>,
+    /// It asked again when so many had come.
+    asked_again: Option<u64>,
 }
 
 /// A stanza of a counted session on its way to storage.
@@ -202,13 +205,18 @@ impl Incoming {
 
     /// The client wants to know.
     pub(crate) fn asked(&mut self) {
-        self.asked_at = Some(self.seen());
+        let seen = self.seen();
+        // The first question keeps its place: who asks faster than storage works is answered all the same.
+        match self.asked_at {
+            None => self.asked_at = Some(seen),
+            Some(_) => self.asked_again = Some(seen),
+        }
     }
 
     fn due(&mut self) -> Option<u32> {
         let at = self.asked_at?;
         (self.done >= at).then(|| {
-            self.asked_at = None;
+            self.asked_at = self.asked_again.take().filter(|again| *again > self.done);
             self.done as u32
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! Not here: what each input does (the other files of this crate).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use address::{Bare, Jid};
@@ -23,6 +23,9 @@ use crate::turns::Work;
 /// Names a commit or a question until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
+
+/// Fills a buffer with bytes that nobody can guess.
+pub type Random = Box<dyn FnMut(&mut [u8]) + Send>;
 
 /// What the shell shall do.
 #[derive(Debug)]
@@ -59,11 +62,13 @@ pub struct Engine {
     pub(crate) ids: Ids,
     pub(crate) timers: Timers,
     pub(crate) time: Time,
-    pub(crate) random: Box<dyn FnMut(&mut [u8]) + Send>,
+    pub(crate) random: Random,
     pub(crate) batch: Held,
     pub(crate) line: Line,
     pub(crate) asked: HashMap<Ticket, (Asked, Option<AccountQuery>)>,
     pub(crate) work: VecDeque<Work>,
+    /// Accounts that exist, but not for long: their removal has been asked for.
+    pub(crate) removing: HashSet<Bare>,
     pub(crate) stopping: bool,
     outputs: VecDeque<Output>,
     last_session: u64,
@@ -78,7 +83,7 @@ impl Engine {
         hosts: Vec<(Jid, Arc<HostFacts>)>,
         highest_id: u64,
         time: Time,
-        random: Box<dyn FnMut(&mut [u8]) + Send>,
+        random: Random,
     ) -> Engine {
         let hosts =
             hosts.into_iter().map(|(domain, facts)| (domain.as_str().to_owned(), Host::new(domain, facts)));
@@ -98,6 +103,7 @@ impl Engine {
             line: Line::new(),
             asked: HashMap::new(),
             work: VecDeque::new(),
+            removing: HashSet::new(),
             stopping: false,
             outputs: VecDeque::new(),
             last_session: 0,

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use address::Bare;
 use model::link::{Bound, Enable, SessionId};
 use model::query::Query;
 use model::storage::Write;
@@ -16,7 +17,7 @@ use crate::engine::{Asked, Ticket};
 /// Something that leaves.
 pub(crate) enum Out {
     /// A stanza for a session.
-    Send(SessionId, Arc<Stanza>, Option<u64>),
+    Send(SessionId, Parcel),
     /// A new session's address.
     Bound(SessionId, Box<Bound>),
     /// Stream management begins.
@@ -24,7 +25,19 @@ pub(crate) enum Out {
     /// A session ends.
     Close(SessionId, Option<StreamError>),
     /// A question.
-    Ask(Query, Asked),
+    Ask(Box<Query>, Asked),
+    /// A question whose ticket is known already.
+    AskAs(Ticket, Box<Query>),
+}
+
+/// A stanza on its way to a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Parcel {
+    pub(crate) stanza: Arc<Stanza>,
+    /// What its feature wants to hear when it has arrived.
+    pub(crate) token: Option<u64>,
+    /// The id of the input that it comes from.
+    pub(crate) id: u64,
 }
 
 /// All that one batch wrote, sends, and settles.
@@ -37,11 +50,35 @@ pub(crate) struct Held {
     pub(crate) waits: Option<Ticket>,
     /// The sessions whose input is in it: they end if it cannot be stored.
     pub(crate) sessions: Vec<SessionId>,
+    /// Whose documents and maps it writes: what is in memory of them is wrong if it cannot be stored. Logs are not
+    /// counted; nobody holds them in memory.
+    pub(crate) changed: Vec<Bare>,
 }
 
 impl Held {
     pub(crate) fn is_empty(&self) -> bool {
         self.writes.is_empty() && self.outs.is_empty() && self.tokens.is_empty()
+    }
+}
+
+impl Held {
+    /// Takes the writes, and notes whom they change.
+    pub(crate) fn take_writes(&mut self) -> Vec<Write> {
+        for write in &self.writes {
+            let owner = match write {
+                Write::DocPut { owner, .. }
+                | Write::DocDelete { owner, .. }
+                | Write::MapPut { owner, .. }
+                | Write::MapDelete { owner, .. }
+                | Write::MapClear { owner, .. }
+                | Write::Purge { owner } => owner.as_str(),
+                Write::LogAppend { .. } | Write::LogReplace { .. } | Write::LogDelete { .. } => continue,
+            };
+            if self.changed.last().is_none_or(|last| last.as_str() != owner) {
+                self.changed.extend(Bare::parse(owner).ok());
+            }
+        }
+        std::mem::take(&mut self.writes)
     }
 }
 

@@ -25,6 +25,6 @@ mod sm;
 mod timers;
 mod turns;
 
-pub use engine::{Engine, Output, Ticket};
+pub use engine::{Engine, Output, Random, Ticket};
 pub use input::{Input, Time};
 pub use run::{Accounts, Handle, Services, run, start_time};

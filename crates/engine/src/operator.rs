@@ -8,7 +8,7 @@ use model::link::SessionId;
 use model::query::{AccountFound, AccountQuery, Found, Query, SessionFilter, SessionFound};
 use stanza::{StanzaError, StreamCondition, StreamError};
 
-use crate::engine::{Asked, Engine, Output, Ticket};
+use crate::engine::{Asked, Engine, Ticket};
 use crate::held::Out;
 use crate::places::Place;
 
@@ -23,7 +23,7 @@ pub(crate) fn not_authorized() -> StreamError {
 impl Engine {
     /// An operator's wish.
     pub(crate) fn operator(&mut self, query: AccountQuery, reply: Reply) {
-        self.batch.outs.push(Out::Ask(Query::Account(query.clone()), Asked::Operator(query, reply)));
+        self.batch.outs.push(Out::Ask(Query::Account(query.clone()).into(), Asked::Operator(query, reply)));
     }
 
     /// The end of an account: its contacts are told that it is over, then it goes, and `ticket` is answered.
@@ -34,7 +34,27 @@ impl Engine {
                 Kernel::remove_contact(turn, &contact);
             }
         });
-        self.output(Output::Ask(ticket, Query::Account(AccountQuery::Remove { account })));
+        // From now on nothing is written for it: what is purged stays purged, whoever comes later under this name.
+        if self.set_exists(&account, false) {
+            self.removing.insert(account.clone());
+        }
+        self.batch.outs.push(Out::AskAs(ticket, Query::Account(AccountQuery::Remove { account }).into()));
+    }
+
+    /// Whether it existed before.
+    fn set_exists(&mut self, account: &Bare, exists: bool) -> bool {
+        match self.accounts.get_mut(account) {
+            Some(Place::Ready(place)) => std::mem::replace(&mut place.account.exists, exists),
+            _ => false,
+        }
+    }
+
+    /// An order to remove an account has an outcome: if it is still there, it goes on.
+    pub(crate) fn removal_ended(&mut self, account: &Bare, found: &Result<Found, StanzaError>) {
+        let removed = matches!(found, Ok(Found::Account(AccountFound::Done | AccountFound::No)));
+        if self.removing.remove(account) && !removed {
+            self.set_exists(account, true);
+        }
     }
 
     /// The accounts have answered an operator.
@@ -64,16 +84,16 @@ impl Engine {
             return;
         }
         match query {
-            AccountQuery::Create { account, .. } => self.forget(account),
+            AccountQuery::Create { account, .. } => {
+                self.forget(account);
+                self.set_exists(account, true);
+            }
             AccountQuery::SetPassword { account, .. }
             | AccountQuery::Suspend { account, suspended: true } => {
                 self.end_sessions(account, by, not_authorized());
             }
             AccountQuery::Remove { account } => {
                 self.end_sessions(account, None, not_authorized());
-                if let Some(Place::Ready(place)) = self.accounts.get_mut(account) {
-                    place.account.exists = false;
-                }
                 self.rest(account);
             }
             _ => {}

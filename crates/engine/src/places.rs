@@ -14,7 +14,7 @@ use stanza::{Condition, Stanza, StanzaError, StreamCondition, StreamError};
 
 use crate::device::Token;
 use crate::engine::{Asked, Engine};
-use crate::held::Out;
+use crate::held::{Out, Parcel};
 use crate::limits;
 use crate::turns::Work;
 
@@ -34,6 +34,7 @@ pub(crate) struct Ready {
 /// What waits for an account.
 pub(crate) enum Waiting {
     Stanza(Stanza, u64, Option<Token>),
+    Undelivered(SessionId, Parcel),
     Bind(Box<Bind>),
     Removal(Removal),
 }
@@ -52,7 +53,9 @@ impl Engine {
                 self.accounts.insert(account.clone(), Place::Loading(VecDeque::from([waiting])));
                 let mut reads = vec![Read::Doc { space: ACCOUNT, owner: Owner::from(account.text()) }];
                 reads.extend(self.kernel.reads(account));
-                self.batch.outs.push(Out::Ask(Query::Read(Read::Many(reads)), Asked::Load(account.clone())));
+                self.batch
+                    .outs
+                    .push(Out::Ask(Query::Read(Read::Many(reads)).into(), Asked::Load(account.clone())));
             }
         }
     }
@@ -78,6 +81,7 @@ impl Engine {
     fn give(&mut self, account: &Bare, waiting: Waiting) {
         match waiting {
             Waiting::Stanza(stanza, id, token) => self.arrive(account, stanza, id, token),
+            Waiting::Undelivered(session, parcel) => self.undelivered(account, session, parcel),
             Waiting::Bind(bind) => self.bind_ready(*bind),
             Waiting::Removal(removal) => removal(self),
         }
@@ -90,6 +94,12 @@ impl Engine {
                     self.work.push_back(Work::Route(reply, id, None));
                 }
                 self.batch.tokens.extend(token);
+            }
+            Waiting::Undelivered(_, parcel) => {
+                tracing::error!(
+                    id = parcel.stanza.id.as_deref(),
+                    "an undelivered stanza cannot be kept and is lost"
+                );
             }
             Waiting::Bind(bind) => bind.link.send(Down::Bound(Err(error.clone()))),
             Waiting::Removal(removal) => removal(self),
@@ -123,20 +133,18 @@ impl Engine {
         }
     }
 
-    /// Ends a session without another word of its account, because memory and storage disagree.
-    pub(crate) fn drop_session(&mut self, session: SessionId, error: StreamError) {
-        let Some(device) = self.devices.remove(&session) else { return };
-        device.tell(Down::Close(Some(error)));
-        if let Some(id) = device.sm.and_then(|sm| sm.id) {
-            self.resumable.remove(&id);
-        }
-        let others: Vec<SessionId> = match self.accounts.remove(&device.account) {
-            Some(Place::Ready(place)) => place.account.sessions.iter().map(|other| other.id).collect(),
-            _ => Vec::new(),
-        };
+    /// Takes an account out of memory that is ahead of storage, and ends its sessions: they start again from what is
+    /// stored. Their contacts see them go, and what their clients never got finds another way.
+    pub(crate) fn drop_account(&mut self, account: &Bare) {
+        let Some(Place::Ready(place)) = self.accounts.get(account) else { return };
+        let sessions: Vec<SessionId> = place.account.sessions.iter().map(|session| session.id).collect();
         let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
-        for other in others.into_iter().filter(|other| *other != session) {
-            self.drop_session(other, error.clone());
+        for session in sessions {
+            self.farewell(account, session);
+            let Some(device) = self.devices.remove(&session) else { continue };
+            device.tell(Down::Close(Some(error.clone())));
+            self.settle_estate(session, device);
         }
+        self.accounts.remove(account);
     }
 }

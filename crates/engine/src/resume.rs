@@ -5,15 +5,14 @@
 //! Not here: counting (`sm.rs`, `device.rs`).
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 
 use address::Bare;
 use model::link::{Down, End, Resume, ResumeRefused, Resumed, SessionId, StreamId};
-use stanza::{Stanza, StreamCondition, StreamError};
+use stanza::{Kind, StreamCondition, StreamError};
 
-use crate::device::Attached;
+use crate::device::{Attached, Device};
 use crate::engine::Engine;
-use crate::held::Out;
+use crate::held::{Out, Parcel};
 use crate::limits;
 use crate::places::Place;
 use crate::timers::Due;
@@ -157,26 +156,36 @@ impl Engine {
 
     /// A session is over: its account hears of it, and what its client never got finds another way.
     pub(crate) fn end_session(&mut self, session: SessionId) {
-        let Some(mut device) = self.devices.remove(&session) else { return };
-        let waiting: Vec<Arc<Stanza>> = device.csi.take();
+        let Some(device) = self.devices.remove(&session) else { return };
         device.tell(Down::Close(None));
         let account = device.account.clone();
         self.own_turn(&account, Some(session), |kernel, turn| kernel.close(turn, session));
-        let mut undelivered = VecDeque::from(waiting);
+        self.settle_estate(session, device);
+        self.rest(&account);
+    }
+
+    /// What a device that is gone leaves behind: its name, its count, and stanzas.
+    pub(crate) fn settle_estate(&mut self, session: SessionId, mut device: Device) {
+        let h = device.incoming.h();
+        if let Some(resuming) = device.resuming.take() {
+            resuming.link.send(Down::Resumed(Err(ResumeRefused { h: Some(h) })));
+        }
+        let mut undelivered = VecDeque::from(device.csi.take());
         if let Some(sm) = device.sm {
             if let Some(id) = &sm.id {
                 self.resumable.remove(id);
-                self.ended.remember(id.clone(), account.clone(), device.incoming.h());
+                self.ended.remember(id.clone(), device.account.clone(), h);
             }
             // What was sent with a token is still where its feature keeps it.
             for unacked in sm.into_unacked().into_iter().rev().filter(|unacked| unacked.token.is_none()) {
-                undelivered.push_front(unacked.stanza);
+                undelivered.push_front(unacked);
             }
         }
-        for stanza in undelivered {
-            self.work.push_back(Work::Undelivered(account.clone(), stanza));
+        // Only these have another way to go: an account need not be loaded for the rest.
+        let worth = |parcel: &Parcel| !matches!(parcel.stanza.kind, Kind::Presence(_));
+        for parcel in undelivered.into_iter().filter(worth) {
+            self.work.push_back(Work::Undelivered(device.account.clone(), session, parcel));
         }
-        self.rest(&account);
     }
 
     /// Ends all sessions of an account but one.

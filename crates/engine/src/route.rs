@@ -29,11 +29,19 @@ impl Engine {
             let account = to.bare();
             // Presence for somebody who is not there changes nothing: it is not worth loading an account for.
             let in_memory = self.accounts.contains_key(&account);
-            if in_memory || !is_fleeting(stanza.kind) {
+            if in_memory || !is_fleeting(stanza.kind) || self.is_foreign_probe(&stanza) {
                 return self.with_account(&account, Waiting::Stanza(stanza, id, token));
             }
         }
         self.batch.tokens.extend(token);
+    }
+
+    /// A probe from elsewhere is answered in the same way whoever is asked for (RFC 6121 section 4.3.2): silence would
+    /// tell a stranger who is online. Probes of our own are true, because we keep both rosters.
+    fn is_foreign_probe(&self, stanza: &Stanza) -> bool {
+        let from = stanza.from.as_ref().map(|from| from.domain());
+        stanza.kind == Kind::Presence(PresenceType::Probe)
+            && from.is_none_or(|from| !self.hosts.contains_key(from))
     }
 
     /// The session with that full address, if it is ours.

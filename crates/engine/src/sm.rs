@@ -5,16 +5,8 @@
 //! Not here: the nonzas' syntax (stream), taking a session over (`resume.rs`).
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use stanza::Stanza;
-
-/// A stanza that the client may not have got.
-#[derive(Debug)]
-pub(crate) struct Unacked {
-    pub(crate) stanza: Arc<Stanza>,
-    pub(crate) token: Option<u64>,
-}
+use crate::held::Parcel;
 
 /// The outgoing half of stream management for one session.
 #[derive(Debug)]
@@ -25,7 +17,7 @@ pub(crate) struct Sm {
     pub(crate) max: u32,
     /// How many stanzas the client has acknowledged, modulo 2^32.
     acked: u32,
-    queue: VecDeque<Unacked>,
+    queue: VecDeque<Parcel>,
     /// An `<r/>` is on its way.
     pub(crate) asked: bool,
 }
@@ -42,8 +34,8 @@ impl Sm {
         Sm { id, max, acked: 0, queue: VecDeque::new(), asked: false }
     }
 
-    pub(crate) fn push(&mut self, stanza: Arc<Stanza>, token: Option<u64>) {
-        self.queue.push_back(Unacked { stanza, token });
+    pub(crate) fn push(&mut self, parcel: Parcel) {
+        self.queue.push_back(parcel);
     }
 
     /// The client has handled `h` stanzas: gives back the tokens of those that are settled by it. A value from the
@@ -62,7 +54,7 @@ impl Sm {
         Ok(self.queue.drain(..step).filter_map(|unacked| unacked.token).collect())
     }
 
-    pub(crate) fn unacked(&self) -> impl Iterator<Item = &Unacked> {
+    pub(crate) fn unacked(&self) -> impl Iterator<Item = &Parcel> {
         self.queue.iter()
     }
 
@@ -70,7 +62,7 @@ impl Sm {
         self.queue.len()
     }
 
-    pub(crate) fn into_unacked(self) -> VecDeque<Unacked> {
+    pub(crate) fn into_unacked(self) -> VecDeque<Parcel> {
         self.queue
     }
 }
@@ -78,14 +70,15 @@ impl Sm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stanza::MessageType;
+    use stanza::{MessageType, Stanza};
 
     #[test]
     fn counts_over_the_edge() {
         let mut sm = Sm::new(None, 0);
         sm.acked = u32::MAX - 1;
         for token in 0..4 {
-            sm.push(Stanza::message(MessageType::Chat).into(), Some(token));
+            let stanza = Stanza::message(MessageType::Chat).into();
+            sm.push(Parcel { stanza, token: Some(token), id: 0 });
         }
         assert_eq!(sm.acknowledge(u32::MAX), Ok(vec![0]));
         assert_eq!(sm.acknowledge(u32::MAX), Ok(vec![]));

@@ -12,7 +12,7 @@ use stanza::{Stanza, StanzaError, StreamCondition, StreamError, ns};
 
 use crate::device::{Health, Token};
 use crate::engine::{Asked, Engine, Output, Ticket};
-use crate::held::{Held, Out};
+use crate::held::{Held, Out, Parcel};
 use crate::limits;
 use crate::places::{Place, Waiting};
 use crate::timers::Due;
@@ -24,7 +24,7 @@ pub(crate) enum Work {
     /// A stanza goes to wherever its `to` says. The number is the id of the input that caused it.
     Route(Stanza, u64, Option<Token>),
     /// A stanza whose session ended before it was acknowledged.
-    Undelivered(Bare, Arc<Stanza>),
+    Undelivered(Bare, SessionId, Parcel),
     /// A client has something for sure.
     Acknowledged(SessionId, Vec<u64>),
     /// A session is over.
@@ -54,7 +54,8 @@ impl Engine {
     pub(crate) fn refused(&mut self, session: SessionId, reply: Option<Stanza>) {
         self.stanza_from(session, None);
         if let Some(reply) = reply {
-            self.batch.outs.push(Out::Send(session, reply.into(), None));
+            let parcel = Parcel { stanza: reply.into(), token: None, id: 0 };
+            self.batch.outs.push(Out::Send(session, parcel));
         }
     }
 
@@ -121,10 +122,8 @@ impl Engine {
                     }
                     self.route(stanza, id, token);
                 }
-                Work::Undelivered(account, stanza) => {
-                    let origin = self.own_origin(None);
-                    let stanza = Arc::unwrap_or_clone(stanza);
-                    self.turn(&account, origin, |kernel, turn| kernel.undelivered(turn, stanza));
+                Work::Undelivered(account, session, parcel) => {
+                    self.with_account(&account, Waiting::Undelivered(session, parcel));
                 }
                 Work::Acknowledged(session, tokens) => {
                     let Some(device) = self.devices.get(&session) else { continue };
@@ -134,6 +133,12 @@ impl Engine {
                 Work::End(session) => self.end_session(session),
             }
         }
+    }
+
+    /// One turn with a stanza that a device of an account in memory never got.
+    pub(crate) fn undelivered(&mut self, account: &Bare, session: SessionId, parcel: Parcel) {
+        let stanza = Arc::unwrap_or_clone(parcel.stanza);
+        self.own_turn(account, None, |kernel, turn| kernel.undelivered(turn, stanza, session, parcel.id));
     }
 
     fn own_origin(&mut self, session: Option<SessionId>) -> Origin {
@@ -162,7 +167,25 @@ impl Engine {
         let mut effects = Effects::default();
         let mut turn = Turn::new(self.time.now, origin.id, &mut place.account, origin.session, &mut effects);
         act(&self.kernel, &mut turn);
+        if !place.account.exists {
+            effects.drop_writes();
+        }
         self.absorb(effects, origin);
+    }
+
+    /// Lets the contacts of a session see it go, and nothing else: what the account itself would do is not to happen,
+    /// since it is about to be read again.
+    pub(crate) fn farewell(&mut self, account: &Bare, session: SessionId) {
+        let Some(Place::Ready(place)) = self.accounts.get_mut(account) else { return };
+        let mut effects = Effects::default();
+        let id = self.ids.next(self.time.now.unix_ms);
+        let mut turn = Turn::new(self.time.now, id, &mut place.account, Some(session), &mut effects);
+        self.kernel.close(&mut turn, session);
+        for effect in effects.take() {
+            if let Effect::Route(stanza) = effect {
+                self.work.push_back(Work::Route(stanza, id, None));
+            }
+        }
     }
 
     /// One turn of a host.
@@ -183,7 +206,9 @@ impl Engine {
     fn absorb(&mut self, mut effects: Effects, origin: Origin) {
         for effect in effects.take() {
             match effect {
-                Effect::Send { to, stanza, token } => self.batch.outs.push(Out::Send(to, stanza, token)),
+                Effect::Send { to, stanza, token } => {
+                    self.batch.outs.push(Out::Send(to, Parcel { stanza, token, id: origin.id }));
+                }
                 Effect::Route(stanza) => {
                     if let Some(token) = origin.token {
                         self.hold(token);
@@ -195,10 +220,12 @@ impl Engine {
                     if let Some(Place::Ready(place)) = self.accounts.get_mut(&account) {
                         place.busy += 1;
                     }
-                    self.batch.outs.push(Out::Ask(query, Asked::Account(account, origin.session, resume)));
+                    self.batch
+                        .outs
+                        .push(Out::Ask(query.into(), Asked::Account(account, origin.session, resume)));
                 }
                 Effect::AskHost(host, query, resume) => {
-                    self.batch.outs.push(Out::Ask(query, Asked::Host(host, origin.session, resume)));
+                    self.batch.outs.push(Out::Ask(query.into(), Asked::Host(host, origin.session, resume)));
                 }
                 Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
             }
@@ -214,12 +241,16 @@ impl Engine {
     /// The answer to a question is there.
     pub(crate) fn found(&mut self, ticket: Ticket, found: Result<Found, StanzaError>) {
         let Some((asked, order)) = self.asked.remove(&ticket) else { return };
+        if let Some(AccountQuery::Remove { account }) = &order {
+            self.removal_ended(account, &found);
+        }
         match asked {
             Asked::Account(account, session, resume) => {
                 if let Some(Place::Ready(place)) = self.accounts.get_mut(&account) {
                     place.busy = place.busy.saturating_sub(1);
                 }
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
+                self.batch.sessions.extend(session);
                 self.own_turn(&account, session, |_, turn| resume(turn, found));
                 if let Some((order, done)) = done {
                     self.accounts_changed(&order, &done, session);
@@ -249,7 +280,7 @@ impl Engine {
         if !held.writes.is_empty() {
             let ticket = self.new_ticket();
             held.waits = Some(ticket);
-            let writes = std::mem::take(&mut held.writes);
+            let writes = held.take_writes();
             self.output(Output::Commit(ticket, writes.into()));
         }
         self.line.push_back(held);
@@ -262,24 +293,27 @@ impl Engine {
         if outcome.is_err() {
             // Fail loud: nothing of it leaves. What is in memory is ahead of storage, so the sessions that caused it
             // end and their accounts are read again (docs/decisions/006-acknowledgement.md).
-            let failed = Held { sessions: std::mem::take(&mut held.sessions), ..Held::default() };
-            let outs = std::mem::take(&mut held.outs);
-            held.tokens.clear();
-            self.commit_failed(failed.sessions, outs);
+            let failed = std::mem::take(held);
+            self.commit_failed(failed);
         }
     }
 
-    fn commit_failed(&mut self, sessions: Vec<SessionId>, outs: Vec<Out>) {
-        let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
-        for out in outs {
+    fn commit_failed(&mut self, failed: Held) {
+        let mut accounts = failed.changed;
+        let account = |session: &SessionId| self.devices.get(session).map(|device| device.account.clone());
+        accounts.extend(failed.sessions.iter().filter_map(account));
+        for out in failed.outs {
             match out {
-                Out::Ask(query, asked) => self.ask_now(query, asked),
+                Out::Ask(query, asked) => self.ask_now(*query, asked),
+                Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
                 Out::Close(session, error) => self.close(session, error),
-                _ => {}
+                Out::Enable(session, enable) => self.enable_out(session, enable),
+                Out::Bound(session, _) => self.unbind(session),
+                Out::Send(..) => {}
             }
         }
-        for session in sessions {
-            self.drop_session(session, error.clone());
+        for account in accounts {
+            self.drop_account(&account);
         }
     }
 
@@ -307,11 +341,12 @@ impl Engine {
 
     fn let_out(&mut self, out: Out) {
         match out {
-            Out::Send(session, stanza, token) => self.send(session, stanza, token),
+            Out::Send(session, parcel) => self.send(session, parcel),
             Out::Bound(session, bound) => self.bound_out(session, bound),
             Out::Enable(session, enable) => self.enable_out(session, enable),
             Out::Close(session, error) => self.close(session, error),
-            Out::Ask(query, asked) => self.ask_now(query, asked),
+            Out::Ask(query, asked) => self.ask_now(*query, asked),
+            Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
         }
     }
 
@@ -340,18 +375,15 @@ impl Engine {
         }
     }
 
-    fn send(&mut self, session: SessionId, stanza: Arc<Stanza>, token: Option<u64>) {
+    fn send(&mut self, session: SessionId, parcel: Parcel) {
         let Some(device) = self.devices.get_mut(&session) else {
             // Its session has just ended: the stanza still gets its one fate. Whose it was is in its address.
-            if let (Some(to), None) = (&stanza.to, token) {
-                let account = to.bare();
-                if matches!(self.accounts.get(&account), Some(Place::Ready(_))) {
-                    self.work.push_back(Work::Undelivered(account, stanza));
-                }
+            if let (Some(to), None) = (&parcel.stanza.to, parcel.token) {
+                self.work.push_back(Work::Undelivered(to.bare(), session, parcel));
             }
             return;
         };
-        let (health, settled) = device.deliver(stanza, token);
+        let (health, settled) = device.deliver(parcel);
         self.after_delivery(session, health);
         if let Some(token) = settled {
             self.work.push_back(Work::Acknowledged(session, vec![token]));

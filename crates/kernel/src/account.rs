@@ -4,7 +4,7 @@
 //!
 //! Not here: credentials (accounts), queues and counters of stream management (engine).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use address::{Bare, Jid};
@@ -25,6 +25,9 @@ pub struct Account {
     pub sessions: Vec<Session>,
     /// Its contacts.
     pub roster: Roster,
+    /// Messages that several sessions got, by the id of their input: as long as one of these sessions keeps it, it need
+    /// not find another way. At most [`crate::limits::SHARED_MAX`].
+    pub(crate) shared: VecDeque<(u64, Vec<SessionId>)>,
     /// Features' own state.
     pub slots: Slots,
 }
@@ -60,7 +63,33 @@ pub struct Available {
 impl Account {
     /// An account without sessions, contacts or state.
     pub fn new(jid: Bare, exists: bool) -> Account {
-        Account { jid, exists, sessions: Vec::new(), roster: Roster::default(), slots: Slots::default() }
+        Account {
+            jid,
+            exists,
+            sessions: Vec::new(),
+            roster: Roster::default(),
+            shared: VecDeque::new(),
+            slots: Slots::default(),
+        }
+    }
+
+    /// Remembers that several sessions got a message.
+    pub(crate) fn share(&mut self, id: u64, sessions: &[SessionId]) {
+        if sessions.len() > 1 {
+            if self.shared.len() >= crate::limits::SHARED_MAX {
+                self.shared.pop_front();
+            }
+            self.shared.push_back((id, sessions.to_vec()));
+        }
+    }
+
+    /// A session did not get it after all: whether another did.
+    pub(crate) fn unshare(&mut self, id: u64, session: SessionId) -> bool {
+        let Some((_, sessions)) = self.shared.iter_mut().rev().find(|(known, _)| *known == id) else {
+            return false;
+        };
+        sessions.retain(|known| *known != session);
+        !sessions.is_empty()
     }
 
     /// The session with that number.

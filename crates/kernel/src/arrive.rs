@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use address::Jid;
+use model::link::SessionId;
 use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 
 use crate::choose::{Choice, choose};
@@ -33,7 +34,14 @@ impl Kernel {
 
     /// A stanza that a session of this account never acknowledged before it ended: it gets its one fate now. A
     /// message goes to another device or is kept, a request is answered with an error.
-    pub fn undelivered(&self, turn: &mut Turn<'_, Account>, stanza: Stanza) {
+    ///
+    /// `session` is the one that did not get it, `id` that of the turn in which it was sent.
+    pub fn undelivered(&self, turn: &mut Turn<'_, Account>, stanza: Stanza, session: SessionId, id: u64) {
+        // What the account itself says (copies, pages of the archive, pushes) was for that one session.
+        let own = stanza.from.as_ref().is_none_or(|from| *from == *turn.place.jid.jid());
+        if !turn.place.exists || own || turn.place.unshare(id, session) {
+            return;
+        }
         match stanza.kind {
             Kind::Message(ty) => {
                 // It has been screened, stamped and kept already; only its device is gone.
@@ -46,7 +54,7 @@ impl Kernel {
                                 turn.fx.send(target, stanza.clone());
                             }
                         }
-                        _ => self.missed(turn, stanza),
+                        _ => self.nobody_there(turn, stanza),
                     },
                     MessageType::Groupchat => turn.refuse(&stanza, Condition::RecipientUnavailable),
                     MessageType::Headline | MessageType::Error => {}
@@ -76,19 +84,25 @@ impl Kernel {
                 for target in &targets {
                     turn.fx.send(*target, stanza.clone());
                 }
+                turn.place.share(turn.id, &targets);
                 turn.delivered = targets;
                 self.step(Way::Arrive, Step::Copy, turn, &mut copy);
             }
         }
     }
 
-    fn missed(&self, turn: &mut Turn<'_, Account>, mut stanza: Stanza) {
+    fn missed(&self, turn: &mut Turn<'_, Account>, stanza: Stanza) {
         let mut copy = stanza.clone();
+        self.nobody_there(turn, stanza);
+        // Devices of negative priority still get their copies.
+        self.step(Way::Arrive, Step::Copy, turn, &mut copy);
+    }
+
+    /// Somebody keeps the message, or it bounces.
+    fn nobody_there(&self, turn: &mut Turn<'_, Account>, mut stanza: Stanza) {
         if self.step(Way::Arrive, Step::Miss, turn, &mut stanza) {
             turn.refuse(&stanza, Condition::ServiceUnavailable);
         }
-        // Devices of negative priority still get their copies.
-        self.step(Way::Arrive, Step::Copy, turn, &mut copy);
     }
 
     fn iq_arrives(&self, turn: &mut Turn<'_, Account>, to: &Jid, ty: IqType, stanza: Stanza) {

@@ -119,6 +119,11 @@ impl Effects {
         self.0.push(effect);
     }
 
+    /// Forgets what was to be stored: there is nobody any more to whom it would belong.
+    pub fn drop_writes(&mut self) {
+        self.0.retain(|effect| !matches!(effect, Effect::Write(_)));
+    }
+
     /// Takes all effects, in order.
     pub fn take(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.0)

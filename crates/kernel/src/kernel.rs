@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use stanza::{Condition, Stanza};
+use stanza::{Condition, Kind, PresenceType, Stanza};
 
 use crate::{Account, Card, Feature, Flow, Step, Target, Turn, Way, card::IqRoute, feature::Event};
 
@@ -84,9 +84,11 @@ impl Kernel {
 
     /// The answer to a stanza for an account of ours that nobody registered (RFC 6121 section 8.5.1).
     pub(crate) fn no_such_account(&self, turn: &mut Turn<'_, Account>, stanza: &Stanza) {
-        // Presence is ignored; the others hear what they would hear of an account that is there but closed to them.
-        if !matches!(stanza.kind, stanza::Kind::Presence(_)) {
-            turn.refuse(stanza, Condition::ServiceUnavailable);
+        // All hear what they would hear of an account that is there but closed to them; most presence is ignored.
+        match stanza.kind {
+            Kind::Presence(PresenceType::Probe) => self.probed(turn, stanza),
+            Kind::Presence(_) => {}
+            _ => turn.refuse(stanza, Condition::ServiceUnavailable),
         }
     }
 }

@@ -4,6 +4,8 @@
 
 /// Most entities that one session may send directed presence to and expect us to remember.
 pub const DIRECTED_MAX: usize = 1_000;
+/// Most messages of which one account remembers that several sessions got them; older ones may reach a device twice.
+pub const SHARED_MAX: usize = 1_000;
 /// Most contacts in one roster, pending requests included.
 pub const ROSTER_ITEMS_MAX: usize = 5_000;
 /// Most subscription requests from strangers that wait for one account.

@@ -36,14 +36,15 @@ enum Child {
 }
 
 /// Opens a stream whose content namespace is the clients'.
-pub(crate) const STREAM: &str =
-    "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
+pub(crate) fn stream() -> String {
+    format!("<stream:stream xmlns='{}' xmlns:stream='{}' version='1.0'>", ns::CLIENT, ns::STREAMS)
+}
 
 /// Reads any number of elements.
 pub(crate) fn read(text: &str) -> Result<Vec<Tree>, String> {
     let limits = Limits { element_bytes: 1 << 24, canonical_bytes: 1 << 24, ..Limits::SERVER };
     let mut parser = Parser::new(Framing::Stream, limits);
-    parser.push(STREAM.as_bytes());
+    parser.push(stream().as_bytes());
     parser.push(text.as_bytes());
     let mut trees = Vec::new();
     loop {

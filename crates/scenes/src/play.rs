@@ -5,6 +5,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use stanza::ns;
+
 use crate::pattern::{self, Names, Tree};
 use crate::script::{Expected, Scene, Start, Step};
 use crate::world::{Act, Heard, World};
@@ -40,6 +42,8 @@ struct Role {
     resumed: Option<Result<u32, Option<u32>>>,
     closed: Option<Option<String>>,
     sm_id: Option<String>,
+    /// Under which name and with which count it wants to resume.
+    resuming: Option<(String, u32)>,
     /// Stanzas received since stream management was enabled.
     counted: Option<u32>,
 }
@@ -150,11 +154,20 @@ impl Play<'_> {
                 true => Ok(()),
                 false => Err("it is the other way round".to_owned()),
             },
-            Step::Resume(client, whose, from, server) => match self.resume(*client, *whose, *from)? {
+            Step::AskResume(client, whose, from) => self.resume(*client, *whose, *from),
+            Step::Resume(client, whose, from, server) => {
+                self.resume(*client, *whose, *from)?;
+                self.step(&Step::Resumed(*client, *server))
+            }
+            Step::CannotResume(client, whose, from, server) => {
+                self.resume(*client, *whose, *from)?;
+                self.step(&Step::NotResumed(*client, *server))
+            }
+            Step::Resumed(client, server) => match self.resumed(*client)? {
                 Ok(h) if server.is_none_or(|wanted| wanted == h) => Ok(()),
                 other => Err(format!("resumed with {server:?} expected, {other:?} found")),
             },
-            Step::CannotResume(client, whose, from, server) => match self.resume(*client, *whose, *from)? {
+            Step::NotResumed(client, server) => match self.resumed(*client)? {
                 Err(h) if h == *server => Ok(()),
                 other => Err(format!("refused with {server:?} expected, {other:?} found")),
             },
@@ -179,13 +192,11 @@ impl Play<'_> {
     }
 
     fn start(&mut self, client: usize, start: Start) -> Result<(), String> {
-        for (wanted, text) in [
-            (start.roster, "<iq id='start' type='get'><query xmlns='jabber:iq:roster'/></iq>"),
-            (start.presence, "<presence/>"),
-        ] {
+        let roster = format!("<iq id='start' type='get'><query xmlns='{}'/></iq>", ns::ROSTER);
+        for (wanted, text) in [(start.roster, roster), (start.presence, "<presence/>".to_owned())] {
             if wanted {
-                self.note(client, "->", text);
-                self.act(Act::Send(client, text.to_owned()))?;
+                self.note(client, "->", &text);
+                self.act(Act::Send(client, text))?;
             }
         }
         self.listen();
@@ -195,22 +206,16 @@ impl Play<'_> {
         Ok(())
     }
 
-    fn resume(
-        &mut self,
-        client: usize,
-        whose: usize,
-        from: Option<u32>,
-    ) -> Result<Result<u32, Option<u32>>, String> {
+    fn resume(&mut self, client: usize, whose: usize, from: Option<u32>) -> Result<(), String> {
         let role = &self.roles[whose];
-        let (id, counted) = (role.sm_id.clone().unwrap_or("nonsense".to_owned()), role.counted.unwrap_or(0));
+        let id = role.sm_id.clone().unwrap_or("nonsense".to_owned());
+        let h = from.or(role.counted).unwrap_or(0);
         let account = self.roles[client].account.clone().ok_or("it has no account")?;
-        self.act(Act::Resume { client, account, id, h: from.unwrap_or(counted) })?;
-        if client != whose {
-            self.roles[client].counted = Some(from.unwrap_or(counted));
-            self.roles[client].sm_id = self.roles[whose].sm_id.clone();
-        } else if let Some(from) = from {
-            self.roles[client].counted = Some(from);
-        }
+        self.roles[client].resuming = Some((id.clone(), h));
+        self.act(Act::Resume { client, account, id, h })
+    }
+
+    fn resumed(&mut self, client: usize) -> Result<Result<u32, Option<u32>>, String> {
         self.listen();
         self.roles[client].resumed.take().ok_or("no answer".to_owned())
     }
@@ -299,7 +304,12 @@ impl Role {
             Heard::NotBound(condition) => self.bound = Some(Err(condition)),
             Heard::Enabled(id) => (self.sm_id, self.counted) = (id, Some(0)),
             Heard::NotEnabled(condition) => self.closed = Some(Some(condition)),
-            Heard::Resumed(h) => self.resumed = Some(Ok(h)),
+            Heard::Resumed(h) => {
+                self.resumed = Some(Ok(h));
+                if let Some((id, counted)) = self.resuming.take() {
+                    (self.sm_id, self.counted) = (Some(id), Some(counted));
+                }
+            }
             Heard::NotResumed(h) => self.resumed = Some(Err(h)),
             Heard::Stanza(text) => {
                 self.counted = self.counted.map(|counted| counted + 1);

@@ -48,6 +48,12 @@ pub enum Step {
     Resume(usize, usize, Option<u32>, Option<u32>),
     /// The same, but it cannot.
     CannotResume(usize, usize, Option<u32>, Option<u32>),
+    /// A client wants to resume, and need not be answered yet.
+    AskResume(usize, usize, Option<u32>),
+    /// The answer to that: its session goes on, and the server has handled so many stanzas.
+    Resumed(usize, Option<u32>),
+    /// The answer to that: its session does not go on.
+    NotResumed(usize, Option<u32>),
     /// A client's stream has been closed, with this error if any.
     Closed(usize, Option<String>),
 }
@@ -186,6 +192,16 @@ fn client_step(scene: &Scene, client: usize, words: &str, block: &str) -> Result
         ("resumes", rest) => {
             let (whose, from, server) = resumption(scene, client, rest)?;
             Step::Resume(client, whose, from, server)
+        }
+        ("asks", rest) if rest.starts_with("to resume") => {
+            let (whose, from, _) = resumption(scene, client, rest["to resume".len()..].trim())?;
+            Step::AskResume(client, whose, from)
+        }
+        ("has", rest) if rest.starts_with("resumed") => {
+            Step::Resumed(client, resumption(scene, client, rest["resumed".len()..].trim())?.2)
+        }
+        ("has", rest) if rest.starts_with("not resumed") => {
+            Step::NotResumed(client, resumption(scene, client, rest["not resumed".len()..].trim())?.2)
         }
         ("cannot", rest) if rest.starts_with("resume") => {
             let (whose, from, server) = resumption(scene, client, rest["resume".len()..].trim())?;

@@ -9,7 +9,7 @@ use address::Jid;
 use model::link::{Down, Link, SessionId, StreamId};
 use xml::{Framing, Limits, Parser};
 
-use crate::pattern::STREAM;
+use crate::pattern::stream;
 
 /// The engine's way to a client.
 #[derive(Default)]
@@ -49,9 +49,9 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: StreamId) -> Wire {
+    pub(crate) fn new(id: StreamId) -> Wire {
         let mut parser = Parser::new(Framing::Stream, Limits::CLIENT);
-        parser.push(STREAM.as_bytes());
-        Wire { stream, pipe: Arc::default(), parser, session: None, deaf: false, over: false }
+        parser.push(stream().as_bytes());
+        Wire { stream: id, pipe: Arc::default(), parser, session: None, deaf: false, over: false }
     }
 }

@@ -3,6 +3,7 @@
 //! `SCENE=text` plays only those whose name contains the text.
 //!
 //! Not here: real sockets.
+#![allow(clippy::unwrap_used)] // a test may
 
 use std::fs;
 use std::path::{Path, PathBuf};
