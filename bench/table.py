@@ -25,6 +25,11 @@ def figure(value):
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
+def shown(key, value):
+    """Latencies (p50_us and so on) are shown in milliseconds."""
+    return figure(value / 1000 if value is not None and key in ("p50_us", "p95_us", "p99_us") else value)
+
+
 def ratio(above, below):
     return f"{above / below:.2f}" if above and below and below > 0 else "–"
 
@@ -46,7 +51,7 @@ def render(works, servers, found):
                 cells.append("**failed**" if result else "–")
                 continue
             values[server] = result.get(work.main)
-            more = ", ".join(text.format(figure(result.get(key))) for key, text in work.more)
+            more = ", ".join(text.format(shown(key, result.get(key))) for key, text in work.more)
             cells.append(f"**{figure(values[server])}** ({more})")
         cells += [ratio(values.get(above), values.get(below)) for above, below in pairs]
         lines.append("| " + " | ".join(cells) + " |")

@@ -25,6 +25,10 @@ modules_enabled = { "roster"; "saslauth"; "tls"; "disco"; "carbons"; "pep"; "pri
   "csi_simple"; "lastactivity"; "offline"; "user_account_management"; "tombstones"; "cron" }
 modules_disabled = { "s2s" }
 VirtualHost "localhost"
+-- Here the archive is in SQLite: the built-in store reads all of an archive for each page.
+VirtualHost "archive.localhost"
+  storage = { archive = "sql" }
+  sql = { driver = "SQLite3", database = "@DIR@/archive.sqlite" }
 Component "conference.localhost" "muc"
   modules_enabled = { "muc_mam" }
   restrict_room_creation = false

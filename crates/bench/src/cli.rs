@@ -88,6 +88,8 @@ pub(crate) enum StoreHint {
     None,
     /// No hint: the server archives as it is configured.
     Default,
+    /// `<no-permanent-store/>`: kept for an absent account, but not archived.
+    Offline,
 }
 
 /// The works.

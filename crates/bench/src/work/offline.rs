@@ -1,5 +1,7 @@
 //! Messages for absent accounts (XEP-0160): storing them, and fetching them at the next login.
 //!
+//! They carry `<no-permanent-store/>` (XEP-0334), so that the cost of an archive is not in the figure.
+//!
 //! Not here: archive pages (`archive.rs`).
 
 use super::text::{Order, Template, parse};
@@ -32,7 +34,7 @@ pub(super) async fn run(cli: &Cli, target: &Arc<Target>, work: &Offline) -> Outc
     for number in 0..work.messages as u64 {
         for account in &absent {
             let to = format!("{}@{}", account.name, target.domain);
-            Template::new(&to, "chat", StoreHint::Default).write(sender.wire.out(), number, 0);
+            Template::new(&to, "chat", StoreHint::Offline).write(sender.wire.out(), number, 0);
             burst += 1;
             if burst % BURST == 0 {
                 target.patiently("storing", sender.fence(&target.domain)).await?;

@@ -21,7 +21,11 @@ pub(crate) struct Template {
 impl Template {
     /// Messages of `kind` (`chat` or `groupchat`) to `to`; 330 bytes or so.
     pub(crate) fn new(to: &str, kind: &str, hint: StoreHint) -> Self {
-        let hint = if hint == StoreHint::None { "<no-store xmlns='urn:xmpp:hints'/>" } else { "" };
+        let hint = match hint {
+            StoreHint::None => "<no-store xmlns='urn:xmpp:hints'/>",
+            StoreHint::Default => "",
+            StoreHint::Offline => "<no-permanent-store xmlns='urn:xmpp:hints'/>",
+        };
         Self {
             head: format!("<message to='{to}' type='{kind}' id='"),
             tail: format!(
