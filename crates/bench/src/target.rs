@@ -111,7 +111,10 @@ impl Target {
         let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         report.set("tls", chosen.tls);
         if !chosen.mechanism.is_empty() {
-            report.set("mechanism", chosen.mechanism).set("iterations", chosen.iterations);
+            report.set("mechanism", chosen.mechanism);
+        }
+        if chosen.iterations > 0 {
+            report.set("iterations", chosen.iterations);
         }
     }
 }
