@@ -49,7 +49,11 @@ fn hold(kind: &str, address: &str, count: usize) {
                 client = client.secure(&certificate, &Offer::default()).unwrap().0;
             }
             let user = format!("user{n}");
-            if kind.starts_with("websocket") { client.log_in_websocket(&user) } else { client.log_in(&user) }
+            if kind.starts_with("websocket") {
+                client.log_in_websocket(&user)
+            } else {
+                client.log_in(&user)
+            }
             client
         })
         .collect();

@@ -72,7 +72,10 @@ pub(crate) async fn run(socket: TcpListener, listener: Listener, shared: Arc<Sha
 /// would come again at once.
 fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
-    matches!(error.kind(), Kind::ConnectionAborted | Kind::ConnectionReset | Kind::Interrupted | Kind::TimedOut)
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted | Kind::ConnectionReset | Kind::Interrupted | Kind::TimedOut
+    )
 }
 
 fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
@@ -102,7 +105,8 @@ fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
 fn prepare(tcp: &TcpStream) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     let socket = SockRef::from(tcp);
-    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(120)).with_interval(Duration::from_secs(15));
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(120)).with_interval(Duration::from_secs(15));
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
@@ -130,13 +134,13 @@ fn client(
     shared: Arc<Shared>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let transport = if tls.is_some() { Transport::DirectTls } else { Transport::Tcp };
-    let carrier = shared.open(transport, ip, Instant::now()).map(|opened| {
+    let mut carrier = shared.open(transport, ip, Instant::now()).map(|opened| {
         let mut carrier = Carrier::new(shared, ip, wire, Framing::Bytes, opened);
         tls.into_iter().for_each(|tls| carrier.handle_tls(tls));
         carrier
     });
     async move {
-        if let Some(carrier) = carrier {
+        if let Some(carrier) = &mut carrier {
             carrier.run().await;
         }
     }
@@ -148,7 +152,9 @@ mod tests {
 
     #[test]
     fn only_errors_of_the_system_make_the_loop_wait() {
-        for (raw, one) in [(24, false), (23, false), (12, false), (105, false), (103, true), (104, true), (4, true)] {
+        for (raw, one) in
+            [(24, false), (23, false), (12, false), (105, false), (103, true), (104, true), (4, true)]
+        {
             assert_eq!(is_about_one_connection(&io::Error::from_raw_os_error(raw)), one, "errno {raw}");
         }
     }

@@ -78,7 +78,8 @@ mod tests {
     async fn all_are_told_and_the_last_one_out_is_noticed() {
         let roll = Arc::new(Roll::default());
         let lines = [Arc::new(Line::default()), Arc::new(Line::default())];
-        let places: Vec<_> = lines.iter().zip(1..).map(|(line, n)| roll.enter(StreamId(n), line.clone())).collect();
+        let places: Vec<_> =
+            lines.iter().zip(1..).map(|(line, n)| roll.enter(StreamId(n), line.clone())).collect();
         roll.tell_all(&Down::Close(None));
         assert!(lines.iter().all(|line| line.backlog() > 0));
         let waiting = tokio::spawn({

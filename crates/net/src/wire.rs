@@ -150,8 +150,9 @@ impl Wire {
             if tls.read_tls(&mut bytes)? == 0 {
                 return Ok(Some(Read::End)); // data after close_notify is ignored (RFC 8446 section 6.1)
             }
-            let state =
-                tls.process_new_packets().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            let state = tls
+                .process_new_packets()
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             if state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed() {
                 continue;
             }

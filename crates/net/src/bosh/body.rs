@@ -278,7 +278,10 @@ mod tests {
             let request = read(text, piece).unwrap();
             let wrapper = request.wrapper;
             assert_eq!((wrapper.rid, wrapper.sid.as_deref(), wrapper.wait), (17, Some("s"), Some(60)));
-            assert_eq!((wrapper.open.to.as_deref(), wrapper.open.version.as_deref()), (Some("a.example"), Some("1.0")));
+            assert_eq!(
+                (wrapper.open.to.as_deref(), wrapper.open.version.as_deref()),
+                (Some("a.example"), Some("1.0"))
+            );
             assert_eq!(wrapper.open.lang.as_deref(), Some("de"));
             let [message, presence] = &request.children[..] else { panic!("{piece}") };
             assert_eq!(message, "<message xmlns='jabber:client' to='b'><body>x</body></message>");
@@ -311,14 +314,19 @@ mod tests {
 
     #[test]
     fn responses_are_proper_xml() {
-        let opened = stream::Opened { id: "x'<".into(), from: Some("a.example".into()), to: None, lang: "en" };
-        let created = Created { sid: "s", wait: 60, hold: 1, requests: 2, inactivity: 60, polling: 2, pause: 120 };
+        let opened =
+            stream::Opened { id: "x'<".into(), from: Some("a.example".into()), to: None, lang: "en" };
+        let created =
+            Created { sid: "s", wait: 60, hold: 1, requests: 2, inactivity: 60, polling: 2, pause: 120 };
         let answer = Answer { created: Some(created), opened: Some(&opened), terminate: Some(true) };
         let body = answer.write(b"<a xmlns='b'/>");
         let mut parser = Parser::new(Framing::Wrapper(""), Limits::CLIENT);
         parser.push(&body);
         let Some(Event::Header(header)) = parser.next().unwrap() else { panic!("no header") };
-        assert_eq!((header.ns(), header.attr("authid"), header.attr("requests")), (BOSH, Some("x'<"), Some("2")));
+        assert_eq!(
+            (header.ns(), header.attr("authid"), header.attr("requests")),
+            (BOSH, Some("x'<"), Some("2"))
+        );
         assert_eq!(header.attr("condition"), Some("remote-stream-error"));
         assert!(matches!(parser.next().unwrap(), Some(Event::Element(_))));
         assert!(matches!(parser.next().unwrap(), Some(Event::Close)));

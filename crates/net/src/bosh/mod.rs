@@ -17,6 +17,7 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Response, StatusCode};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Phase;
@@ -72,7 +73,11 @@ impl Sessions {
 }
 
 /// Answers any request to the path of BOSH.
-pub(crate) async fn answer(web: &Arc<Web>, asked: Asked, request: hyper::Request<Incoming>) -> Response<Body> {
+pub(crate) async fn answer(
+    web: &Arc<Web>,
+    asked: Asked,
+    request: hyper::Request<Incoming>,
+) -> Response<Body> {
     if asked.foreign {
         return Reply::plain(StatusCode::FORBIDDEN, "This web page may not connect here.\n");
     }
@@ -83,7 +88,8 @@ pub(crate) async fn answer(web: &Arc<Web>, asked: Asked, request: hyper::Request
         },
         Method::OPTIONS => Reply::empty(StatusCode::NO_CONTENT),
         _ => {
-            let mut response = Reply::plain(StatusCode::METHOD_NOT_ALLOWED, "XMPP clients connect here by BOSH.\n");
+            let mut response =
+                Reply::plain(StatusCode::METHOD_NOT_ALLOWED, "XMPP clients connect here by BOSH.\n");
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
             response
         }
@@ -114,7 +120,10 @@ async fn post(web: &Arc<Web>, asked: &Asked, request: hyper::Request<Incoming>) 
         if let (false, Some(wrapper)) = (known, reader.wrapper()) {
             known = true;
             handle = wrapper.sid.as_deref().and_then(|sid| shared.bosh.find(sid));
-            if handle.as_ref().is_some_and(|h: &Handle| h.authenticated.load(std::sync::atomic::Ordering::Relaxed)) {
+            if handle
+                .as_ref()
+                .is_some_and(|h: &Handle| h.authenticated.load(std::sync::atomic::Ordering::Relaxed))
+            {
                 reader.widen(settings.limits);
             }
             if fault.is_none() {
@@ -133,9 +142,11 @@ async fn post(web: &Arc<Web>, asked: &Asked, request: hyper::Request<Incoming>) 
     let (reply, answer) = oneshot::channel();
     match (handle, request) {
         (Some(handle), request) => {
-            // A full mailbox is a client that does not wait for answers.
-            if handle.mailbox.try_send(Post { request, reply }).is_err() {
-                return Ok(Terminal::PolicyViolation.body());
+            match handle.mailbox.try_send(Post { request, reply }) {
+                Ok(()) => {}
+                Err(TrySendError::Closed(_)) => return Ok(Terminal::ItemNotFound.body()),
+                // The client does not wait for answers.
+                Err(TrySendError::Full(_)) => return Ok(Terminal::PolicyViolation.body()),
             }
         }
         (None, Err(fault)) => {

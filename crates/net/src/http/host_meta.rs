@@ -8,9 +8,9 @@ use std::fmt::Write;
 
 use hyper::{Response, StatusCode};
 
+use super::Web;
 use super::reply::{Body, Reply, for_everyone};
 use super::request::Asked;
-use super::Web;
 
 /// `/.well-known/host-meta`
 pub(crate) fn xml(asked: &Asked, web: &Web) -> Response<Body> {

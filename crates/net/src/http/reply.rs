@@ -20,7 +20,10 @@ impl hyper::body::Body for Body {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
     }
 
@@ -38,7 +41,11 @@ pub(crate) struct Reply;
 
 impl Reply {
     /// A response with a body of that type.
-    pub(crate) fn of(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    pub(crate) fn of(
+        status: StatusCode,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Response<Body> {
         let body = body.into();
         let mut response = Response::new(Body((!body.is_empty()).then_some(body)));
         *response.status_mut() = status;

@@ -143,7 +143,9 @@ pub(crate) async fn read_body(
 }
 
 fn poll_frame(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
-    Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| frame.map(|f| f.into_data().unwrap_or_default())))
+    Pin::new(body)
+        .poll_frame(cx)
+        .map(|frame| frame.map(|frame| frame.map(|f| f.into_data().unwrap_or_default())))
 }
 
 #[cfg(test)]

@@ -62,7 +62,9 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TlsError::CertificateFile(why) => write!(f, "the certificate file is not proper PEM: {why}"),
-            TlsError::KeyFile(why) => write!(f, "the key file is not proper PEM or holds no private key: {why}"),
+            TlsError::KeyFile(why) => {
+                write!(f, "the key file is not proper PEM or holds no private key: {why}")
+            }
             TlsError::Empty => f.write_str("the certificate file holds no certificate"),
             TlsError::KeyMismatch => f.write_str("no certificate in the file belongs to the private key"),
             TlsError::Unreadable => f.write_str("a block of the certificate file is no readable certificate"),
@@ -91,8 +93,12 @@ impl fmt::Display for TlsNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TlsNote::Reordered => f.write_str("the certificates were not in order; they are served in order"),
-            TlsNote::Unrelated(n) => write!(f, "{n} certificates do not belong to the chain and are not served"),
-            TlsNote::NoIntermediate => f.write_str("only a leaf: the intermediate certificate is probably missing"),
+            TlsNote::Unrelated(n) => {
+                write!(f, "{n} certificates do not belong to the chain and are not served")
+            }
+            TlsNote::NoIntermediate => {
+                f.write_str("only a leaf: the intermediate certificate is probably missing")
+            }
             TlsNote::OutsideValidity => f.write_str("the certificate is not valid now"),
         }
     }
@@ -104,16 +110,14 @@ impl Identity {
         let certificates = CertificateDer::pem_slice_iter(chain)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| TlsError::CertificateFile(error.to_string()))?;
-        let key =
-            PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsError::KeyFile(error.to_string()))?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsError::KeyFile(error.to_string()))?;
         let (chain, mut notes) = in_order(certificates, &key)?;
         let leaf = der::fields(&chain[0]).ok_or(TlsError::Unreadable)?;
         let validity = (leaf.not_before, leaf.not_after);
         if now < validity.0 || now > validity.1 {
             notes.push(TlsNote::OutsideValidity);
         }
-        let end_point =
-            leaf.end_point_hash().map(|hash| digest::digest(hash, &chain[0]).as_ref().to_vec());
+        let end_point = leaf.end_point_hash().map(|hash| digest::digest(hash, &chain[0]).as_ref().to_vec());
         let names = names(&chain[0])?;
         let (client, web) = configurations(chain, key)?;
         Ok((Identity { client, web, end_point, names, validity }, notes))
@@ -151,8 +155,9 @@ fn in_order(
     if given.iter().any(|certificate| der::fields(certificate).is_none()) {
         return Err(TlsError::Unreadable);
     }
-    let belongs =
-        |c: &CertificateDer<'static>| CertifiedKey::new(vec![c.clone()], signing.clone()).keys_match().is_ok();
+    let belongs = |c: &CertificateDer<'static>| {
+        CertifiedKey::new(vec![c.clone()], signing.clone()).keys_match().is_ok()
+    };
     let first = given.iter().position(belongs).ok_or(TlsError::KeyMismatch)?;
     let mut chain = vec![given.remove(first)];
     let mut reordered = first != 0;

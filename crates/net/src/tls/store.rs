@@ -94,7 +94,8 @@ impl TlsStore {
     pub(crate) fn identity(&self, name: Option<&str>) -> Option<Arc<Identity>> {
         let table = self.table();
         let named = name.and_then(|name| {
-            let wildcard = || name.split_once('.').and_then(|(_, parent)| table.names.get(&format!("*.{parent}")));
+            let wildcard =
+                || name.split_once('.').and_then(|(_, parent)| table.names.get(&format!("*.{parent}")));
             table.domains.get(name).or_else(|| table.names.get(name)).or_else(wildcard)
         });
         named.or_else(|| table.domains.get(table.default.as_ref()?)).cloned()
@@ -107,7 +108,8 @@ impl TlsStore {
 
 impl Table {
     fn index(&mut self) {
-        let named = self.domains.values().flat_map(|id| id.names.iter().map(|name| (name.clone(), id.clone())));
+        let named =
+            self.domains.values().flat_map(|id| id.names.iter().map(|name| (name.clone(), id.clone())));
         self.names = named.collect();
     }
 }
@@ -128,7 +130,11 @@ mod tests {
         (made.cert.pem(), made.signing_key.serialize_pem())
     }
 
-    fn load(store: &TlsStore, domain: &str, (chain, key): &(String, String)) -> Result<Vec<TlsNote>, TlsError> {
+    fn load(
+        store: &TlsStore,
+        domain: &str,
+        (chain, key): &(String, String),
+    ) -> Result<Vec<TlsNote>, TlsError> {
         store.load(domain, chain.as_bytes(), key.as_bytes())
     }
 
@@ -182,7 +188,8 @@ mod tests {
         root.distinguished_name.push(rcgen::DnType::CommonName, "the root");
         let root_cert = root.self_signed(&root_key).unwrap();
         let issuer = Issuer::new(root, root_key);
-        let leaf = CertificateParams::new(["a.example".to_owned()]).unwrap().signed_by(&leaf_key, &issuer).unwrap();
+        let leaf =
+            CertificateParams::new(["a.example".to_owned()]).unwrap().signed_by(&leaf_key, &issuer).unwrap();
         let (leaf, root, key) = (leaf.pem(), root_cert.pem(), leaf_key.serialize_pem());
         let stranger = pair(&["c.example"]).0;
         for (chain, want) in [

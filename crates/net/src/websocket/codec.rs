@@ -373,7 +373,8 @@ mod tests {
         let unmasked = [0x81, 1, b'a'].to_vec();
         let huge = [&[0x81, 0xff][..], &(1u64 << 40).to_be_bytes(), &MASK].concat();
         let not_shortest = [&[0x81, 0xfe, 0, 5][..], &MASK].concat();
-        let nine = [sent(0x01, b"")].into_iter().chain((0..8).map(|_| sent(0x00, b""))).collect::<Vec<_>>().concat();
+        let nine =
+            [sent(0x01, b"")].into_iter().chain((0..8).map(|_| sent(0x00, b""))).collect::<Vec<_>>().concat();
         let pings = (0..17).flat_map(|_| sent(0x89, b"")).collect();
         let cases: [(&str, Vec<u8>, u16); 17] = [
             ("binary", sent(0x82, b"a"), 1003),
@@ -401,7 +402,11 @@ mod tests {
                 assert!(!events.iter().any(|event| matches!(event, Event::Message(_))), "{what}");
                 assert!(codec.ended(), "{what}");
                 let replies = codec.replies();
-                assert_eq!(replies[replies.len() - 4..], [&[0x88, 2][..], &code.to_be_bytes()].concat(), "{what}");
+                assert_eq!(
+                    replies[replies.len() - 4..],
+                    [&[0x88, 2][..], &code.to_be_bytes()].concat(),
+                    "{what}"
+                );
             }
         }
     }

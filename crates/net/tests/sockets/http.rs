@@ -11,7 +11,10 @@ async fn host_meta_says_where_to_connect() {
     let response = client.get("/.well-known/host-meta", "");
     assert_eq!(response.status, 200);
     assert!(response.head.contains("content-type: application/xrd+xml"));
-    assert!(response.head.contains("access-control-allow-origin: *\r\n") && !response.head.contains("credentials"));
+    assert!(
+        response.head.contains("access-control-allow-origin: *\r\n")
+            && !response.head.contains("credentials")
+    );
     let ws = format!("<Link rel='urn:xmpp:alt-connections:websocket' href='wss://{DOMAIN}/xmpp-websocket'/>");
     let bosh = format!("<Link rel='urn:xmpp:alt-connections:xbosh' href='https://{DOMAIN}/http-bind'/>");
     assert!(response.body.contains(&ws) && response.body.contains(&bosh), "{}", response.body);
@@ -40,7 +43,11 @@ async fn the_welcome_page_needs_nothing_from_elsewhere() {
     for forbidden in ["src=", "href=", "<script", "url("] {
         assert!(!response.body.contains(forbidden), "{forbidden}");
     }
-    for header in ["content-security-policy: default-src 'none'", "x-content-type-options: nosniff", "referrer-policy: no-referrer"] {
+    for header in [
+        "content-security-policy: default-src 'none'",
+        "x-content-type-options: nosniff",
+        "referrer-policy: no-referrer",
+    ] {
         assert!(response.head.contains(header), "{header}: {}", response.head);
     }
     for path in ["/x", "/.well-known/", "//", "/http-bind/", "/..", "/%2e%2e/", "/.well-known/host-meta%00"] {

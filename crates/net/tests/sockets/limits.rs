@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use net::Phase;
 
-use crate::world::client::{Client, auth};
 use crate::world::World;
+use crate::world::client::{Client, auth};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_has_so_many_connections() {

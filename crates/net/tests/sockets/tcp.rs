@@ -37,7 +37,10 @@ async fn a_login_over_starttls_and_over_direct_tls() {
     assert!(line.contains("DirectTls"), "{line}");
     romeo.send(message("juliet", 1, "hello"));
     let came = juliet.until("</message>");
-    assert!(came.contains("<body>hello</body>") && came.contains(&format!("from='romeo@{DOMAIN}/")), "{came}");
+    assert!(
+        came.contains("<body>hello</body>") && came.contains(&format!("from='romeo@{DOMAIN}/")),
+        "{came}"
+    );
     assert_eq!(world.counters.streams(model::link::Transport::Tcp).value(), 1);
     assert_eq!(world.counters.authenticated.value(), 2);
     assert_eq!(world.counters.handshakes.value(), 2);
@@ -62,7 +65,9 @@ async fn plaintext_behind_starttls_is_never_processed() {
     client.send(auth("juliet", "pencil"));
     let rest = client.rest();
     assert!(!rest.contains("success"), "{rest}");
-    world.until("the handshake fails", |c| c.handshakes_failed[net::HandshakeFault::Malformed as usize].value() == 1);
+    world.until("the handshake fails", |c| {
+        c.handshakes_failed[net::HandshakeFault::Malformed as usize].value() == 1
+    });
     assert_eq!(world.counters.authenticated.value(), 0);
 }
 
@@ -221,8 +226,10 @@ async fn silence_before_authentication_ends_and_white_space_does_not_help() {
     let mut client = Client::plain(world.c2s);
     client.open();
     let mut socket = client.tcp.try_clone().unwrap();
-    let dripping = std::thread::spawn(move || while socket.write_all(b" ").is_ok() {
-        std::thread::sleep(Duration::from_millis(5));
+    let dripping = std::thread::spawn(move || {
+        while socket.write_all(b" ").is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     });
     let rest = client.rest();
     assert!(rest.contains("<connection-timeout"), "{rest}");
@@ -233,7 +240,9 @@ async fn silence_before_authentication_ends_and_white_space_does_not_help() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_xmpp_is_closed_at_once() {
     let world = World::new();
-    for noise in ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "SSH-2.0-x\r\n", "\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}"] {
+    for noise in
+        ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "SSH-2.0-x\r\n", "\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}"]
+    {
         for to in [world.c2s, world.direct, world.https] {
             let mut client = Client::plain(to);
             client.send(noise);

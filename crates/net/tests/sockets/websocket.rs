@@ -37,7 +37,8 @@ async fn a_login_over_websocket_with_and_without_our_tls() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upgrades_that_are_refused() {
     let world = World::new();
-    let upgrade = |change: fn(String) -> String| change(format!("{UPGRADE}Sec-WebSocket-Protocol: chat, xmpp\r\n"));
+    let upgrade =
+        |change: fn(String) -> String| change(format!("{UPGRADE}Sec-WebSocket-Protocol: chat, xmpp\r\n"));
     for (what, headers, status) in [
         ("no subprotocol", UPGRADE.to_owned(), 400),
         ("wrong subprotocol", format!("{UPGRADE}Sec-WebSocket-Protocol: mqtt\r\n"), 400),

@@ -75,7 +75,6 @@ impl Client {
             alpn: tls.alpn_protocol().map(<[u8]>::to_vec),
             leaf: tls.peer_certificates().unwrap()[0].to_vec(),
             version: tls.protocol_version().unwrap(),
-            exporter: tls.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).unwrap(),
         };
         let socket = Box::new(StreamOwned::new(tls, self.tcp.try_clone().unwrap()));
         Ok((Client { socket, tcp: self.tcp, seen: Vec::new() }, about))
@@ -154,7 +153,6 @@ pub(crate) struct Agreed {
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) leaf: Vec<u8>,
     pub(crate) version: rustls::ProtocolVersion,
-    pub(crate) exporter: [u8; 32],
 }
 
 pub(crate) fn header() -> String {
@@ -191,14 +189,17 @@ pub(crate) struct Response {
 
 impl Client {
     pub(crate) fn request(&mut self, line: &str, headers: &str, body: &str) {
-        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let length =
+            if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
         self.send(format!("{line} HTTP/1.1\r\nHost: {DOMAIN}\r\n{length}{headers}\r\n{body}"));
     }
 
     pub(crate) fn response(&mut self) -> Response {
         let head = self.until("\r\n\r\n").to_ascii_lowercase();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let length = head.split_once("content-length: ").map_or(0, |(_, rest)| rest.split("\r\n").next().unwrap().parse().unwrap());
+        let length = head
+            .split_once("content-length: ")
+            .map_or(0, |(_, rest)| rest.split("\r\n").next().unwrap().parse().unwrap());
         let body = String::from_utf8(self.exactly(length)).unwrap();
         Response { status, head, body }
     }
@@ -247,7 +248,9 @@ impl Client {
     }
 
     pub(crate) fn open_websocket(&mut self) -> String {
-        self.text(&format!("<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='{DOMAIN}' version='1.0'/>"));
+        self.text(&format!(
+            "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='{DOMAIN}' version='1.0'/>"
+        ));
         let open = self.hear();
         assert!(open.starts_with("<open"), "{open}");
         self.hear()

@@ -27,7 +27,9 @@ struct Accounts;
 impl Authority for Accounts {
     fn answer(&self, ask: Ask, _: IpAddr) -> Answering {
         let answer = match ask {
-            Ask::Keys { account, hash } => Answer::Keys(Decoy::new(&[5; 32]).keys(account.as_str(), hash, None)),
+            Ask::Keys { account, hash } => {
+                Answer::Keys(Decoy::new(&[5; 32]).keys(account.as_str(), hash, None))
+            }
             Ask::Password { password, .. } => Answer::Password(password.expose() == PASSWORD),
             Ask::Tokens { .. } => Answer::Tokens(Vec::new()),
             Ask::Login(_) => Answer::Login(None),
@@ -69,6 +71,7 @@ pub(crate) struct World {
     pub(crate) done: tokio::task::JoinHandle<()>,
     /// The certificate in PEM.
     pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 pub(crate) fn settings() -> Settings {
@@ -120,7 +123,7 @@ impl World {
         let net = Net::bind(config, engine, Arc::new(Accounts), phases).unwrap();
         let [c2s, direct, http, https] = net.addresses()[..] else { panic!("four listeners") };
         let done = tokio::spawn(net.run());
-        World { c2s, direct, http, https, tls, counters, links, phase, heard, pause, done, certificate }
+        World { c2s, direct, http, https, tls, counters, links, phase, heard, pause, done, certificate, key }
     }
 
     /// Waits for a line of the engine that begins so.
@@ -172,7 +175,8 @@ async fn engine_loop(
                     Resource::Asked(jid) => jid.resource().unwrap_or("x").to_owned(),
                     _ => format!("r{next}"),
                 };
-                let jid = Jid::from_parts(bind.account.local(), bind.account.domain(), Some(&resource)).unwrap();
+                let jid =
+                    Jid::from_parts(bind.account.local(), bind.account.domain(), Some(&resource)).unwrap();
                 let bound = Bound { session: SessionId(next), jid, enabled: None, archive: None };
                 let user = bind.account.local().unwrap_or_default().to_owned();
                 links.lock().unwrap().insert(user.clone(), (bound.session, bind.link.clone()));
