@@ -1,1 +1,36 @@
-//! (empty room)
+//! The configuration: one typed tree, read from one file and the environment, with messages that explain.
+//!
+//! [`settings::SETTINGS`] is the one list of what can be set. The annotated file of `detente init`, the check for unknown
+//! settings, the environment and the ranges come from it; [`Config`] is the same as types, and a test holds them together.
+//!
+//! # The environment
+//!
+//! `DETENTE_SECTION__SETTING=value` overrides `setting` in `[section]`, as in `DETENTE_LIMITS__STANZA_BYTES=100000`. Text is
+//! taken as it is; other values are written as in the file; a list may also be written with commas:
+//! `DETENTE_SERVER__DOMAINS=a.example,b.example`. What stands under `[domain."..."]` can be set in the file only. A variable
+//! that begins with `DETENTE_` and names no setting is an error; `DETENTE_CONFIG` names the file itself.
+//!
+//! Not here: what the settings do (the crates that they are for), reading certificates (net, through [`Certificates`]).
+
+mod environment;
+mod fault;
+mod files;
+mod init;
+mod meaning;
+mod near;
+mod read;
+mod self_made;
+pub mod settings;
+mod source;
+mod template;
+mod tree;
+mod walk;
+
+pub use fault::{Fault, Level, Place};
+pub use files::Certificates;
+pub use init::{Init, InitError, Made};
+pub use read::{Checked, check, read};
+pub use tree::{
+    Auth, Config, Contacts, Domain, Durability, Http, Identity, Limits, Listen, Log, LogFormat, Registration,
+    Server, Storage, Tls,
+};

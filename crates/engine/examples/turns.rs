@@ -12,7 +12,9 @@ use std::time::Instant;
 use address::{Bare, Jid};
 use engine::{Engine, Input, Output, Time};
 use kernel::{Card, Feature, Flow, HostFacts, Kernel, Now, Step, Turn, Way};
-use model::link::{About, Bind, Client, ClientState, Down, Link, Resource, SessionId, StreamId, Transport, Up};
+use model::link::{
+    About, Bind, Client, ClientState, Down, Link, Resource, SessionId, StreamId, Transport, Up,
+};
 use model::query::{Found, Query};
 use model::storage::{Loaded, Read};
 use stanza::{MessageType, Stanza};
@@ -150,7 +152,7 @@ fn idle(count: usize) -> Vec<Box<dyn Feature>> {
 }
 
 fn main() {
-    let all = || features::all("0");
+    let all = || features::all("0", "");
     measure("no features, batches of 1", idle(0), 0, 1);
     measure("no features, batches of 64", idle(0), 0, 64);
     measure("30 idle features on all 9 steps, of 64", idle(30), 0, 64);

@@ -37,8 +37,8 @@ pub enum Output {
 pub(crate) enum Asked {
     /// A feature, for an account.
     Account(Bare, Option<SessionId>, kernel::Resume<Account>),
-    /// A feature, for a host.
-    Host(Jid, kernel::Resume<Host>),
+    /// A feature, for a host; the session is the one that asked it, if it is ours.
+    Host(Jid, Option<SessionId>, kernel::Resume<Host>),
     /// The engine, to load an account.
     Load(Bare),
     /// The engine, to complete the answer to a Bind 2 request.

@@ -25,8 +25,6 @@ pub(crate) enum Out {
     Close(SessionId, Option<StreamError>),
     /// A question.
     Ask(Query, Asked),
-    /// An answer for an operator.
-    Call(Box<dyn FnOnce() + Send>),
 }
 
 /// All that one batch wrote, sends, and settles.

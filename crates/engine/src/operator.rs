@@ -8,9 +8,9 @@ use model::link::SessionId;
 use model::query::{AccountFound, AccountQuery, Found, Query, SessionFilter, SessionFound};
 use stanza::{StanzaError, StreamCondition, StreamError};
 
-use crate::engine::{Asked, Engine};
+use crate::engine::{Asked, Engine, Output, Ticket};
 use crate::held::Out;
-use crate::places::{Place, Waiting};
+use crate::places::Place;
 
 /// How an operator hears the answer.
 type Reply = Box<dyn FnOnce(AccountFound) + Send>;
@@ -21,35 +21,20 @@ pub(crate) fn not_authorized() -> StreamError {
 }
 
 impl Engine {
-    /// An operator's wish. A removal first tells the account's contacts that it is over.
+    /// An operator's wish.
     pub(crate) fn operator(&mut self, query: AccountQuery, reply: Reply) {
-        match query {
-            AccountQuery::EndSessions { account } => {
-                self.end_sessions(&account, None, not_authorized());
-                self.batch.outs.push(Out::Call(Box::new(move || reply(AccountFound::Done))));
-            }
-            AccountQuery::Remove { account } => {
-                let target = account.clone();
-                let removal = Box::new(move |engine: &mut Engine| engine.remove(account, reply));
-                self.with_account(&target, Waiting::Removal(removal));
-            }
-            query => self.ask_accounts(query, reply),
-        }
-    }
-
-    fn ask_accounts(&mut self, query: AccountQuery, reply: Reply) {
         self.batch.outs.push(Out::Ask(Query::Account(query.clone()), Asked::Operator(query, reply)));
     }
 
-    fn remove(&mut self, account: Bare, reply: Reply) {
+    /// The end of an account: its contacts are told that it is over, then it goes, and `ticket` is answered.
+    pub(crate) fn remove(&mut self, account: Bare, ticket: Ticket) {
         self.own_turn(&account, None, |_, turn| {
             let contacts: Vec<Jid> = turn.place.roster.iter().map(|(contact, _)| contact.clone()).collect();
             for contact in contacts {
                 Kernel::remove_contact(turn, &contact);
             }
         });
-        self.end_sessions(&account, None, not_authorized());
-        self.ask_accounts(AccountQuery::Remove { account }, reply);
+        self.output(Output::Ask(ticket, Query::Account(AccountQuery::Remove { account })));
     }
 
     /// The accounts have answered an operator.

@@ -4,11 +4,13 @@
 //!
 //! Not here: other servers; until federation is built a stanza for one is answered with an error.
 
+use address::Jid;
+use model::link::SessionId;
 use stanza::{Condition, Kind, PresenceType, Stanza};
 
 use crate::device::Token;
 use crate::engine::Engine;
-use crate::places::Waiting;
+use crate::places::{Place, Waiting};
 use crate::turns::Work;
 
 impl Engine {
@@ -21,7 +23,8 @@ impl Engine {
         if !self.hosts.contains_key(to.domain()) {
             self.refuse(&stanza, id, Condition::RemoteServerNotFound);
         } else if to.local().is_none() {
-            self.host_turn(to.domain(), id, |kernel, turn| kernel.host(turn, stanza));
+            let session = stanza.from.as_ref().and_then(|from| self.session_of(from));
+            self.host_turn(to.domain(), session, id, |kernel, turn| kernel.host(turn, stanza));
         } else {
             let account = to.bare();
             // Presence for somebody who is not there changes nothing: it is not worth loading an account for.
@@ -31,6 +34,14 @@ impl Engine {
             }
         }
         self.batch.tokens.extend(token);
+    }
+
+    /// The session with that full address, if it is ours.
+    fn session_of(&self, jid: &Jid) -> Option<SessionId> {
+        match self.accounts.get(jid.bare_str()) {
+            Some(Place::Ready(place)) => place.account.resource(jid.resource()?).map(|session| session.id),
+            _ => None,
+        }
     }
 
     fn refuse(&mut self, stanza: &Stanza, id: u64, condition: Condition) {

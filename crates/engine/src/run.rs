@@ -84,7 +84,8 @@ pub async fn run(
     let mut batch = Vec::with_capacity(limits::BATCH_MAX);
     let (mut said, mut stopping) = (Vec::with_capacity(limits::BATCH_MAX), false);
     loop {
-        if ups.is_closed() && ups.is_empty() && inputs.is_closed() && inputs.is_empty() && pending.is_empty() {
+        if ups.is_closed() && ups.is_empty() && inputs.is_closed() && inputs.is_empty() && pending.is_empty()
+        {
             return;
         }
         let wait = engine.poll_timeout().map(|at| at.saturating_sub(clock.time().mono_ms));

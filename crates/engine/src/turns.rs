@@ -7,14 +7,14 @@ use std::sync::Arc;
 use address::Bare;
 use kernel::{Account, Effect, Effects, Host, Kernel, Turn};
 use model::link::{ClientState, Down, SessionId};
-use model::query::Found;
+use model::query::{AccountFound, AccountQuery, Found, Query};
 use stanza::{Stanza, StanzaError, StreamCondition, StreamError, ns};
 
 use crate::device::{Health, Token};
 use crate::engine::{Asked, Engine, Output, Ticket};
 use crate::held::{Held, Out};
 use crate::limits;
-use crate::places::Place;
+use crate::places::{Place, Waiting};
 use crate::timers::Due;
 
 /// A piece of work.
@@ -169,14 +169,15 @@ impl Engine {
     pub(crate) fn host_turn(
         &mut self,
         domain: &str,
+        session: Option<SessionId>,
         id: u64,
         act: impl FnOnce(&Kernel, &mut Turn<'_, Host>),
     ) {
         let Some(host) = self.hosts.get_mut(domain) else { return };
         let mut effects = Effects::default();
-        let mut turn = Turn::new(self.time.now, id, host, None, &mut effects);
+        let mut turn = Turn::new(self.time.now, id, host, session, &mut effects);
         act(&self.kernel, &mut turn);
-        self.absorb(effects, Origin { session: None, id, token: None });
+        self.absorb(effects, Origin { session, id, token: None });
     }
 
     fn absorb(&mut self, mut effects: Effects, origin: Origin) {
@@ -197,7 +198,7 @@ impl Engine {
                     self.batch.outs.push(Out::Ask(query, Asked::Account(account, origin.session, resume)));
                 }
                 Effect::AskHost(host, query, resume) => {
-                    self.batch.outs.push(Out::Ask(query, Asked::Host(host, resume)));
+                    self.batch.outs.push(Out::Ask(query, Asked::Host(host, origin.session, resume)));
                 }
                 Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
             }
@@ -224,12 +225,12 @@ impl Engine {
                     self.accounts_changed(&order, &done, session);
                 }
             }
-            Asked::Host(host, resume) => {
+            Asked::Host(host, session, resume) => {
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
                 let id = self.ids.next(self.time.now.unix_ms);
-                self.host_turn(host.as_str(), id, |_, turn| resume(turn, found));
+                self.host_turn(host.as_str(), session, id, |_, turn| resume(turn, found));
                 if let Some((order, done)) = done {
-                    self.accounts_changed(&order, &done, None);
+                    self.accounts_changed(&order, &done, session);
                 }
             }
             Asked::Load(account) => self.loaded(account, found),
@@ -274,7 +275,6 @@ impl Engine {
             match out {
                 Out::Ask(query, asked) => self.ask_now(query, asked),
                 Out::Close(session, error) => self.close(session, error),
-                Out::Call(call) => call(),
                 _ => {}
             }
         }
@@ -312,21 +312,29 @@ impl Engine {
             Out::Enable(session, enable) => self.enable_out(session, enable),
             Out::Close(session, error) => self.close(session, error),
             Out::Ask(query, asked) => self.ask_now(query, asked),
-            Out::Call(call) => call(),
         }
     }
 
-    fn ask_now(&mut self, query: model::query::Query, asked: Asked) {
+    fn ask_now(&mut self, query: Query, asked: Asked) {
         let ticket = self.new_ticket();
         let order = match &query {
-            model::query::Query::Account(order) => Some(order.clone()),
+            Query::Account(order) => Some(order.clone()),
             _ => None,
         };
         self.asked.insert(ticket, (asked, order));
         match query {
-            model::query::Query::Sessions(filter) => {
+            Query::Sessions(filter) => {
                 let found = Found::Sessions(self.sessions(&filter));
                 self.found(ticket, Ok(found));
+            }
+            Query::Account(AccountQuery::EndSessions { account }) => {
+                self.end_sessions(&account, None, crate::operator::not_authorized());
+                self.found(ticket, Ok(Found::Account(AccountFound::Done)));
+            }
+            Query::Account(AccountQuery::Remove { account }) => {
+                let target = account.clone();
+                let removal = move |engine: &mut Engine| engine.remove(account, ticket);
+                self.with_account(&target, Waiting::Removal(Box::new(removal)));
             }
             query => self.output(Output::Ask(ticket, query)),
         }
@@ -376,7 +384,7 @@ impl Engine {
     }
 }
 
-fn account_found(found: &Found) -> Option<model::query::AccountFound> {
+fn account_found(found: &Found) -> Option<AccountFound> {
     match found {
         Found::Account(found) => Some(found.clone()),
         _ => None,

@@ -2,7 +2,9 @@
 //!
 //! XEP-0191 1.3 (complete)
 //!
-//! Polite blocking: subscriptions stay, the blocked see the user go offline. Not here: reports of spam (they are
+//! Polite blocking: subscriptions stay, the blocked see the user go offline.
+//!
+//! Not here: reports of spam (they are
 //! ignored); broadcasts to contacts, for which the kernel must ask [`blocks`].
 
 use std::collections::BTreeSet;
@@ -85,6 +87,10 @@ impl Feature for Blocking {
             (Way::Arrive, Kind::Iq(_)) => Flow::Stop,
             (Way::Arrive, Kind::Message(_)) => Flow::Refuse(Condition::ServiceUnavailable.into()),
         }
+    }
+
+    fn hides(&self, account: &Account, from: &Jid) -> bool {
+        blocks(account, from)
     }
 
     fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
@@ -386,5 +392,16 @@ mod tests {
         assert_eq!(routed(command(&mut scene, "block", &["dora@b.example/x"])), [gone("dora@b.example/x")]);
         assert_eq!(routed(command(&mut scene, "block", &["eve@b.example", "b.example/x"])), [""; 0]);
         assert_eq!(routed(scene.close("phone")).len(), 2, "bob and dora; the room knows");
+        scene.open("laptop");
+        scene.send(
+            "laptop",
+            "<iq type='set' id='1'><block xmlns='urn:xmpp:blocking'><item jid='a.example'/></block></iq>",
+        );
+        assert_eq!(
+            routed(scene.available("laptop", 0)).len(),
+            1,
+            "dora only: nobody blocked is told or probed"
+        );
+        assert_eq!(routed(scene.close("laptop")).len(), 1, "dora only");
     }
 }

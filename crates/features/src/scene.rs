@@ -15,16 +15,21 @@
 //! halves are played one after the other with [`Scene::send`] and [`Scene::get`].
 #![allow(dead_code)] // a stage has more than each play needs
 
+mod book;
+mod lines;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use address::{Bare, Jid};
+use book::Known;
 use kernel::{
     Account, Direction, Effect, Effects, Feature, Host, HostFacts, Item, Kernel, Now, Resume, Turn,
 };
+use lines::{tell, tell_query};
 use model::link::{About, Client, SessionId, Transport};
-use model::query::{AccountFound, AccountInfo, AccountQuery, Found, Query, SessionFilter, SessionFound};
-use model::storage::{Batch, Entry, Loaded, Owner, Read, Write};
+use model::query::{Found, Query, SessionFilter, SessionFound};
+use model::storage::{Batch, Loaded, Owner, Read};
 use stanza::{Condition, Stanza};
 use store::Store;
 use store::memory::Memory;
@@ -53,14 +58,6 @@ pub(crate) struct Scene {
     pub(crate) broken: bool,
     sessions: u64,
     names: BTreeMap<u64, String>,
-}
-
-/// A registered account.
-#[derive(Clone, Debug)]
-pub(crate) struct Known {
-    pub(crate) password: String,
-    pub(crate) suspended: bool,
-    pub(crate) admin: bool,
 }
 
 /// Asks that wait for their answer.
@@ -273,58 +270,6 @@ impl Scene {
         found
     }
 
-    fn accounts(&mut self, query: AccountQuery) -> AccountFound {
-        use AccountQuery as Q;
-        match query {
-            Q::Create { account, .. } if self.book.contains_key(account.as_str()) => AccountFound::Exists,
-            Q::Create { account, password } => {
-                self.register(account.as_str(), password.reveal(), false);
-                AccountFound::Done
-            }
-            Q::SetPassword { account, password } => {
-                self.edit(&account, |known| known.password = password.reveal().into())
-            }
-            Q::CheckPassword { account, password } => {
-                match self.book.get(account.as_str()).is_some_and(|k| k.password == password.reveal()) {
-                    true => AccountFound::Done,
-                    false => AccountFound::No,
-                }
-            }
-            Q::Suspend { account, suspended } => self.edit(&account, |known| known.suspended = suspended),
-            Q::SetAdmin { account, admin } => self.edit(&account, |known| known.admin = admin),
-            Q::EndSessions { account } => self.edit(&account, |_| ()),
-            Q::Remove { account } => match self.book.remove(account.as_str()) {
-                Some(_) => AccountFound::Done,
-                None => AccountFound::No,
-            },
-            Q::Show { account } => match self.book.get(account.as_str()) {
-                Some(known) => AccountFound::Accounts(vec![info(account.as_str(), known)]),
-                None => AccountFound::No,
-            },
-            Q::List { domain, after, limit } => AccountFound::Accounts(
-                (self.book.iter())
-                    .filter(|(name, _)| jid(name).domain() == domain)
-                    .filter(|(name, _)| after.as_ref().is_none_or(|after| after.as_str() < name.as_str()))
-                    .take(limit as usize)
-                    .map(|(name, known)| info(name, known))
-                    .collect(),
-            ),
-            Q::Count { domain } => AccountFound::Count(
-                self.book.keys().filter(|name| jid(name).domain() == domain).count() as u64,
-            ),
-        }
-    }
-
-    fn edit(&mut self, account: &Bare, change: impl FnOnce(&mut Known)) -> AccountFound {
-        match self.book.get_mut(account.as_str()) {
-            Some(known) => {
-                change(known);
-                AccountFound::Done
-            }
-            None => AccountFound::No,
-        }
-    }
-
     fn tick(&mut self) -> (Now, u64) {
         self.next_id += 1;
         (Now { unix_ms: self.now_ms }, self.next_id - 1)
@@ -400,58 +345,5 @@ fn about() -> Arc<About> {
         tls: Some("TLSv1.3".into()),
         mechanism: "SCRAM-SHA-256",
         client: Client { id: None, software: Some("Tester".into()), device: Some("Bench".into()) },
-    })
-}
-
-fn info(account: &str, known: &Known) -> AccountInfo {
-    let account = Bare::parse(account).unwrap();
-    AccountInfo { account, suspended: known.suspended, admin: known.admin, created: 1_000_000 }
-}
-
-fn whose(owner: &Owner) -> String {
-    if owner.as_str() == OWN { String::new() } else { format!(" of {owner}") }
-}
-
-fn tell(write: &Write) -> String {
-    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    match write {
-        Write::DocPut { space, owner, value } => format!("put {}{} = {}", space.0, whose(owner), text(value)),
-        Write::DocDelete { space, owner } => format!("del {}{}", space.0, whose(owner)),
-        Write::MapPut { space, owner, key, value } => {
-            format!("put {}{} {key} = {}", space.0, whose(owner), text(value))
-        }
-        Write::MapDelete { space, owner, key } => format!("del {}{} {key}", space.0, whose(owner)),
-        Write::MapClear { space, owner, prefix } => format!("del {}{} {prefix}*", space.0, whose(owner)),
-        Write::LogAppend { space, owner, entry } => {
-            format!("log {}{} {}", space.0, whose(owner), tell_entry(entry))
-        }
-        Write::LogReplace { space, owner, id, value } => {
-            format!("log {}{} #{id} := {}", space.0, whose(owner), text(value))
-        }
-        Write::LogDelete { space, owner, what } => format!("del {}{} {what:?}", space.0, whose(owner)),
-        Write::Purge { owner } => format!("purge {owner}"),
-    }
-}
-
-fn tell_entry(entry: &Entry) -> String {
-    let resource = entry.resource.as_ref().map(|resource| format!("/{resource}")).unwrap_or_default();
-    let with = entry.with.as_deref().unwrap_or_default();
-    format!("#{} {with}{resource} = {}", entry.id, String::from_utf8_lossy(&entry.value))
-}
-
-fn tell_query(query: &Query) -> Option<String> {
-    use AccountQuery as Q;
-    let Query::Account(query) = query else { return None };
-    Some(match query {
-        Q::Create { account, .. } => format!("ask create {account}"),
-        Q::SetPassword { account, .. } => format!("ask password {account}"),
-        Q::CheckPassword { account, .. } => format!("ask check {account}"),
-        Q::Suspend { account, suspended: true } => format!("ask suspend {account}"),
-        Q::Suspend { account, suspended: false } => format!("ask allow {account}"),
-        Q::EndSessions { account } => format!("ask end {account}"),
-        Q::Remove { account } => format!("ask remove {account}"),
-        Q::SetAdmin { account, admin } => format!("ask admin {account} {admin}"),
-        // Questions change nothing.
-        Q::Show { .. } | Q::List { .. } | Q::Count { .. } => return None,
     })
 }

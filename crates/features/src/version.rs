@@ -22,6 +22,8 @@ static CARD: Card = Card {
 pub struct Version {
     /// The program's version, as the operator shall see it.
     pub version: &'static str,
+    /// The operating system, told only where the operator wants it.
+    pub os: &'static str,
 }
 
 impl Feature for Version {
@@ -38,7 +40,7 @@ impl Feature for Version {
         );
         // Section 4: it helps attackers, so the operator decides.
         if turn.place.facts.tell_os {
-            w.leaf("os", ns::VERSION, std::env::consts::OS);
+            w.leaf("os", ns::VERSION, self.os);
         }
         w.close();
         Answer::Reply(w.finish())
@@ -56,12 +58,12 @@ mod tests {
 
     #[test]
     fn tells_the_system_only_if_it_may() {
-        let mut scene = Scene::one(Version { version: "1.2" });
+        let mut scene = Scene::one(Version { version: "1.2", os: "plan9" });
         let plain = "<name>Détente</name><version>1.2</version></query>";
         assert!(scene.host(ASK)[0].contains(plain));
         scene.facts(HostFacts { tell_os: true, ..HostFacts::default() });
-        let os = format!("<version>1.2</version><os>{}</os></query>", std::env::consts::OS);
-        assert!(scene.host(ASK)[0].contains(&os));
+        let os = "<version>1.2</version><os>plan9</os></query>";
+        assert!(scene.host(ASK)[0].contains(os));
         let set = scene.host(&ASK.replace("'get'", "'set'"));
         assert!(set[0].contains(&error("cancel", "not-allowed")), "{set:?}");
     }

@@ -112,6 +112,12 @@ pub trait Feature: Send + Sync {
         Answer::Refuse(stanza::Condition::ServiceUnavailable.into())
     }
 
+    /// Whether this address must not see the account's presence, whatever the roster says (XEP-0191).
+    fn hides(&self, account: &Account, from: &address::Jid) -> bool {
+        let _ = (account, from);
+        false
+    }
+
     /// Something happened.
     fn event(&self, turn: &mut Turn<'_, Account>, event: &Event) {
         let _ = (turn, event);

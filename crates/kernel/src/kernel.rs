@@ -64,6 +64,11 @@ impl Kernel {
         true
     }
 
+    /// Whether some feature hides the account's presence from that address.
+    pub(crate) fn hidden(&self, account: &Account, from: &address::Jid) -> bool {
+        self.features.iter().any(|feature| feature.hides(account, from))
+    }
+
     /// Tells all features what happened.
     pub(crate) fn tell(&self, turn: &mut Turn<'_, Account>, event: &Event) {
         for feature in &self.features {

@@ -32,6 +32,9 @@ impl Kernel {
                 turn.fx.send(id, presence.stanza.clone());
             }
             for (contact, item) in turn.place.roster.iter() {
+                if self.hidden(turn.place, contact) {
+                    continue;
+                }
                 if item.seen() {
                     turn.fx.route(Stanza::presence(PresenceType::Probe).from(&jid).to(contact));
                 }
@@ -108,7 +111,7 @@ impl Kernel {
 
     fn broadcast(&self, turn: &mut Turn<'_, Account>, stanza: &Stanza) {
         for (contact, item) in turn.place.roster.iter() {
-            if item.shown_to() {
+            if item.shown_to() && !self.hidden(turn.place, contact) {
                 turn.fx.route(stanza.clone().to(contact));
             }
         }

@@ -87,6 +87,7 @@ impl Authenticating {
         };
         let mechanism = offer.select(&begin.mechanism)?;
         begin.wishes.check(mechanism)?;
+        // Early data can be replayed by anybody who saw it; only a counted token notices (XEP-0484 section 3.4).
         let early = self.peer.tls.as_ref().is_some_and(|tls| tls.early_data);
         if early
             && !(mechanism.is_fast() && begin.wishes.fast.as_ref().is_some_and(|fast| fast.count.is_some()))

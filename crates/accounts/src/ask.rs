@@ -1,0 +1,66 @@
+//! What a stream asks while it authenticates.
+//!
+//! RFC 5802, RFC 4616, XEP-0484 0.2.
+//!
+//! An unknown account, a suspended one and a wrong secret look the same, take the same work, and are told apart by nobody
+//! before a secret was proven.
+//!
+//! Not here: tokens (`tokens.rs`), in-band registration (`registration.rs`), failed logins per address (net).
+
+use std::net::IpAddr;
+
+use address::Bare;
+use sasl::{Condition, Keys, Password};
+use store::Fault;
+use stream::{Answer, Ask};
+
+use crate::Accounts;
+use crate::accounts::document;
+use crate::limits;
+
+impl Accounts {
+    /// Answers a stream. `peer` is the client's address, as far as it can be trusted.
+    pub async fn ask(&self, ask: Ask, peer: IpAddr) -> Answer {
+        let answer = match ask {
+            Ask::Keys { account, hash } => self.keys(&account, hash).await.map(Answer::Keys),
+            Ask::Password { account, password } => {
+                self.check_password(&account, password).await.map(Answer::Password)
+            }
+            Ask::Tokens { account, client } if client.len() <= limits::CLIENT_ID_BYTES_MAX => {
+                self.tokens(&account, &client).await.map(Answer::Tokens)
+            }
+            Ask::Tokens { .. } => Ok(Answer::Tokens(Vec::new())),
+            Ask::Login(login) => {
+                self.login(*login).await.map(|login| login.map_or_else(Answer::Refused, Answer::Login))
+            }
+            Ask::Register(registration) => {
+                return Answer::Registration(Box::new(self.register(*registration, peer).await));
+            }
+        };
+        answer.unwrap_or_else(|fault| {
+            tracing::error!(
+                kind = fault.kind().name(),
+                cause = fault.cause(),
+                "a login could not be decided"
+            );
+            Answer::Refused(Condition::TemporaryAuthFailure)
+        })
+    }
+
+    async fn keys(&self, account: &Bare, hash: sasl::Hash) -> Result<Keys, Fault> {
+        let found = self.store.read(document(account)).await?.into_doc();
+        let (record, may) = self.standing(found)?;
+        let keys = record.keys(hash).filter(|_| may);
+        Ok(self.decoy.keys(account.as_str(), hash, keys))
+    }
+
+    /// Whether that is the password of an account that may log in.
+    pub(crate) async fn check_password(&self, account: &Bare, password: Password) -> Result<bool, Fault> {
+        let found = self.store.read(document(account)).await?.into_doc();
+        let (record, may) = self.standing(found)?;
+        let wanted = self.settings.hashes.first().copied().unwrap_or(sasl::Hash::Sha256);
+        let hash = record.best(wanted);
+        let keys = self.decoy.keys(account.as_str(), hash, record.keys(hash).filter(|_| may));
+        self.work.run(move || keys.verify_password(&password)).await
+    }
+}

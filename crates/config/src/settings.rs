@@ -1,0 +1,280 @@
+//! Every setting: its name, what it may be, what it is without being set, and a sentence about it.
+//!
+//! Not here: the same as types (`tree.rs`), what settings mean together (`meaning.rs`).
+
+/// What a value may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Flag,
+    /// Any text.
+    Text,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A list of text.
+    List,
+    /// A list out of these words.
+    ListOf(&'static [&'static str]),
+    /// A whole number from the first to the second.
+    Number(u64, u64),
+}
+
+/// A setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Section and name, with a dot; `*` stands for a domain.
+    pub path: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+    /// What it is without being set, as in the file; empty: there is no default.
+    pub default: &'static str,
+    /// What it does, in a sentence or two.
+    pub about: &'static str,
+}
+
+/// A section, with a sentence about it.
+pub const SECTIONS: &[(&str, &str)] = &[
+    ("server", "What this server is."),
+    ("listen", "Where clients reach it. An empty list closes a door. IPv4 and IPv6 need one address each."),
+    ("tls", "The certificate for all domains that have none of their own under [domain.\"...\"]."),
+    ("log", "What it tells about itself, on standard error."),
+    (
+        "auth",
+        "How people prove who they are. Passwords are never stored, only keys that were derived from them.",
+    ),
+    ("registration", "Who may make an account."),
+    ("storage", "How data is kept."),
+    ("limits", "How much one client, one address or all of them may ask for."),
+    ("http", "WebSocket and BOSH for web clients, on the listeners `http` and `https`."),
+    ("domain.*", "What differs for one domain. Repeat this section for each."),
+];
+
+const DAY: u64 = 86_400;
+
+/// All settings, section by section.
+pub const SETTINGS: &[Setting] = &[
+    s("server.domains", Kind::List, "", "The domains of its accounts, the part behind the @."),
+    s(
+        "server.data_dir",
+        Kind::Text,
+        "\"data\"",
+        "Folder of everything that it stores; seen from the folder of this file. Only the server may read it.",
+    ),
+    s(
+        "server.tell_os",
+        Kind::Flag,
+        "false",
+        "Whether anybody who asks is told the operating system (XEP-0092).",
+    ),
+    s(
+        "listen.c2s",
+        Kind::List,
+        "[\"0.0.0.0:5222\", \"[::]:5222\"]",
+        "Clients; the connection begins in the clear and is secured (STARTTLS).",
+    ),
+    s(
+        "listen.c2s_tls",
+        Kind::List,
+        "[\"0.0.0.0:5223\", \"[::]:5223\"]",
+        "Clients; secured from the first byte (XEP-0368).",
+    ),
+    s(
+        "listen.http",
+        Kind::List,
+        "[\"127.0.0.1:5280\"]",
+        "Web clients without encryption: for a proxy on this machine.",
+    ),
+    s("listen.https", Kind::List, "[\"0.0.0.0:5281\", \"[::]:5281\"]", "Web clients, encrypted."),
+    s("tls.certificate", Kind::Text, "", "File with the certificate and those of its issuers (PEM)."),
+    s("tls.key", Kind::Text, "", "File with the private key (PEM). Nobody else may read it."),
+    s(
+        "log.level",
+        Kind::Text,
+        "\"info\"",
+        "How much: error, warn, info, debug or trace; also for parts, as in \"info,net=debug\".",
+    ),
+    s("log.format", Kind::OneOf(&["text", "json"]), "\"text\"", "For people (text) or for programs (json)."),
+    s(
+        "auth.scram",
+        Kind::ListOf(&["SHA-512", "SHA-256", "SHA-1"]),
+        "[\"SHA-256\", \"SHA-1\"]",
+        "Kinds of SCRAM that are offered. New passwords get keys for each of them; accounts made before a change need a new password.",
+    ),
+    s(
+        "auth.plain",
+        Kind::Flag,
+        "false",
+        "Whether a client may send the password itself, inside TLS. For clients that know no SCRAM.",
+    ),
+    s("auth.fast", Kind::Flag, "true", "Whether clients get tokens to log in again in one step (XEP-0484)."),
+    s(
+        "auth.iterations",
+        Kind::Number(sasl::limits::ITERATIONS_MIN as u64, sasl::limits::ITERATIONS_MAX as u64),
+        "10_000",
+        "How much work it is to try one password, for attackers and for clients.",
+    ),
+    s(
+        "auth.insecure_loopback",
+        Kind::Flag,
+        "false",
+        "Whether programs on this machine may log in without TLS. For tests.",
+    ),
+    s(
+        "registration.open",
+        Kind::Flag,
+        "false",
+        "Whether anybody may make an account from a client (XEP-0077). Open servers attract spammers.",
+    ),
+    s(
+        "storage.durability",
+        Kind::OneOf(&["full", "normal"]),
+        "\"full\"",
+        "What has survived when a message is acknowledged: a loss of power (full), or only a crash of the server (normal).",
+    ),
+    s(
+        "limits.stanza_bytes",
+        Kind::Number(10_000, 16_777_216),
+        "262_144",
+        "Longest message, presence or request, in bytes.",
+    ),
+    s(
+        "limits.rate_bytes_per_second",
+        Kind::Number(0, 1_073_741_824),
+        "10_240",
+        "What one client may send for long; 0 sets no limit. Beyond it the client is slowed down.",
+    ),
+    s(
+        "limits.burst_bytes",
+        Kind::Number(16_384, 1_073_741_824),
+        "262_144",
+        "What one client may send at once.",
+    ),
+    s("limits.authenticate_seconds", Kind::Number(5, 600), "30", "From connecting to having logged in."),
+    s(
+        "limits.idle_seconds",
+        Kind::Number(30, DAY),
+        "300",
+        "Silence after which a client is asked whether it is still there.",
+    ),
+    s("limits.answer_seconds", Kind::Number(5, 600), "30", "How long it may take to answer that."),
+    s(
+        "limits.auth_failures",
+        Kind::Number(2, 5),
+        "5",
+        "Failed logins on one connection before it is closed.",
+    ),
+    s(
+        "limits.failures_per_address",
+        Kind::Number(1, 1_000_000),
+        "20",
+        "Failed logins from one address (IPv6: /64) in ten minutes; then all fail for a while. Accounts are never locked.",
+    ),
+    s("limits.connections", Kind::Number(1, 10_000_000), "100_000", "Connections at once."),
+    s(
+        "limits.connections_per_address",
+        Kind::Number(1, 10_000_000),
+        "500",
+        "Connections at once from one address (IPv6: /64).",
+    ),
+    s(
+        "limits.connects_per_address",
+        Kind::Number(1, 10_000_000),
+        "300",
+        "New connections from one address in a minute.",
+    ),
+    s("limits.handshake_seconds", Kind::Number(1, 120), "10", "For a TLS handshake."),
+    s(
+        "limits.write_seconds",
+        Kind::Number(1, 600),
+        "30",
+        "How long a client may take nothing of what it is sent.",
+    ),
+    s(
+        "limits.shutdown_seconds",
+        Kind::Number(1, 600),
+        "30",
+        "How long connections may take to close when the server stops.",
+    ),
+    s("http.websocket", Kind::Flag, "true", "WebSocket at /xmpp-websocket (RFC 7395)."),
+    s("http.bosh", Kind::Flag, "true", "BOSH at /http-bind (XEP-0124)."),
+    s("http.welcome", Kind::Flag, "true", "A page at / that says what this is."),
+    s(
+        "http.public_host",
+        Kind::Text,
+        "",
+        "Host, and port if it is not 443, under which web clients reach HTTPS, when a proxy stands in front.",
+    ),
+    s(
+        "http.origins",
+        Kind::List,
+        "[]",
+        "Web pages of other hosts that may connect, as in \"https://chat.example\"; \"*\" means all.",
+    ),
+    s(
+        "http.trusted_proxies",
+        Kind::List,
+        "[]",
+        "Addresses of proxies whose word about the client's address counts.",
+    ),
+    s(
+        "http.loopback_is_secure",
+        Kind::Flag,
+        "true",
+        "Whether a connection from this machine without TLS counts as secure, because it comes from a proxy.",
+    ),
+    s("domain.*.certificate", Kind::Text, "", "As in [tls], for this domain."),
+    s("domain.*.key", Kind::Text, "", "As in [tls], for this domain."),
+    s("domain.*.registration", Kind::Flag, "", "As `open` in [registration], for this domain."),
+    s(
+        "domain.*.contacts.abuse",
+        Kind::List,
+        "",
+        "Addresses for complaints, shown to other servers' operators (XEP-0157), as in \"mailto:abuse@example.org\".",
+    ),
+    s("domain.*.contacts.admin", Kind::List, "", "Addresses of the operators."),
+    s("domain.*.contacts.feedback", Kind::List, "", "Addresses for praise and wishes."),
+    s("domain.*.contacts.sales", Kind::List, "", "Addresses for customers."),
+    s("domain.*.contacts.security", Kind::List, "", "Addresses for those who found a weakness."),
+    s("domain.*.contacts.support", Kind::List, "", "Addresses for help."),
+];
+
+const fn s(path: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Setting {
+    Setting { path, kind, default, about }
+}
+
+impl Kind {
+    /// In words, for messages.
+    pub fn describe(self) -> String {
+        let words = |words: &[&str]| words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ");
+        match self {
+            Kind::Flag => "true or false".to_owned(),
+            Kind::Text => "text in quotes".to_owned(),
+            Kind::OneOf(of) => format!("one of {}", words(of)),
+            Kind::List => "a list, as in [\"a\", \"b\"]".to_owned(),
+            Kind::ListOf(of) => format!("a list out of {}", words(of)),
+            Kind::Number(low, high) => format!("a whole number from {low} to {high}"),
+        }
+    }
+}
+
+/// The setting at a path of segments, where any domain stands for `*`.
+pub(crate) fn find(segments: &[String]) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| {
+        let mut own = setting.path.split('.');
+        let all = segments.iter().all(|given| own.next().is_some_and(|own| own == "*" || own == given));
+        all && own.next().is_none()
+    })
+}
+
+/// The words that may follow after these segments; empty if they are no section. `*` if any word may follow.
+pub(crate) fn inside(segments: &[String]) -> Vec<&'static str> {
+    let mut words: Vec<&str> = Vec::new();
+    for setting in SETTINGS {
+        let mut own = setting.path.split('.');
+        let within = segments.iter().all(|given| own.next().is_some_and(|own| own == "*" || own == given));
+        if let Some(next) = own.next().filter(|next| within && !words.contains(next)) {
+            words.push(next);
+        }
+    }
+    words
+}

@@ -1,0 +1,89 @@
+//! The annotated file that `detente init` writes: every section with a sentence, every default as a comment.
+//!
+//! Not here: what is set (`init.rs`).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::settings::{SECTIONS, SETTINGS, Setting};
+
+const WIDTH: usize = 100;
+
+/// The file, with these settings set and all others as comments. Paths of domains have the domain in place of `*`.
+pub(crate) fn render(set: &BTreeMap<String, String>, domains: &[String]) -> String {
+    let mut out = String::from(
+        "# The configuration of Détente.\n#\n\
+         # A line with # before it shows what holds without it: take the # away to change it.\n\
+         # `detente check` says whether all is well. Most changes need a restart; certificates are read again by a reload.\n\
+         # Every setting can also come from the environment, as in DETENTE_LOG__LEVEL=debug.\n",
+    );
+    for (section, about) in SECTIONS {
+        let settings = || SETTINGS.iter().filter(|setting| section_of(setting) == *section);
+        if *section != "domain.*" {
+            let _ = write!(out, "\n# {about}\n[{section}]\n");
+            settings().for_each(|setting| line(&mut out, setting, set, setting.path));
+            continue;
+        }
+        let _ = write!(out, "\n# {about}\n");
+        for domain in domains {
+            let _ = writeln!(out, "[domain.\"{domain}\"]");
+            let own = settings().filter(|setting| !setting.path.contains(".contacts."));
+            own.for_each(|setting| line(&mut out, setting, set, &setting.path.replace('*', domain)));
+            let _ = writeln!(out, "\n# [domain.\"{domain}\".contacts]");
+            let contacts = settings().filter(|setting| setting.path.contains(".contacts."));
+            contacts.for_each(|setting| line(&mut out, setting, set, &setting.path.replace('*', domain)));
+            out.push('\n');
+        }
+    }
+    while out.ends_with("\n\n") {
+        out.pop();
+    }
+    out
+}
+
+fn section_of(setting: &Setting) -> &'static str {
+    match setting.path.starts_with("domain.") {
+        true => "domain.*",
+        false => setting.path.split('.').next().unwrap_or_default(),
+    }
+}
+
+fn line(out: &mut String, setting: &Setting, set: &BTreeMap<String, String>, path: &str) {
+    for row in wrap(setting.about) {
+        let _ = writeln!(out, "# {row}");
+    }
+    let name = setting.path.rsplit('.').next().unwrap_or_default();
+    let _ = match set.get(path) {
+        Some(value) => writeln!(out, "{name} = {value}"),
+        None if setting.default.is_empty() => writeln!(out, "# {name} = {}", example(setting)),
+        None => writeln!(out, "# {name} = {}", setting.default),
+    };
+}
+
+/// For settings without a default.
+fn example(setting: &Setting) -> &'static str {
+    match setting.path.rsplit('.').next().unwrap_or_default() {
+        "certificate" => "\"certs/example.org.crt\"",
+        "key" => "\"certs/example.org.key\"",
+        "public_host" => "\"chat.example.org\"",
+        "registration" => "false",
+        "domains" => "[\"example.org\"]",
+        _ => "[\"mailto:somebody@example.org\"]",
+    }
+}
+
+fn wrap(text: &str) -> Vec<String> {
+    let mut rows: Vec<String> = vec![String::new()];
+    for word in text.split(' ') {
+        match rows.last_mut() {
+            Some(row) if row.is_empty() || row.len() + 1 + word.len() <= WIDTH => {
+                if !row.is_empty() {
+                    row.push(' ');
+                }
+                row.push_str(word);
+            }
+            _ => rows.push(word.to_owned()),
+        }
+    }
+    rows
+}

@@ -1,0 +1,294 @@
+//! The configuration as types.
+//!
+//! Not here: what each setting means and may be (`settings.rs`).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// All of it. Fields are named as in the file and described in [`crate::settings::SETTINGS`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // described in the table of settings, once
+pub struct Config {
+    pub server: Server,
+    pub listen: Listen,
+    pub tls: Tls,
+    pub log: Log,
+    pub auth: Auth,
+    pub registration: Registration,
+    pub storage: Storage,
+    pub limits: Limits,
+    pub http: Http,
+    pub domain: BTreeMap<String, Domain>,
+    /// The folder of the file, from which relative paths are seen.
+    #[serde(skip)]
+    pub base: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Server {
+    pub domains: Vec<String>,
+    pub data_dir: String,
+    pub tell_os: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Listen {
+    pub c2s: Vec<String>,
+    pub c2s_tls: Vec<String>,
+    pub http: Vec<String>,
+    pub https: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Tls {
+    pub certificate: Option<String>,
+    pub key: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Log {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Auth {
+    pub scram: Vec<String>,
+    pub plain: bool,
+    pub fast: bool,
+    pub iterations: u32,
+    pub insecure_loopback: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Registration {
+    pub open: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Storage {
+    pub durability: Durability,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Durability {
+    #[default]
+    Full,
+    Normal,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Limits {
+    pub stanza_bytes: u32,
+    pub rate_bytes_per_second: u32,
+    pub burst_bytes: u32,
+    pub authenticate_seconds: u64,
+    pub idle_seconds: u64,
+    pub answer_seconds: u64,
+    pub auth_failures: u8,
+    pub failures_per_address: u32,
+    pub connections: usize,
+    pub connections_per_address: u32,
+    pub connects_per_address: u32,
+    pub handshake_seconds: u64,
+    pub write_seconds: u64,
+    pub shutdown_seconds: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Http {
+    pub websocket: bool,
+    pub bosh: bool,
+    pub welcome: bool,
+    pub public_host: Option<String>,
+    pub origins: Vec<String>,
+    pub trusted_proxies: Vec<String>,
+    pub loopback_is_secure: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Domain {
+    pub certificate: Option<String>,
+    pub key: Option<String>,
+    pub registration: Option<bool>,
+    pub contacts: Contacts,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Contacts {
+    pub abuse: Vec<String>,
+    pub admin: Vec<String>,
+    pub feedback: Vec<String>,
+    pub sales: Vec<String>,
+    pub security: Vec<String>,
+    pub support: Vec<String>,
+}
+
+/// The certificate of a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// For which domain.
+    pub domain: String,
+    /// File of the chain.
+    pub certificate: PathBuf,
+    /// File of the key.
+    pub key: PathBuf,
+}
+
+impl Config {
+    /// A path of the configuration as the system understands it.
+    pub fn path(&self, path: &str) -> PathBuf {
+        if Path::new(path).is_absolute() { PathBuf::from(path) } else { self.base.join(path) }
+    }
+
+    /// The folder of all data.
+    pub fn data_dir(&self) -> PathBuf {
+        self.path(&self.server.data_dir)
+    }
+
+    /// The certificates, one for each domain that has one.
+    pub fn identities(&self) -> Vec<Identity> {
+        let own = |domain: &String| {
+            let own = self.domain.get(domain).and_then(|d| Some((d.certificate.as_ref()?, d.key.as_ref()?)));
+            let (certificate, key) =
+                own.or_else(|| Some((self.tls.certificate.as_ref()?, self.tls.key.as_ref()?)))?;
+            Some(Identity {
+                domain: domain.clone(),
+                certificate: self.path(certificate),
+                key: self.path(key),
+            })
+        };
+        self.server.domains.iter().filter_map(own).collect()
+    }
+
+    /// Whether anybody may make an account at that domain.
+    pub fn registers(&self, domain: &str) -> bool {
+        self.domain.get(domain).and_then(|domain| domain.registration).unwrap_or(self.registration.open)
+    }
+}
+
+impl Contacts {
+    /// Name of the field (XEP-0157 section 2) and addresses, without empty ones.
+    pub fn fields(&self) -> Vec<(&'static str, &[String])> {
+        let all: [(&str, &[String]); 6] = [
+            ("abuse-addresses", &self.abuse),
+            ("admin-addresses", &self.admin),
+            ("feedback-addresses", &self.feedback),
+            ("sales-addresses", &self.sales),
+            ("security-addresses", &self.security),
+            ("support-addresses", &self.support),
+        ];
+        all.into_iter().filter(|(_, addresses)| !addresses.is_empty()).collect()
+    }
+}
+
+fn list(items: &[&str]) -> Vec<String> {
+    items.iter().map(|item| (*item).to_owned()).collect()
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server { domains: Vec::new(), data_dir: "data".to_owned(), tell_os: false }
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Listen {
+        Listen {
+            c2s: list(&["0.0.0.0:5222", "[::]:5222"]),
+            c2s_tls: list(&["0.0.0.0:5223", "[::]:5223"]),
+            http: list(&["127.0.0.1:5280"]),
+            https: list(&["0.0.0.0:5281", "[::]:5281"]),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Auth {
+        Auth {
+            scram: list(&["SHA-256", "SHA-1"]),
+            plain: false,
+            fast: true,
+            iterations: sasl::limits::ITERATIONS_DEFAULT,
+            insecure_loopback: false,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let (rate, timeouts) = (stream::Rate::default(), stream::Timeouts::default());
+        Limits {
+            stanza_bytes: xml::Limits::CLIENT.element_bytes,
+            rate_bytes_per_second: rate.bytes_per_second,
+            burst_bytes: rate.burst_bytes,
+            authenticate_seconds: timeouts.authenticate.as_secs(),
+            idle_seconds: timeouts.idle.as_secs(),
+            answer_seconds: timeouts.answer.as_secs(),
+            auth_failures: 5,
+            failures_per_address: 20,
+            connections: 100_000,
+            connections_per_address: 500,
+            connects_per_address: 300,
+            handshake_seconds: 10,
+            write_seconds: 30,
+            shutdown_seconds: 30,
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Http {
+        Http {
+            websocket: true,
+            bosh: true,
+            welcome: true,
+            public_host: None,
+            origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            loopback_is_secure: true,
+        }
+    }
+}

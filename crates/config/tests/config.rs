@@ -1,0 +1,515 @@
+//! Files in, messages out; and what `init` makes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use config::settings::{SECTIONS, SETTINGS};
+use config::{Certificates, Checked, Config, Init, InitError, Level};
+
+/// A directory that goes with its test.
+struct Temp(PathBuf);
+
+impl Temp {
+    fn new() -> Temp {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("detente-config-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Temp(path)
+    }
+
+    fn file(&self, text: &str) -> PathBuf {
+        let path = self.0.join("detente.toml");
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn read(text: &str, environment: &[(&str, &str)]) -> Checked {
+    let temp = Temp::new();
+    let variables = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    config::read(&temp.file(text), variables)
+}
+
+/// The messages, with the folder of the test cut off.
+fn messages(checked: &Checked) -> Vec<String> {
+    let short = |text: String| match (text.find("--> "), text.find("detente.toml")) {
+        (Some(from), Some(to)) => format!("{}{}", &text[..from + 4], &text[to..]),
+        _ => text,
+    };
+    checked.faults.iter().map(|fault| short(fault.to_string())).collect()
+}
+
+/// A file in order, to which tests add.
+const GOOD: &str = "[server]\ndomains = [\"a.example\"]\n[tls]\ncertificate = \"x.crt\"\nkey = \"x.key\"\n";
+
+#[test]
+fn every_fault_is_explained_at_its_place() {
+    for (text, expected) in [
+        (
+            "[limits]\nstanza_byte = 5\n",
+            "error: there is no setting `stanza_byte` in [limits]\n --> detente.toml:7:1\n  |\n\
+             7 | stanza_byte = 5\n  | ^^^^^^^^^^^\n  = did you mean `stanza_bytes`?",
+        ),
+        (
+            "[limit]\nstanza_bytes = 50_000\n",
+            "error: there is no section [limit]\n --> detente.toml:6:2\n  |\n6 | [limit]\n  |  ^^^^^\n  = did you mean `limits`?",
+        ),
+        (
+            "[auth]\nplian = true\n",
+            "error: there is no setting `plian` in [auth]\n --> detente.toml:7:1\n  |\n\
+             7 | plian = true\n  | ^^^^^\n  = did you mean `plain`?",
+        ),
+        (
+            "[log]\ndurability = \"full\"\n",
+            "error: there is no setting `durability` in [log]\n --> detente.toml:7:1\n  |\n\
+             7 | durability = \"full\"\n  | ^^^^^^^^^^\n  = `durability` belongs into the section [storage]",
+        ),
+        (
+            "[storage]\ncolour = 1\n",
+            "error: there is no setting `colour` in [storage]\n --> detente.toml:7:1\n  |\n\
+             7 | colour = 1\n  | ^^^^^^\n  = the settings here are: durability",
+        ),
+        (
+            "[storage]\ndurability = \"ful\"\n",
+            "error: `durability` cannot be \"ful\"\n --> detente.toml:7:14\n  |\n\
+             7 | durability = \"ful\"\n  |              ^^^^^\n  = did you mean \"full\"?",
+        ),
+        (
+            "[limits]\nauth_failures = 9\n",
+            "error: `auth_failures` is out of range: 9\n --> detente.toml:7:17\n  |\n\
+             7 | auth_failures = 9\n  |                 ^\n  = write a whole number from 2 to 5",
+        ),
+        (
+            "[limits]\nstanza_bytes = -1\n",
+            "error: `stanza_bytes` is out of range: -1\n --> detente.toml:7:16\n  |\n\
+             7 | stanza_bytes = -1\n  |                ^^\n  = write a whole number from 10000 to 16777216",
+        ),
+        (
+            "[auth]\nfast = \"yes\"\n",
+            "error: `fast` must not be text\n --> detente.toml:7:8\n  |\n\
+             7 | fast = \"yes\"\n  |        ^^^^^\n  = write true or false",
+        ),
+        (
+            "[auth]\nscram = [\"SHA-256\", \"MD5\"]\n",
+            "error: `scram[1]` cannot be \"MD5\"\n --> detente.toml:7:21\n  |\n\
+             7 | scram = [\"SHA-256\", \"MD5\"]\n  |                     ^^^^^\n  \
+             = write one of \"SHA-512\", \"SHA-256\", \"SHA-1\"",
+        ),
+        (
+            "[auth]\nscram = []\n",
+            "error: accounts need at least one kind of SCRAM, for their keys\n --> detente.toml:7:9\n  |\n\
+             7 | scram = []\n  |         ^^\n  = write scram = [\"SHA-256\", \"SHA-1\"]",
+        ),
+        (
+            "log = 1\n",
+            "error: there is no setting `log` in [tls]\n --> detente.toml:6:1\n  |\n\
+             6 | log = 1\n  | ^^^\n  = the settings here are: certificate, key",
+        ),
+        (
+            "[listen]\nc2s = [\"localhost:5222\"]\n",
+            "error: \"localhost:5222\" is no address to listen on\n --> detente.toml:7:8\n  |\n\
+             7 | c2s = [\"localhost:5222\"]\n  |        ^^^^^^^^^^^^^^^^\n  \
+             = write an address and a port, as in \"127.0.0.1:5222\" or \"[::]:5222\"",
+        ),
+        (
+            "[listen]\nc2s_tls = [\"127.0.0.1:5222\"]\n",
+            "error: port 5222 is taken by `c2s` already\n --> detente.toml:7:12\n  |\n\
+             7 | c2s_tls = [\"127.0.0.1:5222\"]\n  |            ^^^^^^^^^^^^^^^^\n  = give one of the two another port",
+        ),
+        (
+            "[listen]\nc2s_tls = [\"127.0.0.1:443\"]\n",
+            "warning: port 443 may need a privilege\n --> detente.toml:7:12\n  |\n\
+             7 | c2s_tls = [\"127.0.0.1:443\"]\n  |            ^^^^^^^^^^^^^^^\n  \
+             = allow it with AmbientCapabilities=CAP_NET_BIND_SERVICE, or listen on a port from 1024 on",
+        ),
+        (
+            "[listen]\nc2s = []\nc2s_tls = []\nhttp = []\nhttps = []\n",
+            "error: the server would listen nowhere\n --> detente.toml:6:2\n  |\n\
+             6 | [listen]\n  |  ^^^^^^\n  = leave at least one of c2s, c2s_tls, http and https as it is by default",
+        ),
+        (
+            "[http]\norigins = [\"chat.example\"]\n",
+            "error: \"chat.example\" is no origin\n --> detente.toml:7:12\n  |\n\
+             7 | origins = [\"chat.example\"]\n  |            ^^^^^^^^^^^^^^\n  \
+             = write scheme and host, and nothing behind them, as in \"https://chat.example\"",
+        ),
+        (
+            "[http]\ntrusted_proxies = [\"127.0.0.1:80\"]\n",
+            "error: \"127.0.0.1:80\" is no IP address\n --> detente.toml:7:20\n  |\n\
+             7 | trusted_proxies = [\"127.0.0.1:80\"]\n  |                    ^^^^^^^^^^^^^^\n  \
+             = write an address without a port, as in \"127.0.0.1\"",
+        ),
+        (
+            "[domain.\"a.exmple\"]\nregistration = true\n",
+            "error: \"a.exmple\" is not one of this server's domains\n --> detente.toml:6:9\n  |\n\
+             6 | [domain.\"a.exmple\"]\n  |         ^^^^^^^^^^\n  = did you mean [domain.\"a.example\"]?",
+        ),
+        (
+            "[domain.\"a.example\"]\nkey = \"a.key\"\n",
+            "error: a `key` without a `certificate`\n --> detente.toml:7:7\n  |\n\
+             7 | key = \"a.key\"\n  |       ^^^^^^^\n  = set `certificate` in the same section",
+        ),
+        (
+            "[domain.\"a.example\".contacts]\nabuse = [\"abuse@a.example\"]\n",
+            "error: \"abuse@a.example\" is no URI\n --> detente.toml:7:10\n  |\n\
+             7 | abuse = [\"abuse@a.example\"]\n  |          ^^^^^^^^^^^^^^^^^\n  \
+             = write an address with its scheme, as in \"mailto:abuse@example.org\"",
+        ),
+    ] {
+        assert_eq!(messages(&read(&format!("{GOOD}{text}"), &[])), [expected], "{text}");
+    }
+}
+
+#[test]
+fn domains_are_checked() {
+    for (text, expected) in [
+        ("", "error: no domain is named"),
+        ("[server]\ndomains = []\n", "error: no domain is named"),
+        ("[server]\ndomains = [\"a@b\"]\n", "error: \"a@b\" is no domain"),
+        ("[server]\ndomains = [\"\"]\n", "error: \"\" is no domain"),
+        (
+            "[server]\ndomains = [\"müller.example\"]\n",
+            "error: \"müller.example\" is an internationalised domain",
+        ),
+        ("[server]\ndomains = [\"a.example\", \"A.example\"]\n", "error: \"a.example\" is named twice"),
+        ("[server]\ndomains = [\"a.example\"]\n", "error: a.example has no certificate"),
+    ] {
+        let found = messages(&read(text, &[]));
+        assert!(found.iter().any(|message| message.starts_with(expected)), "{text}: {found:?}");
+        assert!(read(text, &[]).config.is_none());
+    }
+    let good = read(&GOOD.replace("a.example", "A.Example"), &[]).config.unwrap();
+    assert_eq!(good.server.domains, ["a.example"]);
+}
+
+#[test]
+fn all_faults_are_told_at_once_in_the_order_of_the_file() {
+    let text = "[server]\ndomains = \"a\"\ndata_dirr = \"x\"\n[lisen]\n[limits]\nidle_seconds = 1\n= 3\nwrite_seconds = 0\n";
+    let checked = read(text, &[("DETENTE_LOG__LEVELS", "debug")]);
+    let found = messages(&checked);
+    for expected in [
+        "`domains` must not be text",
+        "no setting `data_dirr`",
+        "no section [lisen]",
+        "`idle_seconds` is out of range: 1",
+        "not proper TOML",
+        "`write_seconds` is out of range: 0",
+        "DETENTE_LOG__LEVELS names no setting",
+    ] {
+        assert!(found.iter().any(|message| message.contains(expected)), "{expected}: {found:#?}");
+    }
+    assert!(checked.config.is_none());
+    let lines: Vec<usize> = checked
+        .faults
+        .iter()
+        .filter_map(|fault| match &fault.place {
+            config::Place::Line { line, .. } => Some(*line),
+            _ => None,
+        })
+        .collect();
+    assert!(lines.is_sorted() && lines.len() >= 6, "{lines:?}");
+}
+
+#[test]
+fn odd_files_are_explained_and_never_panic() {
+    for text in
+        ["\u{0}", "=", "[", "[server", "a = \"", "\u{feff}[server]", "x = [[[[[", "[a]\n[a]\n", "é = 'ü\n"]
+    {
+        let checked = read(text, &[]);
+        assert!(checked.config.is_none() && !checked.faults.is_empty(), "{text:?}");
+        for fault in &checked.faults {
+            assert!(!fault.to_string().is_empty());
+        }
+    }
+    let temp = Temp::new();
+    let missing = config::read(&temp.0.join("none.toml"), []);
+    assert!(missing.faults[0].to_string().contains("name another file with --config"));
+    fs::write(temp.0.join("bytes.toml"), [0xff, 0xfe]).unwrap();
+    let bytes = config::read(&temp.0.join("bytes.toml"), []);
+    assert!(bytes.faults[0].what.contains("UTF-8"));
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let changed = |variables: &[(&str, &str)]| read(GOOD, variables).config.unwrap();
+    let config = changed(&[
+        ("DETENTE_LIMITS__STANZA_BYTES", "50_000"),
+        ("DETENTE_SERVER__DOMAINS", "b.example, c.example"),
+        ("DETENTE_LISTEN__C2S", "[\"127.0.0.1:1\"]"),
+        ("DETENTE_LISTEN__HTTPS", ""),
+        ("DETENTE_LOG__LEVEL", "debug,net=trace"),
+        ("DETENTE_LOG__FORMAT", "json"),
+        ("DETENTE_AUTH__PLAIN", "true"),
+        ("DETENTE_AUTH__SCRAM", "SHA-512"),
+        ("DETENTE_CONFIG", "ignored"),
+        ("PATH", "ignored"),
+    ]);
+    assert_eq!(config.limits.stanza_bytes, 50_000);
+    assert_eq!(config.server.domains, ["b.example", "c.example"]);
+    assert_eq!((config.listen.c2s, config.listen.https), (vec!["127.0.0.1:1".to_owned()], vec![]));
+    assert_eq!((config.log.level.as_str(), config.log.format), ("debug,net=trace", config::LogFormat::Json));
+    assert!(config.auth.plain && config.auth.scram == ["SHA-512"]);
+
+    for (name, value, expected) in [
+        (
+            "DETENTE_LIMITS__STANZA_BYTE",
+            "1",
+            "error: DETENTE_LIMITS__STANZA_BYTE names no setting\n --> the environment variable \
+             DETENTE_LIMITS__STANZA_BYTE\n  = did you mean DETENTE_LIMITS__STANZA_BYTES?",
+        ),
+        (
+            "DETENTE_X",
+            "1",
+            "error: DETENTE_X names no setting\n --> the environment variable DETENTE_X\n  \
+             = variables have the form DETENTE_SECTION__SETTING, as in DETENTE_LOG__LEVEL",
+        ),
+        (
+            "DETENTE_LIMITS__STANZA_BYTES",
+            "many",
+            "error: \"many\" is no value for `limits.stanza_bytes`\n --> the environment variable \
+             DETENTE_LIMITS__STANZA_BYTES\n  = write a whole number from 10000 to 16777216",
+        ),
+        (
+            "DETENTE_LIMITS__STANZA_BYTES",
+            "1",
+            "error: `stanza_bytes` is out of range: 1\n --> the environment variable \
+             DETENTE_LIMITS__STANZA_BYTES\n  = write a whole number from 10000 to 16777216",
+        ),
+        (
+            "DETENTE_LISTEN__C2S",
+            "nowhere",
+            "error: \"nowhere\" is no address to listen on\n --> the environment variable DETENTE_LISTEN__C2S\n  \
+             = write an address and a port, as in \"127.0.0.1:5222\" or \"[::]:5222\"",
+        ),
+    ] {
+        assert_eq!(messages(&read(GOOD, &[(name, value)])), [expected]);
+    }
+}
+
+#[test]
+fn table_and_types_agree() {
+    // The types know every setting with a default, and the default is the same.
+    let defaults: String = SECTIONS
+        .iter()
+        .filter(|(section, _)| *section != "domain.*")
+        .map(|(section, _)| {
+            let lines = SETTINGS
+                .iter()
+                .filter(|s| s.path.split('.').next() == Some(section) && !s.default.is_empty());
+            let lines: String =
+                lines.map(|s| format!("{} = {}\n", s.path.rsplit('.').next().unwrap(), s.default)).collect();
+            format!("[{section}]\n{lines}")
+        })
+        .collect();
+    let config: Config = toml::from_str(&defaults).unwrap();
+    assert_eq!(config, Config::default());
+    // The table knows every field.
+    let mut full = Config::default();
+    let text = || Some("x".to_owned());
+    full.tls = config::Tls { certificate: text(), key: text() };
+    full.http.public_host = text();
+    let own =
+        config::Domain { certificate: text(), key: text(), registration: Some(true), ..Default::default() };
+    full.domain.insert("*".to_owned(), own);
+    let mut fields = BTreeSet::new();
+    collect(&toml::Value::try_from(&full).unwrap(), String::new(), &mut fields);
+    let table: BTreeSet<String> = SETTINGS.iter().map(|s| s.path.to_owned()).collect();
+    assert_eq!(fields, table);
+    for setting in SETTINGS {
+        assert!(setting.about.ends_with('.'), "{}", setting.path);
+        let section = setting.path.split('.').next().unwrap();
+        assert!(SECTIONS.iter().any(|(name, _)| name.split('.').next() == Some(section)), "{}", setting.path);
+    }
+}
+
+fn collect(value: &toml::Value, path: String, into: &mut BTreeSet<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                collect(value, path, into);
+            }
+        }
+        _ => drop(into.insert(path)),
+    }
+}
+
+struct Trusting;
+
+impl Certificates for Trusting {
+    fn check(&self, domain: &str, chain: &[u8], key: &[u8]) -> Result<Vec<String>, String> {
+        assert!(chain.starts_with(b"-----BEGIN CERTIFICATE") && key.starts_with(b"-----BEGIN PRIVATE KEY"));
+        match domain {
+            "bad.example" => Err("the certificate is not valid for bad.example".to_owned()),
+            "old.example" => Ok(vec!["the certificate is not valid now".to_owned()]),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+fn init(dir: &Path, domains: &[&str]) -> Init {
+    let domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
+    Init { dir: dir.to_owned(), domains, listen: None, port_offset: 0, identity: None }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn init_makes_a_folder_that_is_in_order() {
+    let temp = Temp::new();
+    let dir = temp.0.join("new/folder");
+    let made = init(&dir, &["localhost"]).run().unwrap();
+    assert!(made.local && made.self_made);
+    for (path, expected) in
+        [("", 0o700), ("certs", 0o700), ("detente.toml", 0o600), ("certs/localhost.key", 0o600)]
+    {
+        assert_eq!(mode(&dir.join(path)), expected, "{path}");
+    }
+    let checked = config::check(&made.config, [], &Trusting);
+    assert_eq!(messages(&checked), [""; 0]);
+    let config = checked.config.unwrap();
+    assert_eq!(config.listen.c2s, ["127.0.0.1:5222"]);
+    assert_eq!(config.listen.https, ["127.0.0.1:5281"]);
+    assert_eq!(config.data_dir(), dir.join("data"));
+    // What is a comment there is the default: only what init decided differs.
+    let decided = Config {
+        server: config::Server { domains: vec!["localhost".to_owned()], ..Default::default() },
+        listen: config.listen.clone(),
+        domain: config.domain.clone(),
+        base: dir.clone(),
+        ..Config::default()
+    };
+    assert_eq!(config, decided);
+    let text = fs::read_to_string(&made.config).unwrap();
+    for setting in SETTINGS {
+        let name = setting.path.rsplit('.').next().unwrap();
+        assert!(
+            text.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{name} = "))),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn init_with_every_comment_taken_away_is_still_in_order() {
+    let temp = Temp::new();
+    let made = init(&temp.0, &["a.example"]).run().unwrap();
+    let text = fs::read_to_string(&made.config).unwrap();
+    let is_setting = |line: &str| {
+        let name = line.split(" = ").next().unwrap_or_default();
+        SETTINGS.iter().any(|setting| setting.path.rsplit('.').next() == Some(name) && line.contains(" = "))
+            || line.starts_with("[domain")
+    };
+    let awake: Vec<&str> =
+        text.lines().map(|line| line.strip_prefix("# ").filter(|l| is_setting(l)).unwrap_or(line)).collect();
+    fs::write(&made.config, awake.join("\n")).unwrap();
+    let found = messages(&config::read(&made.config, []));
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
+fn init_never_overwrites() {
+    let temp = Temp::new();
+    init(&temp.0, &["a.example", "b.example"]).run().unwrap();
+    let all = |dir: &Path| -> Vec<(PathBuf, Vec<u8>)> {
+        ["detente.toml", "certs/a.example.crt", "certs/a.example.key", "certs/b.example.crt"]
+            .map(|name| (dir.join(name), fs::read(dir.join(name)).unwrap()))
+            .to_vec()
+    };
+    let before = all(&temp.0);
+    assert!(
+        matches!(init(&temp.0, &["c.example"]).run(), Err(InitError::Exists(path)) if path.ends_with("detente.toml"))
+    );
+    assert_eq!(before, all(&temp.0));
+    assert!(!temp.0.join("certs/c.example.key").exists());
+    // Without the configuration the certificates are used again; half a pair is left alone.
+    fs::remove_file(temp.0.join("detente.toml")).unwrap();
+    init(&temp.0, &["a.example", "b.example"]).run().unwrap();
+    assert_eq!(before, all(&temp.0));
+    fs::remove_file(temp.0.join("detente.toml")).unwrap();
+    fs::remove_file(temp.0.join("certs/a.example.crt")).unwrap();
+    let half = init(&temp.0, &["a.example"]).run();
+    assert!(matches!(half, Err(InitError::Exists(path)) if path.ends_with("certs/a.example.key")));
+    assert!(!temp.0.join("detente.toml").exists());
+}
+
+#[test]
+fn init_listens_where_it_should() {
+    type Case = (&'static [&'static str], Option<&'static str>, u16, &'static [&'static str], &'static str);
+    let cases: [Case; 5] = [
+        (&["localhost", "b.localhost"], None, 0, &["127.0.0.1:5222"], "127.0.0.1:5280"),
+        (&["localhost", "a.example"], None, 0, &["0.0.0.0:5222", "[::]:5222"], "127.0.0.1:5280"),
+        (&["localhost"], Some("::"), 10, &["0.0.0.0:5232", "[::]:5232"], "127.0.0.1:5290"),
+        (&["a.example"], Some("::1"), 10_000, &["[::1]:15222"], "[::1]:15280"),
+        (&["a.example"], Some("192.0.2.1"), 0, &["192.0.2.1:5222"], "127.0.0.1:5280"),
+    ];
+    for (domains, listen, port_offset, c2s, http) in cases {
+        let temp = Temp::new();
+        let listen = listen.map(|ip| ip.parse().unwrap());
+        let made = Init { listen, port_offset, ..init(&temp.0, domains) }.run().unwrap();
+        let config = config::check(&made.config, [], &Trusting).ok().unwrap();
+        assert_eq!(config.listen.c2s, c2s);
+        assert_eq!(config.listen.http, [http]);
+    }
+    let temp = Temp::new();
+    let far = Init { port_offset: 60_300, ..init(&temp.0, &["localhost"]) }.run();
+    assert!(matches!(far, Err(InitError::Port)));
+    for bad in ["a@b", "", "a/b", "münchen.example"] {
+        assert!(matches!(init(&temp.0, &[bad]).run(), Err(InitError::Domain(_))), "{bad}");
+    }
+    assert!(!temp.0.join("detente.toml").exists());
+}
+
+#[test]
+fn l05_files_that_others_may_read_or_change_are_refused() {
+    let temp = Temp::new();
+    let made = init(&temp.0, &["a.example"]).run().unwrap();
+    fs::create_dir(temp.0.join("data")).unwrap();
+    let set =
+        |name: &str, mode| fs::set_permissions(temp.0.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    set("data", 0o700);
+    assert_eq!(messages(&config::check(&made.config, [], &Trusting)), [""; 0]);
+    for (name, open, closed, expected) in [
+        ("data", 0o755, 0o700, "others on this machine may look into the data folder"),
+        ("certs/a.example.key", 0o644, 0o640, "everybody on this machine may read the private key"),
+        ("detente.toml", 0o666, 0o600, "everybody on this machine may change the configuration"),
+    ] {
+        set(name, open);
+        let checked = config::check(&made.config, [], &Trusting);
+        let found = messages(&checked);
+        assert!(found.len() == 1 && found[0].contains(expected) && found[0].contains("= chmod"), "{found:?}");
+        assert!(checked.config.is_none());
+        set(name, closed);
+        assert_eq!(messages(&config::check(&made.config, [], &Trusting)), [""; 0]);
+    }
+    fs::remove_file(temp.0.join("certs/a.example.crt")).unwrap();
+    let found = messages(&config::check(&made.config, [], &Trusting));
+    assert!(found.len() == 1 && found[0].contains("a.example.crt cannot be read: No such file"), "{found:?}");
+}
+
+#[test]
+fn certificates_are_judged_for_each_domain() {
+    let temp = Temp::new();
+    let made = init(&temp.0, &["a.example", "bad.example", "old.example"]).run().unwrap();
+    let checked = config::check(&made.config, [], &Trusting);
+    let levels: Vec<_> = checked.faults.iter().map(|fault| (fault.level, fault.what.as_str())).collect();
+    assert_eq!(
+        levels,
+        [
+            (Level::Error, "bad.example: the certificate is not valid for bad.example"),
+            (Level::Warning, "old.example: the certificate is not valid now"),
+        ]
+    );
+}

@@ -1,0 +1,245 @@
+//! Service Discovery: what a hosted domain and an account are and can.
+//!
+//! XEP-0030 2.5.0 (complete), XEP-0115 1.6.0 (the server's own), XEP-0157 1.1.1 (complete)
+//!
+//! Not here: the capabilities of clients, which pass through; what features there are, which their cards say.
+
+use kernel::{Account, Answer, Card, Feature, Host, HostFacts, Iq, IqRoute, Spec, Turn};
+use stanza::{Condition, ns};
+use xml::Writer;
+
+use crate::{adhoc, caps};
+
+static CARD: Card = Card {
+    specs: &[
+        Spec::complete("XEP-0030", "2.5.0"),
+        Spec::complete("XEP-0115", "1.6.0")
+            .note("the server's own capabilities; those of clients pass through"),
+        Spec::complete("XEP-0157", "1.1.1"),
+    ],
+    account_vars: &[ns::DISCO_INFO, ns::DISCO_ITEMS],
+    host_vars: &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::CAPS],
+    iqs: &[
+        IqRoute::open(ns::DISCO_INFO),
+        IqRoute::open(ns::DISCO_ITEMS),
+        IqRoute::host(ns::DISCO_INFO),
+        IqRoute::host(ns::DISCO_ITEMS),
+    ],
+    ..Card::named("disco")
+};
+
+/// XEP-0030. Build it from the cards of all other features.
+pub struct Disco {
+    account_vars: Vec<&'static str>,
+    host_vars: Vec<&'static str>,
+}
+
+impl Disco {
+    /// Advertises what these cards and its own say.
+    pub fn new(cards: &[&'static Card]) -> Disco {
+        let all = || cards.iter().copied().chain([&CARD]);
+        let unique = |mut vars: Vec<&'static str>| {
+            vars.sort_unstable();
+            vars.dedup();
+            vars
+        };
+        Disco {
+            account_vars: unique(all().flat_map(|card| card.account_vars).copied().collect()),
+            host_vars: unique(all().flat_map(|card| card.host_vars).copied().collect()),
+        }
+    }
+
+    /// What a hosted domain is, for `disco#info` and for the hash of XEP-0115.
+    pub(crate) fn host_info(&self, facts: &HostFacts) -> Info {
+        let mut form: Vec<(String, Vec<String>)> = facts.contacts.clone();
+        form.retain(|(_, uris)| !uris.is_empty());
+        form.sort();
+        let identity = Identity { category: "server", ty: "im", name: crate::version::NAME };
+        Info { identity, vars: self.host_vars.clone(), contacts: form }
+    }
+}
+
+/// Who somebody is.
+pub(crate) struct Identity {
+    pub(crate) category: &'static str,
+    pub(crate) ty: &'static str,
+    pub(crate) name: &'static str,
+}
+
+/// The content of an answer to `disco#info`.
+pub(crate) struct Info {
+    pub(crate) identity: Identity,
+    /// Sorted.
+    pub(crate) vars: Vec<&'static str>,
+    /// XEP-0157, sorted by field.
+    pub(crate) contacts: Vec<(String, Vec<String>)>,
+}
+
+impl Info {
+    /// Writes it as `<query/>`.
+    pub(crate) fn write(&self, node: Option<&str>) -> bytes::Bytes {
+        let (mut w, id) = (Writer::new(ns::CLIENT), &self.identity);
+        w.open("query", ns::DISCO_INFO).attr_opt("node", node);
+        w.open("identity", ns::DISCO_INFO).attr("category", id.category).attr("type", id.ty);
+        w.attr_opt("name", (!id.name.is_empty()).then_some(id.name)).close();
+        for var in &self.vars {
+            w.open("feature", ns::DISCO_INFO).attr("var", var).close();
+        }
+        if !self.contacts.is_empty() {
+            contact_form(&mut w, &self.contacts);
+        }
+        w.close();
+        w.finish()
+    }
+}
+
+/// XEP-0157 section 2.
+fn contact_form(w: &mut Writer, contacts: &[(String, Vec<String>)]) {
+    w.open("x", ns::FORMS).attr("type", "result").open("field", ns::FORMS);
+    w.attr("var", "FORM_TYPE").attr("type", "hidden").leaf("value", ns::FORMS, ns::SERVER_INFO).close();
+    for (var, uris) in contacts {
+        w.open("field", ns::FORMS).attr("var", var).attr("type", "list-multi");
+        for uri in uris {
+            w.leaf("value", ns::FORMS, uri);
+        }
+        w.close();
+    }
+    w.close();
+}
+
+fn no_items() -> bytes::Bytes {
+    let mut w = Writer::new(ns::CLIENT);
+    w.open("query", ns::DISCO_ITEMS).close();
+    w.finish()
+}
+
+impl Feature for Disco {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    /// RFC 6121 section 8.5.1 and XEP-0030 section 8: strangers hear what they hear of an account that is not there.
+    fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
+        if !turn.place.shows_presence_to(iq.from()) {
+            return Condition::ServiceUnavailable.into();
+        }
+        if iq.payload.attr("node").is_some_and(|node| !node.is_empty()) {
+            return Condition::ItemNotFound.into();
+        }
+        if iq.payload.ns() == ns::DISCO_ITEMS {
+            return Answer::Reply(no_items());
+        }
+        let identity = Identity { category: "account", ty: "registered", name: "" };
+        let info = Info { identity, vars: self.account_vars.clone(), contacts: Vec::new() };
+        Answer::Reply(info.write(None))
+    }
+
+    fn host_iq(&self, turn: &mut Turn<'_, Host>, iq: &Iq<'_>) -> Answer<Host> {
+        let node = iq.payload.attr("node").filter(|node| !node.is_empty());
+        let items = iq.payload.ns() == ns::DISCO_ITEMS;
+        let Some(node) = node else {
+            return Answer::Reply(if items {
+                no_items()
+            } else {
+                self.host_info(&turn.place.facts).write(None)
+            });
+        };
+        if items {
+            return adhoc::items(turn, iq, &node);
+        }
+        let info = self.host_info(&turn.place.facts);
+        if node == caps::of(&info).node() {
+            return Answer::Reply(info.write(Some(&node)));
+        }
+        adhoc::info(turn, iq, &node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::{Scene, error};
+    use kernel::Direction::{Active, None as Not};
+
+    static OTHER: Card =
+        Card { account_vars: &["urn:b", "urn:a"], host_vars: &["urn:a", "urn:z"], ..Card::named("other") };
+
+    fn scene() -> Scene {
+        Scene::one(Disco::new(&[&OTHER, &OTHER]))
+    }
+
+    fn host(scene: &mut Scene, which: &str, node: &str) -> String {
+        let query = format!("<query xmlns='http://jabber.org/protocol/disco#{which}'{node}/>");
+        scene
+            .host(&format!("<iq from='eve@a.example/x' to='example.org' type='get' id='1'>{query}</iq>"))
+            .remove(0)
+    }
+
+    #[test]
+    fn the_host_tells_what_the_cards_say() {
+        let mut scene = scene();
+        let features = "<query xmlns='http://jabber.org/protocol/disco#info'>\
+            <identity category='server' type='im' name='Détente'/>\
+            <feature var='http://jabber.org/protocol/caps'/><feature var='http://jabber.org/protocol/disco#info'/>\
+            <feature var='http://jabber.org/protocol/disco#items'/><feature var='urn:a'/><feature var='urn:z'/>";
+        assert!(host(&mut scene, "info", "").contains(&format!("{features}</query>")));
+        let uris = |uri: &str| vec![uri.to_owned()];
+        let contacts = vec![
+            ("support-addresses".into(), uris("xmpp:help@example.org")),
+            ("abuse-addresses".into(), uris("mailto:abuse@example.org")),
+            ("feedback-addresses".into(), vec![]),
+        ];
+        scene.facts(HostFacts { contacts, ..HostFacts::default() });
+        let form = "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'>\
+            <value>http://jabber.org/network/serverinfo</value></field><field var='abuse-addresses' \
+            type='list-multi'><value>mailto:abuse@example.org</value></field><field var='support-addresses' \
+            type='list-multi'><value>xmpp:help@example.org</value></field></x></query>";
+        let seen = host(&mut scene, "info", "");
+        assert!(seen.contains(&(features.to_owned() + form)), "{seen}");
+        let node = caps::of(&Disco::new(&[&OTHER]).host_info(&scene.host.facts)).node();
+        let seen = host(&mut scene, "info", &format!(" node='{node}'"));
+        assert!(seen.contains(&format!("node='{node}'>")) && seen.contains(form), "{seen}");
+    }
+
+    #[test]
+    fn the_host_has_no_items_and_no_other_nodes() {
+        let mut scene = scene();
+        assert!(
+            host(&mut scene, "items", "").contains("<query xmlns='http://jabber.org/protocol/disco#items'/>")
+        );
+        for which in ["info", "items"] {
+            assert!(host(&mut scene, which, " node='x'").contains(&error("cancel", "item-not-found")));
+        }
+    }
+
+    #[test]
+    fn accounts_are_closed_to_strangers() {
+        let mut scene = scene();
+        scene.contact("bob@a.example", Not, Active);
+        scene.contact("carl@a.example", Active, Not);
+        for which in ["info", "items"] {
+            let query =
+                |node: &str| format!("<query xmlns='http://jabber.org/protocol/disco#{which}'{node}/></iq>");
+            let mut ask = |from: &str, node: &str| {
+                let head = format!("<iq from='{from}' to='alice@example.org' type='get' id='1'>");
+                scene.get(&(head + &query(node))).remove(0)
+            };
+            for stranger in ["eve@a.example/x", "carl@a.example/x"] {
+                assert!(ask(stranger, "").contains(&error("cancel", "service-unavailable")));
+            }
+            assert!(ask("bob@a.example/x", " node='x'").contains(&error("cancel", "item-not-found")));
+            assert!(ask("bob@a.example/x", "").contains("type='result'"));
+            let own = scene.send("phone", &format!("<iq type='get' id='1'>{}", query("")));
+            let told = match which {
+                "info" => {
+                    "<identity category='account' type='registered'/>\
+                    <feature var='http://jabber.org/protocol/disco#info'/>\
+                    <feature var='http://jabber.org/protocol/disco#items'/>\
+                    <feature var='urn:a'/><feature var='urn:b'/></query>"
+                }
+                _ => "<query xmlns='http://jabber.org/protocol/disco#items'/>",
+            };
+            assert!(own[0].contains(told), "{own:?}");
+        }
+    }
+}
