@@ -134,13 +134,13 @@ fn client(
     shared: Arc<Shared>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let transport = if tls.is_some() { Transport::DirectTls } else { Transport::Tcp };
-    let carrier = shared.open(transport, ip, Instant::now()).map(|opened| {
+    let mut carrier = shared.open(transport, ip, Instant::now()).map(|opened| {
         let mut carrier = Carrier::new(shared, ip, wire, Framing::Bytes, opened);
         tls.into_iter().for_each(|tls| carrier.handle_tls(tls));
         carrier
     });
     async move {
-        if let Some(carrier) = carrier {
+        if let Some(carrier) = &mut carrier {
             carrier.run().await;
         }
     }

@@ -20,7 +20,7 @@ use crate::alarm;
 use crate::authority::Answering;
 use crate::framing::Framing;
 use crate::link::Line;
-use crate::shared::{Opened, Presence, Shared};
+use crate::shared::{Opened, Presence, Shared, Told};
 use crate::tls::{self, Purpose};
 use crate::wire::{self, Read, Wire};
 
@@ -89,8 +89,8 @@ impl Carrier {
         self.stream.handle_tls(Instant::now(), tls);
     }
 
-    /// Carries until the connection is closed.
-    pub(crate) async fn run(mut self) {
+    /// Carries until the connection is closed. By reference: a future that owns what it is called on holds it twice.
+    pub(crate) async fn run(&mut self) {
         let mut sleep = pin!(tokio::time::sleep(self.shared.config.limits.write));
         loop {
             self.act().await;
@@ -115,7 +115,13 @@ impl Carrier {
         while let Some(output) = self.stream.poll_output() {
             match output {
                 Output::Up(up) => {
-                    if !self.shared.tell(up).await {
+                    let told = match self.shared.try_tell(up) {
+                        Told::Heard => true,
+                        Told::Gone => false,
+                        // Boxed: this seldom happens, and the room for it would be kept by every connection.
+                        Told::Busy(up) => Box::pin(self.shared.tell(up)).await,
+                    };
+                    if !told {
                         (self.socket, self.closed) = (Socket::Lost, Some(Instant::now())); // the process ends
                     }
                 }
@@ -312,5 +318,19 @@ pub(crate) async fn secure(
             }
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_small() {
+        fn of<'a, F: Future + 'a>(_: impl Fn(&'a mut Carrier) -> F) -> usize {
+            size_of::<F>()
+        }
+        let (carrier, running) = (size_of::<Carrier>(), of(Carrier::run));
+        assert!(carrier + running <= 1800, "{carrier} and {running} bytes");
     }
 }

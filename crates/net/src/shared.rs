@@ -51,6 +51,15 @@ pub(crate) struct Opened {
     pub(crate) presence: Presence,
 }
 
+/// How the engine took a word.
+pub(crate) enum Told {
+    Heard,
+    /// It has no room; the word comes back.
+    Busy(Up),
+    /// The process ends.
+    Gone,
+}
+
 /// Keeps a stream on the roll and in the count of open streams.
 pub(crate) struct Presence {
     _place: Place,
@@ -117,13 +126,18 @@ impl Shared {
         Box::pin(std::future::ready(Answer::Refused(sasl::Condition::TemporaryAuthFailure)))
     }
 
+    /// Tells the engine, unless it is busy.
+    pub(crate) fn try_tell(&self, up: Up) -> Told {
+        match self.engine.try_send(up) {
+            Ok(()) => Told::Heard,
+            Err(TrySendError::Full(up)) => Told::Busy(up),
+            Err(TrySendError::Closed(_)) => Told::Gone,
+        }
+    }
+
     /// Tells the engine; waits while it is busy. `false`: the engine is gone.
     pub(crate) async fn tell(&self, up: Up) -> bool {
-        match self.engine.try_send(up) {
-            Ok(()) => true,
-            Err(TrySendError::Full(up)) => self.engine.send(up).await.is_ok(),
-            Err(TrySendError::Closed(_)) => false,
-        }
+        self.engine.send(up).await.is_ok()
     }
 
     /// Takes note of a mistake or an attack.

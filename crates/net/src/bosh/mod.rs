@@ -17,6 +17,7 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Response, StatusCode};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Phase;
@@ -141,9 +142,11 @@ async fn post(web: &Arc<Web>, asked: &Asked, request: hyper::Request<Incoming>) 
     let (reply, answer) = oneshot::channel();
     match (handle, request) {
         (Some(handle), request) => {
-            // A full mailbox is a client that does not wait for answers.
-            if handle.mailbox.try_send(Post { request, reply }).is_err() {
-                return Ok(Terminal::PolicyViolation.body());
+            match handle.mailbox.try_send(Post { request, reply }) {
+                Ok(()) => {}
+                Err(TrySendError::Closed(_)) => return Ok(Terminal::ItemNotFound.body()),
+                // The client does not wait for answers.
+                Err(TrySendError::Full(_)) => return Ok(Terminal::PolicyViolation.body()),
             }
         }
         (None, Err(fault)) => {

@@ -350,7 +350,6 @@ impl Session {
         self.window.answered(held.rid, body.clone());
         let _ = held.reply.send(body);
         self.lifeline = Instant::now() + self.patience;
-        self.line.set_unwritten(0);
     }
 
     /// Takes what the stream wants to say, as much as one response shall have.
@@ -364,6 +363,7 @@ impl Session {
                 Frame::Terminate { error } => self.outbox.terminate = Some(error),
             }
         }
+        self.line.set_unwritten(self.outbox.elements.len());
     }
 
     /// Whether a client waits for an answer.

@@ -160,3 +160,71 @@ fn fault(error: &Error) -> HandshakeFault {
         _ => HandshakeFault::Malformed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream as Socket;
+    use std::time::Instant;
+
+    use aws_lc_rs::digest::{SHA256, digest};
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
+    use sasl::Binding;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::Limits;
+    use crate::counters::Counters;
+    use crate::peers::Peers;
+
+    async fn server(listener: TcpListener, store: TlsStore) -> stream::Tls {
+        let (tcp, from) = listener.accept().await.unwrap();
+        let counters = Arc::new(Counters::default());
+        let permit =
+            Peers::new(Limits::default()).admit(from.ip(), false, &counters, Instant::now()).unwrap();
+        accept(&mut Wire::new(tcp, permit, counters), &store, Purpose::Client).await.unwrap()
+    }
+
+    /// Both sides, and what each of them binds to: exporter and hash of the leaf.
+    async fn bindings(version: &'static SupportedProtocolVersion) -> (stream::Tls, [u8; 32], Vec<u8>) {
+        let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        let store = TlsStore::new();
+        store
+            .load("a.example", made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes())
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = tokio::task::spawn_blocking(move || {
+            let mut tls =
+                ClientConnection::new(Arc::new(config), ServerName::try_from("a.example").unwrap()).unwrap();
+            let mut socket = Socket::connect(address).unwrap();
+            while tls.is_handshaking() {
+                tls.complete_io(&mut socket).unwrap();
+            }
+            tls.export_keying_material([0; 32], EXPORTER_LABEL, Some(b"")).unwrap()
+        });
+        let about = server(listener, store).await;
+        (about, client.await.unwrap(), digest(&SHA256, made.cert.der()).as_ref().to_vec())
+    }
+
+    #[tokio::test]
+    async fn both_sides_bind_to_the_same() {
+        let (about, exporter, leaf) = bindings(&version::TLS13).await;
+        assert_eq!(about.channel.data(Binding::TlsExporter), Some(&exporter[..]));
+        assert_eq!(about.channel.data(Binding::TlsServerEndPoint), Some(&leaf[..]));
+        assert_eq!(about.server_name.as_deref(), Some("a.example"));
+        assert!(about.about.starts_with("TLSv1.3 TLS_"), "{}", about.about);
+        let (about, _, leaf) = bindings(&version::TLS12).await;
+        assert_eq!(about.channel.data(Binding::TlsExporter), None);
+        assert_eq!(about.channel.data(Binding::TlsServerEndPoint), Some(&leaf[..]));
+        assert!(about.about.starts_with("TLSv1.2 TLS_ECDHE_"), "{}", about.about);
+    }
+}

@@ -29,7 +29,7 @@ pub(crate) fn answer(web: &Arc<Web>, asked: Asked, mut request: Request<Incoming
     }
     let key = match check(&request) {
         Ok(key) => key,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     if *web.shared.phase.borrow() != Phase::Running {
         return Reply::plain(StatusCode::SERVICE_UNAVAILABLE, "The server is shutting down.\n");
@@ -47,9 +47,9 @@ pub(crate) fn answer(web: &Arc<Web>, asked: Asked, mut request: Request<Incoming
 }
 
 /// Checks the request; gives the value of `Sec-WebSocket-Accept`.
-fn check(request: &Request<Incoming>) -> Result<HeaderValue, Response<Body>> {
+fn check(request: &Request<Incoming>) -> Result<HeaderValue, Box<Response<Body>>> {
     let headers = request.headers();
-    let refuse = |status, text| Err(Reply::plain(status, text));
+    let refuse = |status, text| Err(Box::new(Reply::plain(status, text)));
     if request.method() != Method::GET || request.version() != Version::HTTP_11 {
         return refuse(StatusCode::BAD_REQUEST, "A WebSocket begins with GET over HTTP/1.1.\n");
     }
@@ -57,22 +57,23 @@ fn check(request: &Request<Incoming>) -> Result<HeaderValue, Response<Body>> {
         let mut refusal =
             Reply::plain(StatusCode::UPGRADE_REQUIRED, "XMPP clients connect here by WebSocket.\n");
         refusal.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        return Err(refusal);
+        return Err(Box::new(refusal));
     }
     if !lists(headers, &header::SEC_WEBSOCKET_VERSION, "13") {
         let mut refusal =
             Reply::plain(StatusCode::UPGRADE_REQUIRED, "Only WebSocket version 13 is spoken here.\n");
         refusal.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        return Err(refusal);
+        return Err(Box::new(refusal));
     }
     if !lists(headers, &header::SEC_WEBSOCKET_PROTOCOL, "xmpp") {
         return refuse(StatusCode::BAD_REQUEST, "The WebSocket subprotocol must be xmpp (RFC 7395).\n");
     }
     let key = http::one(headers, &header::SEC_WEBSOCKET_KEY);
     let accept = key.filter(|key| BASE64.decode(key).is_ok_and(|key| key.len() == 16)).and_then(accept);
-    accept.ok_or_else(|| {
-        Reply::plain(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64.\n")
-    })
+    match accept {
+        Some(accept) => Ok(accept),
+        None => refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64.\n"),
+    }
 }
 
 /// Whether a comma-separated header has that element.
@@ -105,7 +106,7 @@ async fn start(web: Arc<Web>, asked: Asked, upgraded: hyper::upgrade::OnUpgrade)
         carrier.handle_tls(web.tls.clone().unwrap_or_else(|| http::proxied(String::new())));
     }
     // A task of its own: this one keeps the room that the upgrade needed.
-    tokio::spawn(carrier.run());
+    tokio::spawn(async move { carrier.run().await });
 }
 
 #[cfg(test)]

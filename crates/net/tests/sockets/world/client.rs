@@ -75,7 +75,6 @@ impl Client {
             alpn: tls.alpn_protocol().map(<[u8]>::to_vec),
             leaf: tls.peer_certificates().unwrap()[0].to_vec(),
             version: tls.protocol_version().unwrap(),
-            exporter: tls.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).unwrap(),
         };
         let socket = Box::new(StreamOwned::new(tls, self.tcp.try_clone().unwrap()));
         Ok((Client { socket, tcp: self.tcp, seen: Vec::new() }, about))
@@ -154,7 +153,6 @@ pub(crate) struct Agreed {
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) leaf: Vec<u8>,
     pub(crate) version: rustls::ProtocolVersion,
-    pub(crate) exporter: [u8; 32],
 }
 
 pub(crate) fn header() -> String {

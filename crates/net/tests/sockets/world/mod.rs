@@ -71,6 +71,7 @@ pub(crate) struct World {
     pub(crate) done: tokio::task::JoinHandle<()>,
     /// The certificate in PEM.
     pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 pub(crate) fn settings() -> Settings {
@@ -122,7 +123,7 @@ impl World {
         let net = Net::bind(config, engine, Arc::new(Accounts), phases).unwrap();
         let [c2s, direct, http, https] = net.addresses()[..] else { panic!("four listeners") };
         let done = tokio::spawn(net.run());
-        World { c2s, direct, http, https, tls, counters, links, phase, heard, pause, done, certificate }
+        World { c2s, direct, http, https, tls, counters, links, phase, heard, pause, done, certificate, key }
     }
 
     /// Waits for a line of the engine that begins so.
