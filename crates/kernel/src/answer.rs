@@ -101,7 +101,7 @@ impl Kernel {
             }
             // RFC 6121 section 8.4 leaves it open; nobody reads the server's post.
             Kind::Message(ty) if ty != stanza::MessageType::Error && !stanza.payload.is_empty() => {
-                turn.refuse(&stanza, Condition::ServiceUnavailable);
+                turn.fx.refuse(&stanza, Condition::ServiceUnavailable);
             }
             _ => {}
         }
