@@ -138,6 +138,11 @@ fn every_fault_is_explained_at_its_place() {
              6 | [listen]\n  |  ^^^^^^\n  = leave at least one of c2s, c2s_tls, http and https as it is by default",
         ),
         (
+            "[log]\nlevel = \"info,net=debg\"\n",
+            "error: \"debg\" is no level\n --> detente.toml:7:9\n  |\n\
+             7 | level = \"info,net=debg\"\n  |         ^^^^^^^^^^^^^^^\n  = did you mean debug?",
+        ),
+        (
             "[http]\norigins = [\"chat.example\"]\n",
             "error: \"chat.example\" is no origin\n --> detente.toml:7:12\n  |\n\
              7 | origins = [\"chat.example\"]\n  |            ^^^^^^^^^^^^^^\n  \
@@ -317,7 +322,7 @@ fn table_and_types_agree() {
     let mut full = Config::default();
     let text = || Some("x".to_owned());
     full.tls = config::Tls { certificate: text(), key: text() };
-    full.http.public_host = text();
+    full.http.public_url = text();
     let own =
         config::Domain { certificate: text(), key: text(), registration: Some(true), ..Default::default() };
     full.domain.insert("*".to_owned(), own);
