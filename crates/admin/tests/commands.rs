@@ -1,4 +1,5 @@
 //! The table over the account store, and over the socket.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::Arc;
 

@@ -35,14 +35,14 @@ Examples:
   detente serve --config /srv/chat/detente.toml
   detente user add alice@example.org --config /srv/chat/detente.toml
 
-The configuration is the file that --config names, else the variable DETENTE_CONFIG, else ./detente.toml, else
-/etc/detente/detente.toml. `detente help COMMAND` tells more.";
+The configuration is the file that --config names, else the one in the variable DETENTE_CONFIG,
+else ./detente.toml, else /etc/detente/detente.toml. `detente help COMMAND` tells more.";
 
 /// Détente, an XMPP server: one program, one configuration file, one folder of data.
 #[derive(Debug, Parser)]
 #[command(
     name = "detente", version, about, styles = STYLES, after_help = format!("{OVERVIEW}\n\n{TABLE}"),
-    help_template = "{about-with-newline}\n{usage-heading} {usage}\n\n{after-help}\n\nOptions:\n{options}",
+    help_template = "{about-with-newline}\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}",
     max_term_width = 100
 )]
 pub(crate) struct Cli {
