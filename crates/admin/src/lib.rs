@@ -1,1 +1,22 @@
-//! (empty room)
+//! Administration: one table of commands, carried out in a running server through its socket, or on a store that no
+//! server has open.
+//!
+//! Not here: the command line (detente), ad-hoc commands over XMPP (features), what orders do (accounts, engine).
+
+mod args;
+mod client;
+mod date;
+mod failure;
+pub mod limits;
+mod port;
+mod sessions;
+mod socket;
+mod table;
+mod users;
+
+pub use args::{Arg, ArgKind, Args};
+pub use client::ask;
+pub use failure::{Failure, FailureKind};
+pub use port::{Direct, Live, Port};
+pub use socket::{Socket, bind};
+pub use table::{COMMANDS, Command, command, run};

@@ -19,6 +19,7 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     certificates(source, config);
     login(source, config);
     http(source, config);
+    log(source, config);
 }
 
 fn domains(source: &mut Source, config: &mut Config) {
@@ -185,14 +186,28 @@ fn http(source: &mut Source, config: &Config) {
             );
         }
     }
-    if let Some(host) = config.http.public_host.as_ref().filter(|host| host.contains('/') || host.is_empty())
-    {
-        let fix = "write host and port only, as in \"chat.example\" or \"chat.example:5281\"";
-        source.error("http.public_host", format!("\"{host}\" is no host"), fix);
+    if let Some(url) = config.http.public_url.as_ref().filter(|url| *url == "*" || !is_origin(url)) {
+        let fix = "write scheme and host, and nothing behind them, as in \"https://chat.example\"";
+        source.error("http.public_url", format!("\"{url}\" is no such address"), fix);
     }
 }
 
 fn is_origin(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     text == "*" || host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']))
+}
+
+/// `level`, or `part=level`, with commas between.
+fn log(source: &mut Source, config: &Config) {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    for word in config.log.level.split(',') {
+        let level = word.rsplit('=').next().unwrap_or_default();
+        if !LEVELS.contains(&level) {
+            let fix = match nearest(level, LEVELS) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("write one of {}; or parts, as in \"info,net=debug\"", LEVELS.join(", ")),
+            };
+            source.error("log.level", format!("\"{level}\" is no level"), fix);
+        }
+    }
 }

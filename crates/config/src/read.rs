@@ -37,7 +37,7 @@ pub fn read(file: &Path, environment: impl IntoIterator<Item = (String, String)>
             let config = of_text(&mut source, file, environment);
             finish(source, config)
         }
-        Err(fault) => Checked { config: None, faults: vec![fault] },
+        Err(fault) => Checked { config: None, faults: vec![*fault] },
     }
 }
 
@@ -55,13 +55,13 @@ pub fn check(
             }
             finish(source, config)
         }
-        Err(fault) => Checked { config: None, faults: vec![fault] },
+        Err(fault) => Checked { config: None, faults: vec![*fault] },
     }
 }
 
 fn finish(mut source: Source, config: Option<Config>) -> Checked {
     // Stable: what was found at one place stays in order.
-    source.faults.sort_by(|a, b| line(a).cmp(&line(b)));
+    source.faults.sort_by_key(line);
     let fatal = source.faults.iter().any(|fault| fault.level == Level::Error);
     Checked { config: config.filter(|_| !fatal), faults: source.faults }
 }
@@ -73,18 +73,22 @@ fn line(fault: &Fault) -> (usize, usize) {
     }
 }
 
-fn open(file: &Path) -> Result<Source, Fault> {
-    let text = std::fs::read(file).map_err(|error| Fault {
-        level: Level::Error,
-        place: Place::File(file.to_owned()),
-        what: format!("the configuration cannot be read: {error}"),
-        fix: "name another file with --config, or write one with `detente init`".to_owned(),
+fn open(file: &Path) -> Result<Source, Box<Fault>> {
+    let text = std::fs::read(file).map_err(|error| {
+        Box::new(Fault {
+            level: Level::Error,
+            place: Place::File(file.to_owned()),
+            what: format!("the configuration cannot be read: {error}"),
+            fix: "name another file with --config, or write one with `detente init`".to_owned(),
+        })
     })?;
-    String::from_utf8(text).map(|text| Source::new(file, text)).map_err(|_| Fault {
-        level: Level::Error,
-        place: Place::File(file.to_owned()),
-        what: "the configuration is not text in UTF-8".to_owned(),
-        fix: "save it as UTF-8".to_owned(),
+    String::from_utf8(text).map(|text| Source::new(file, text)).map_err(|_| {
+        Box::new(Fault {
+            level: Level::Error,
+            place: Place::File(file.to_owned()),
+            what: "the configuration is not text in UTF-8".to_owned(),
+            fix: "save it as UTF-8".to_owned(),
+        })
     })
 }
 

@@ -199,10 +199,10 @@ pub const SETTINGS: &[Setting] = &[
     s("http.bosh", Kind::Flag, "true", "BOSH at /http-bind (XEP-0124)."),
     s("http.welcome", Kind::Flag, "true", "A page at / that says what this is."),
     s(
-        "http.public_host",
+        "http.public_url",
         Kind::Text,
         "",
-        "Host, and port if it is not 443, under which web clients reach HTTPS, when a proxy stands in front.",
+        "Where web clients reach this server when a proxy stands in front, as in \"https://chat.example\".",
     ),
     s(
         "http.origins",

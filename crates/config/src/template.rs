@@ -65,7 +65,7 @@ fn example(setting: &Setting) -> &'static str {
     match setting.path.rsplit('.').next().unwrap_or_default() {
         "certificate" => "\"certs/example.org.crt\"",
         "key" => "\"certs/example.org.key\"",
-        "public_host" => "\"chat.example.org\"",
+        "public_url" => "\"https://chat.example.org\"",
         "registration" => "false",
         "domains" => "[\"example.org\"]",
         _ => "[\"mailto:somebody@example.org\"]",

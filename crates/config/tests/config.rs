@@ -1,4 +1,5 @@
 //! Files in, messages out; and what `init` makes.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -136,6 +137,11 @@ fn every_fault_is_explained_at_its_place() {
             "[listen]\nc2s = []\nc2s_tls = []\nhttp = []\nhttps = []\n",
             "error: the server would listen nowhere\n --> detente.toml:6:2\n  |\n\
              6 | [listen]\n  |  ^^^^^^\n  = leave at least one of c2s, c2s_tls, http and https as it is by default",
+        ),
+        (
+            "[log]\nlevel = \"info,net=debg\"\n",
+            "error: \"debg\" is no level\n --> detente.toml:7:9\n  |\n\
+             7 | level = \"info,net=debg\"\n  |         ^^^^^^^^^^^^^^^\n  = did you mean debug?",
         ),
         (
             "[http]\norigins = [\"chat.example\"]\n",
@@ -317,7 +323,7 @@ fn table_and_types_agree() {
     let mut full = Config::default();
     let text = || Some("x".to_owned());
     full.tls = config::Tls { certificate: text(), key: text() };
-    full.http.public_host = text();
+    full.http.public_url = text();
     let own =
         config::Domain { certificate: text(), key: text(), registration: Some(true), ..Default::default() };
     full.domain.insert("*".to_owned(), own);

@@ -1,3 +1,47 @@
-//! The server's entry.
+//! The program: reads its command line and hands over to the part that was asked for.
+//!
+//! Not here: what the parts do.
 
-fn main() {}
+mod adapters;
+mod check;
+mod cli;
+mod config_file;
+mod documents;
+mod exit;
+mod first_run;
+mod init;
+mod notify;
+mod password;
+mod reach;
+mod secret;
+mod serve;
+mod session;
+mod show;
+mod translate;
+mod user;
+mod xeps;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use exit::Exit;
+
+fn main() -> std::process::ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Init(args) => init::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::User(command) => user::run(command),
+        Command::Session(command) => session::run(command),
+        Command::Completions { shell } => documents::completions(shell),
+        Command::Man { dir } => documents::man(&dir),
+        Command::Xeps { json } => xeps::run(json),
+    };
+    match outcome {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            eprintln!("detente: {}", failure.text);
+            Exit::of(failure.kind).into()
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The limits of this crate, each with its unit. The manual lists them (docs/manual/limits.md).
+//!
+//! Not here: who may open the socket (its mode).
+
+use std::time::Duration;
+
+/// Bytes of one request, its newline not counted.
+pub const REQUEST_BYTES_MAX: usize = 65_536;
+/// Connections to the socket at once; one more waits.
+pub const CONNECTIONS_MAX: usize = 16;
+/// How long a connection may be silent between requests.
+pub const IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long a client of the socket waits for an answer.
+pub const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// Accounts in one answer, when nothing else is asked for.
+pub const LIST_DEFAULT: u32 = 1_000;

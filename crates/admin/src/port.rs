@@ -1,0 +1,90 @@
+//! Who carries commands out: the engine of a running server, or the account store alone.
+//!
+//! Not here: how a command finds one or the other (detente).
+
+use std::sync::Arc;
+
+use accounts::Accounts;
+use engine::{Handle, Input};
+use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
+use store::BoxFuture;
+use tokio::sync::oneshot;
+
+use crate::{Failure, FailureKind};
+
+/// Where commands go.
+pub trait Port: Send + Sync {
+    /// A question or an order about accounts.
+    fn account(&self, query: AccountQuery) -> BoxFuture<'_, Result<AccountFound, Failure>>;
+    /// Who is connected; `None` where nobody can be.
+    fn sessions(&self, filter: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>>;
+    /// The domains of this server.
+    fn domains(&self) -> &[String];
+}
+
+/// In a running server.
+pub struct Live {
+    engine: Handle,
+    domains: Vec<String>,
+}
+
+impl Live {
+    /// Through this way in.
+    pub fn new(engine: Handle, domains: Vec<String>) -> Live {
+        Live { engine, domains }
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        input: impl FnOnce(Box<dyn FnOnce(T) + Send>) -> Input,
+    ) -> Result<T, Failure> {
+        let (tx, rx) = oneshot::channel();
+        let reply = Box::new(move |found| {
+            // Whoever asked may have gone.
+            let _ = tx.send(found);
+        });
+        self.engine.send(input(reply)).await;
+        rx.await.map_err(|_| Failure::new(FailureKind::Unreachable, "the server is stopping"))
+    }
+}
+
+impl Port for Live {
+    fn account(&self, query: AccountQuery) -> BoxFuture<'_, Result<AccountFound, Failure>> {
+        Box::pin(self.ask(move |reply| Input::Account(query, reply)))
+    }
+
+    fn sessions(&self, filter: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>> {
+        Box::pin(async move { self.ask(move |reply| Input::Sessions(filter, reply)).await.map(Some) })
+    }
+
+    fn domains(&self) -> &[String] {
+        &self.domains
+    }
+}
+
+/// On a store that no server has open.
+pub struct Direct {
+    accounts: Arc<Accounts>,
+    domains: Vec<String>,
+}
+
+impl Direct {
+    /// On these accounts.
+    pub fn new(accounts: Arc<Accounts>, domains: Vec<String>) -> Direct {
+        Direct { accounts, domains }
+    }
+}
+
+impl Port for Direct {
+    fn account(&self, query: AccountQuery) -> BoxFuture<'_, Result<AccountFound, Failure>> {
+        Box::pin(async move { Ok(self.accounts.answer(query).await?) })
+    }
+
+    fn sessions(&self, _: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn domains(&self) -> &[String] {
+        &self.domains
+    }
+}

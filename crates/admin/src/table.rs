@@ -1,0 +1,131 @@
+//! The table of commands, and how one is run.
+//!
+//! Not here: what they do (`users.rs`, `sessions.rs`).
+
+use serde_json::{Map, Value};
+use store::BoxFuture;
+
+use crate::args::{Arg, ArgKind, Args};
+use crate::{Failure, FailureKind, Port, sessions, users};
+
+/// What a command comes to.
+pub(crate) type Outcome<'a> = BoxFuture<'a, Result<Value, Failure>>;
+
+/// A command.
+pub struct Command {
+    /// Two words: what it is about, and what is done.
+    pub name: &'static str,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+    /// What it takes.
+    pub args: &'static [Arg],
+    /// Whether it changes something: then it is logged.
+    pub changes: bool,
+    run: for<'a> fn(&'a dyn Port, Args) -> Outcome<'a>,
+}
+
+const fn arg(name: &'static str, kind: ArgKind, required: bool, about: &'static str) -> Arg {
+    Arg { name, kind, required, about }
+}
+
+const JID: Arg = arg("jid", ArgKind::Account, true, "Address of the account.");
+const PASSWORD: Arg = arg("password", ArgKind::Password, true, "Its new password.");
+
+macro_rules! command {
+    ($name:literal, $changes:literal, $about:literal, [$($arg:expr),*], $run:path) => {
+        Command { name: $name, about: $about, args: &[$($arg),*], changes: $changes, run: |port, args| Box::pin($run(port, args)) }
+    };
+}
+
+/// All commands.
+pub const COMMANDS: &[Command] = &[
+    command!(
+        "user add",
+        true,
+        "Makes an account.",
+        [JID, PASSWORD, arg("admin", ArgKind::Flag, false, "Whether it may administer its domain.")],
+        users::add
+    ),
+    command!(
+        "user passwd",
+        true,
+        "Sets a password; sessions and tokens of the account end.",
+        [JID, PASSWORD],
+        users::passwd
+    ),
+    command!(
+        "user list",
+        false,
+        "Lists the accounts of a domain, or of all.",
+        [
+            arg("domain", ArgKind::Domain, false, "Only this domain."),
+            arg("after", ArgKind::Account, false, "Only those after this one."),
+            arg("limit", ArgKind::Number, false, "At most so many.")
+        ],
+        users::list
+    ),
+    command!("user show", false, "Shows what is known of an account.", [JID], users::show),
+    command!(
+        "user suspend",
+        true,
+        "Forbids an account to log in and ends its sessions.",
+        [JID],
+        users::suspend
+    ),
+    command!("user resume", true, "Allows a suspended account to log in again.", [JID], users::resume),
+    command!("user promote", true, "Lets an account administer its domain.", [JID], users::promote),
+    command!(
+        "user demote",
+        true,
+        "Takes the right to administer away from an account.",
+        [JID],
+        users::demote
+    ),
+    command!(
+        "user remove",
+        true,
+        "Removes an account and everything that it owns, for good.",
+        [JID],
+        users::remove
+    ),
+    command!(
+        "session list",
+        false,
+        "Lists who is connected.",
+        [arg("of", ArgKind::Place, false, "Only of this account or domain.")],
+        sessions::list
+    ),
+    command!(
+        "session end",
+        true,
+        "Ends all sessions of an account; it may log in again.",
+        [JID],
+        sessions::end
+    ),
+];
+
+/// The command of that name.
+///
+/// # Errors
+/// There is none.
+pub fn command(name: &str) -> Result<&'static Command, Failure> {
+    let known = COMMANDS.iter().find(|command| command.name == name);
+    known.ok_or_else(|| Failure::new(FailureKind::Usage, format_args!("there is no command \"{name}\"")))
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// It is unknown, its arguments do not fit, or it failed.
+pub async fn run(port: &dyn Port, name: &str, args: Map<String, Value>) -> Result<Value, Failure> {
+    let command = command(name)?;
+    let args = Args::check(args, command.args)?;
+    // Read before the arguments go: a log of what operators did.
+    let about = command.changes.then(|| args.text("jid").unwrap_or_default().to_owned());
+    let outcome = (command.run)(port, args).await;
+    if let Some(about) = about {
+        let failed = outcome.as_ref().err().map(|failure| failure.text.as_str());
+        tracing::info!(command = command.name, account = about, failed, "administration");
+    }
+    outcome
+}

@@ -1,0 +1,74 @@
+//! Where one part asks a question and another answers: small pieces between crates that do not know each other.
+//!
+//! Not here: the questions and the answers.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use accounts::{Accounts, Orders};
+use address::Bare;
+use admin::Port;
+use model::query::{AccountFound, AccountQuery};
+use net::{Answering, TlsStore};
+use store::{BoxFuture, Fault};
+use stream::Ask;
+
+/// The accounts, as the engine and the sockets see them.
+#[derive(Clone)]
+pub(crate) struct Known(pub(crate) Arc<Accounts>);
+
+impl engine::Accounts for Known {
+    fn answer(&self, query: AccountQuery) -> BoxFuture<'_, Result<AccountFound, Fault>> {
+        self.0.answer(query)
+    }
+}
+
+impl net::Authority for Known {
+    fn answer(&self, ask: Ask, peer: IpAddr) -> Answering {
+        let accounts = self.0.clone();
+        Box::pin(async move { accounts.ask(ask, peer).await })
+    }
+
+    fn authenticated(&self, account: &Bare, peer: IpAddr) {
+        tracing::info!(%account, %peer, "logged in");
+    }
+}
+
+/// Orders of the accounts go through the engine, which knows the sessions.
+pub(crate) struct ThroughEngine(pub(crate) Arc<dyn Port>);
+
+impl Orders for ThroughEngine {
+    fn order(&self, query: AccountQuery) -> BoxFuture<'_, AccountFound> {
+        Box::pin(async move {
+            self.0
+                .account(query)
+                .await
+                .unwrap_or(AccountFound::Refused("the server is stopping; try again later"))
+        })
+    }
+}
+
+/// Our domains, and whether anybody may sign up there.
+#[derive(Debug)]
+pub(crate) struct Ours(pub(crate) HashMap<String, bool>);
+
+impl stream::Domains for Ours {
+    fn serves(&self, domain: &str) -> bool {
+        self.0.contains_key(domain)
+    }
+
+    fn registers(&self, domain: &str) -> bool {
+        self.0.get(domain).copied().unwrap_or(false)
+    }
+}
+
+/// Reads certificates as the sockets will.
+pub(crate) struct Reader;
+
+impl config::Certificates for Reader {
+    fn check(&self, domain: &str, chain: &[u8], key: &[u8]) -> Result<Vec<String>, String> {
+        let notes = TlsStore::new().load(domain, chain, key).map_err(|error| error.to_string())?;
+        Ok(notes.iter().map(ToString::to_string).collect())
+    }
+}

@@ -1,0 +1,262 @@
+//! The command line as types.
+//!
+//! Not here: what the commands do.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit::TABLE;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const OVERVIEW: &str = "\
+Set it up:
+  init         write a configuration and a certificate to start with
+  check        say whether a configuration is in order, and if not, why
+  serve        run the server
+
+Look after it (also while it runs):
+  user         make, list, show, suspend and remove accounts; set passwords
+  session      see who is connected, and end sessions
+
+For your system:
+  completions  words for the Tab key of your shell
+  man          manual pages
+
+Examples:
+  detente init /srv/chat --domain example.org
+  detente serve --config /srv/chat/detente.toml
+  detente user add alice@example.org --config /srv/chat/detente.toml
+
+The configuration is the file that --config names, else the one in the variable DETENTE_CONFIG,
+else ./detente.toml, else /etc/detente/detente.toml. `detente help COMMAND` tells more.";
+
+/// Détente, an XMPP server: one program, one configuration file, one folder of data.
+#[derive(Debug, Parser)]
+#[command(
+    name = "detente", version, about, styles = STYLES, after_help = format!("{OVERVIEW}\n\n{TABLE}"),
+    help_template = "{about-with-newline}\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}",
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a configuration and a certificate to start with
+    ///
+    /// Makes DIR with an annotated detente.toml, and a self-made certificate for each domain unless you give one.
+    /// Nothing that exists is overwritten.
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(Init),
+    /// Run the server
+    ///
+    /// Stops in order on SIGTERM or Ctrl-C: clients are told and come back by themselves. On SIGHUP it reads the
+    /// certificates again.
+    Serve(Serve),
+    /// Say whether a configuration is in order
+    ///
+    /// Shows all faults at once, each with its place and what to do. The exit code is 1 if there is an error;
+    /// warnings alone are no error.
+    Check(ConfigFile),
+    /// Make, list, show, suspend and remove accounts; set passwords
+    ///
+    /// Works while the server runs and while it does not.
+    #[command(subcommand, after_help = USER_EXAMPLES)]
+    User(User),
+    /// See who is connected, and end sessions
+    #[command(subcommand)]
+    Session(Session),
+    /// Print words for the Tab key of a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages into a folder
+    Man {
+        /// The folder; it must exist
+        dir: PathBuf,
+    },
+    /// List the specifications that this server implements
+    #[command(hide = true)]
+    Xeps {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  Try it on this machine:
+    detente init try --domain localhost
+  A domain with a certificate of yours:
+    detente init /srv/chat --domain example.org --cert full.pem --key key.pem
+  A second server beside the first, with ports 5322, 5323, 5380 and 5381:
+    detente init second --domain b.localhost --port-offset 100";
+
+const USER_EXAMPLES: &str = "\
+Examples:
+  detente user add alice@example.org
+  detente user add root@example.org --admin
+  echo \"$PASSWORD\" | detente user passwd alice@example.org --password-stdin
+  detente user list --json
+  detente user suspend spammer@example.org";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  detente completions bash > ~/.local/share/bash-completion/completions/detente
+  detente completions zsh > \"${fpath[1]}/_detente\"
+  detente completions fish > ~/.config/fish/completions/detente.fish";
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The folder to make
+    pub(crate) dir: PathBuf,
+    /// A domain, the part behind the @ of its addresses; may be given several times
+    #[arg(long = "domain", value_name = "NAME", required = true)]
+    pub(crate) domains: Vec<String>,
+    /// Address to listen on [default: 127.0.0.1 for localhost and names below it, else all]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<IpAddr>,
+    /// Added to the ports 5222, 5223, 5280 and 5281
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) port_offset: u16,
+    /// An own certificate with its chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// How log lines look [default: as configured]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// What every command about accounts takes.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct One {
+    /// Address of the account, as in alice@example.org
+    pub(crate) jid: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WithPassword {
+    #[command(flatten)]
+    pub(crate) one: One,
+    /// Read the password from the first line of standard input
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Make an account
+    ///
+    /// The password is asked for twice, or read from standard input with --password-stdin. It is never an argument:
+    /// those can be seen by everybody on the machine.
+    Add {
+        #[command(flatten)]
+        with: WithPassword,
+        /// The account may administer its domain
+        #[arg(long)]
+        admin: bool,
+    },
+    /// Set a password; sessions and tokens of the account end
+    Passwd(WithPassword),
+    /// List accounts
+    List {
+        /// Only those of this domain
+        domain: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show what is known of an account
+    Show(One),
+    /// Forbid an account to log in, and end its sessions
+    Suspend(One),
+    /// Allow a suspended account to log in again
+    Resume(One),
+    /// Let an account administer its domain
+    Promote(One),
+    /// Take the right to administer away from an account
+    Demote(One),
+    /// Remove an account and everything that it owns, for good
+    Remove {
+        #[command(flatten)]
+        one: One,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Session {
+    /// List who is connected
+    List {
+        /// Only this account or domain
+        of: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// End all sessions of an account; it may log in again
+    End(One),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+        // The overview is written by hand: nothing may be missing.
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            assert!(OVERVIEW.contains(&format!("\n  {} ", command.get_name())), "{}", command.get_name());
+        }
+    }
+}

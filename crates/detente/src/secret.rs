@@ -1,0 +1,64 @@
+//! Secrets of this installation and random passwords, from the system's random numbers.
+//!
+//! Not here: keys of accounts (accounts).
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use admin::{Failure, FailureKind};
+use aws_lc_rs::rand;
+use zeroize::Zeroizing;
+
+/// Kept beside the database, so that a copy of the database alone holds no token that works.
+const TOKEN_KEY: &str = "token.key";
+/// Letters and digits that nobody mixes up.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// 20 characters of 5 bits.
+const PASSWORD_CHARS: usize = 20;
+
+/// Fills a buffer.
+///
+/// # Errors
+/// The system gives none.
+pub(crate) fn random(bytes: &mut [u8]) -> Result<(), Failure> {
+    rand::fill(bytes).map_err(|_| Failure::new(FailureKind::Failed, "the system gives no random numbers"))
+}
+
+/// The key that seals tokens; made when there is none.
+///
+/// # Errors
+/// It cannot be read or written.
+pub(crate) fn token_key(data: &Path) -> Result<[u8; 32], Failure> {
+    let path = data.join(TOKEN_KEY);
+    let failed =
+        |error: io::Error| Failure::new(FailureKind::Failed, format_args!("{}: {error}", path.display()));
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let broken =
+                |_| failed(io::Error::other("not 32 bytes; remove it, and clients will use passwords again"));
+            return bytes.try_into().map_err(broken);
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        Err(_) => {}
+    }
+    let mut key = [0; 32];
+    random(&mut key)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+    file.write_all(&key).and_then(|()| file.sync_all()).map_err(failed)?;
+    Ok(key)
+}
+
+/// A password of 100 random bits.
+///
+/// # Errors
+/// The system gives no random numbers.
+pub(crate) fn password() -> Result<Zeroizing<String>, Failure> {
+    let mut bytes = Zeroizing::new([0; PASSWORD_CHARS]);
+    random(&mut bytes[..])?;
+    // 256 is a multiple of 32: no character is likelier than another.
+    let chars = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+    Ok(Zeroizing::new(chars.collect()))
+}

@@ -1,0 +1,282 @@
+//! `detente serve`: puts the parts together and keeps them until they are told to stop.
+//!
+//! The order of the start: configuration, store, accounts, engine, administration, sockets. The order of the end: sockets,
+//! engine, store, so that whatever was acknowledged is stored.
+//!
+//! Not here: the parts.
+
+use std::io::{IsTerminal, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use accounts::Accounts;
+use admin::{Failure, FailureKind, Live, Port};
+use config::{Config, LogFormat};
+use engine::{Engine, Handle, Services};
+use model::storage::Read;
+use net::{Net, Phase, TlsStore};
+use store::Store;
+use store_sqlite::Sqlite;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tracing_subscriber::EnvFilter;
+
+use crate::adapters::{Known, Reader, ThroughEngine};
+use crate::config_file::{accept, environment, locate};
+use crate::reach::SOCKET;
+use crate::{cli, first_run, notify, secret, translate};
+
+/// Inputs that may wait for the engine, from streams and from operators.
+const WAITING: (usize, usize) = (4_096, 64);
+
+pub(crate) fn run(args: cli::Serve) -> Result<(), Failure> {
+    let file = locate(&args.config)?;
+    let config = accept(config::check(&file, environment(), &Reader), &file, true)?;
+    log(&config, args.log_format)?;
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!("this server runs as root and needs not: give it a user of its own");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    runtime.block_on(serve(config, file))
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::new(FailureKind::Failed, error)
+}
+
+fn log(config: &Config, format: Option<cli::LogFormat>) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&config.log.level)
+        .map_err(|error| failed(format_args!("`level` in [log] is \"{}\": {error}", config.log.level)))?;
+    let json = match format {
+        Some(format) => matches!(format, cli::LogFormat::Json),
+        None => config.log.format == LogFormat::Json,
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = builder.with_ansi(std::io::stderr().is_terminal());
+    match json {
+        true => builder.json().init(),
+        false => builder.with_target(false).init(),
+    }
+    Ok(())
+}
+
+/// What runs, and how it is stopped.
+struct Running {
+    engine: Handle,
+    engine_task: JoinHandle<()>,
+    sockets: JoinHandle<()>,
+    administration: JoinHandle<()>,
+    phase: watch::Sender<Phase>,
+    tls: Arc<TlsStore>,
+}
+
+async fn serve(mut config: Config, file: PathBuf) -> Result<(), Failure> {
+    // Before anything else, so that no signal is missed.
+    let mut signals = Signals::new()?;
+    leave_out_ipv6(&mut config);
+    let data = config.data_dir();
+    let store = tokio::task::spawn_blocking({
+        let (data, options) = (data.clone(), translate::storage(&config));
+        move || Sqlite::open(&data, options)
+    });
+    let store: Arc<dyn Store> = Arc::new(store.await.map_err(failed)??);
+    let accounts =
+        Accounts::open(store.clone(), translate::accounts(&config, secret::token_key(&data)?)).await?;
+    let (running, ready) = start(&config, &file, store, Arc::new(accounts)).await?;
+    say(&format!("ready: {ready}"));
+    notify::say("READY=1");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), domains = config.server.domains.join(","), "ready");
+    while let Event::Reload = signals.next().await {
+        config = reload(&file, config, &running.tls);
+    }
+    notify::say("STOPPING=1");
+    tracing::info!("stopping");
+    running.stop(&mut signals).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// For the person or program that started us. Whether somebody still listens is no reason to stop.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+async fn start(
+    config: &Config,
+    file: &Path,
+    store: Arc<dyn Store>,
+    accounts: Arc<Accounts>,
+) -> Result<(Running, String), Failure> {
+    let tls = Arc::new(TlsStore::new());
+    certificates(config, &tls)?;
+    let (handle, inputs) = Handle::new(WAITING.1);
+    let (up, ups) = mpsc::channel(WAITING.0);
+    let port: Arc<dyn Port> = Arc::new(Live::new(handle.clone(), config.server.domains.clone()));
+    accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
+    let known = Known(accounts.clone());
+    // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
+    let (phase, phases) = watch::channel(Phase::Running);
+    let sockets = Net::bind(translate::sockets(config, tls.clone()), up, Arc::new(known.clone()), phases)
+        .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))?;
+    let ready = listening(config, &sockets);
+    if let Some(welcome) = first_run::welcome(&accounts, config, file).await? {
+        say(&welcome);
+    }
+    let machine = machine(config, &*store).await?;
+    let services = Services { store, accounts: Arc::new(known) };
+    let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
+    let path = config.data_dir().join(SOCKET);
+    let socket = admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))?;
+    let running = Running {
+        engine: handle,
+        engine_task,
+        administration: tokio::spawn(socket.run(port)),
+        sockets: tokio::spawn(sockets.run()),
+        phase,
+        tls,
+    };
+    Ok((running, ready))
+}
+
+async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> {
+    let highest = store.read(Read::HighestId).await?.into_highest_id();
+    let kernel = kernel::Kernel::new(features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS));
+    let time = engine::start_time();
+    let hosts = translate::hosts(config, time.now.unix_ms);
+    // One that fails here later would make secrets that can be guessed: better none of us.
+    let random = Box::new(|bytes: &mut [u8]| {
+        if let Err(failure) = secret::random(bytes) {
+            tracing::error!("{failure}");
+            std::process::abort();
+        }
+    });
+    Ok(Engine::new(kernel, hosts, highest, time, random))
+}
+
+/// Loads all certificates; those that cannot be loaded leave the old ones in service.
+fn certificates(config: &Config, tls: &TlsStore) -> Result<(), Failure> {
+    let mut outcome = Ok(());
+    for identity in config.identities() {
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|error| failed(format_args!("{}: {error}", path.display())))
+        };
+        let loaded = read(&identity.certificate).and_then(|chain| {
+            let key = read(&identity.key)?;
+            tls.load(&identity.domain, &chain, &key)
+                .map_err(|error| failed(format_args!("certificate of {}: {error}", identity.domain)))
+        });
+        if let Err(failure) = loaded {
+            outcome = Err(failure);
+        }
+    }
+    outcome
+}
+
+/// On SIGHUP. A configuration with errors changes nothing (L-04).
+fn reload(file: &Path, running: Config, tls: &TlsStore) -> Config {
+    let checked = config::check(file, environment(), &Reader);
+    for fault in &checked.faults {
+        tracing::warn!("{fault}");
+    }
+    let Some(mut config) = checked.config else {
+        tracing::error!("the configuration has errors: the server goes on with the old one");
+        return running;
+    };
+    leave_out_ipv6(&mut config);
+    if let Err(failure) = certificates(&config, tls) {
+        tracing::error!("{failure}");
+    }
+    let rest = |config: &Config| {
+        let mut rest = config.clone();
+        rest.tls = config::Tls::default();
+        rest.domain.values_mut().for_each(|domain| (domain.certificate, domain.key) = (None, None));
+        rest
+    };
+    match rest(&config) == rest(&running) {
+        true => tracing::info!("reloaded: certificates were read again"),
+        false => tracing::warn!(
+            "certificates were read again; what else has changed takes effect at the next start"
+        ),
+    }
+    // Compared with what runs, until the next start.
+    Config { tls: config.tls, ..running }
+}
+
+/// A system without IPv6 shall not keep the defaults from working.
+fn leave_out_ipv6(config: &mut Config) {
+    if TcpListener::bind("[::1]:0").is_ok() {
+        return;
+    }
+    let listen = &mut config.listen;
+    for addresses in [&mut listen.c2s, &mut listen.c2s_tls, &mut listen.http, &mut listen.https] {
+        addresses.retain(|address| !address.starts_with("[::]:"));
+    }
+    tracing::warn!("this system has no IPv6: addresses that begin with [::] are left out");
+}
+
+fn listening(config: &Config, sockets: &Net) -> String {
+    let listen = &config.listen;
+    let counts = [
+        ("c2s", &listen.c2s),
+        ("c2s-tls", &listen.c2s_tls),
+        ("http", &listen.http),
+        ("https", &listen.https),
+    ];
+    let kinds = counts.into_iter().flat_map(|(kind, addresses)| std::iter::repeat_n(kind, addresses.len()));
+    let words: Vec<String> =
+        kinds.zip(sockets.addresses()).map(|(kind, address)| format!("{kind} {address}")).collect();
+    words.join(", ")
+}
+
+impl Running {
+    /// Sockets, then the engine; the store when the last of them lets it go. A second signal ends it at once.
+    async fn stop(self, signals: &mut Signals) {
+        self.administration.abort();
+        let in_order = async {
+            let _ = self.phase.send(Phase::Closing);
+            let _ = self.sockets.await;
+            self.engine.send(engine::Input::Shutdown).await;
+            let _ = self.engine_task.await;
+        };
+        tokio::select! {
+            () = in_order => {}
+            () = signals.stop() => tracing::warn!("a second signal: not waiting for clients any longer"),
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+enum Event {
+    Stop,
+    Reload,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, Failure> {
+        let listen = |kind| signal(kind).map_err(failed);
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Event {
+        tokio::select! {
+            _ = self.terminate.recv() => Event::Stop,
+            _ = self.interrupt.recv() => Event::Stop,
+            _ = self.hangup.recv() => Event::Reload,
+        }
+    }
+
+    async fn stop(&mut self) {
+        while let Event::Reload = self.next().await {}
+    }
+}

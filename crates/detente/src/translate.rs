@@ -1,0 +1,186 @@
+//! From the configuration to the settings of each part.
+//!
+//! Not here: what the settings are (config), what they do (the parts).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use address::Jid;
+use config::Config;
+use kernel::HostFacts;
+use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
+use sasl::{Hash, Mechanism};
+
+use crate::adapters::Ours;
+
+/// For the store.
+pub(crate) fn storage(config: &Config) -> store_sqlite::Options {
+    let durability = match config.storage.durability {
+        config::Durability::Full => store_sqlite::Durability::Full,
+        config::Durability::Normal => store_sqlite::Durability::Normal,
+    };
+    store_sqlite::Options { durability, ..store_sqlite::Options::default() }
+}
+
+/// For the accounts.
+pub(crate) fn accounts(config: &Config, token_key: [u8; 32]) -> accounts::Settings {
+    let domains = config.server.domains.clone();
+    let registration = domains.iter().filter(|domain| config.registers(domain)).cloned().collect();
+    accounts::Settings {
+        registration,
+        hashes: hashes(config),
+        iterations: config.auth.iterations,
+        tokens: config.auth.fast,
+        ..accounts::Settings::new(domains, token_key)
+    }
+}
+
+fn hashes(config: &Config) -> Vec<Hash> {
+    config.auth.scram.iter().filter_map(|name| Hash::parse(name)).collect()
+}
+
+fn mechanisms(config: &Config) -> Vec<Mechanism> {
+    let hashes = hashes(config);
+    let allowed = |mechanism: &Mechanism| match mechanism {
+        Mechanism::Plain => config.auth.plain,
+        Mechanism::External | Mechanism::Anonymous => false,
+        mechanism if mechanism.is_fast() => config.auth.fast,
+        mechanism => mechanism.scram_hash().is_some_and(|hash| hashes.contains(&hash)),
+    };
+    Mechanism::ALL.into_iter().filter(allowed).collect()
+}
+
+/// For the hosts of the engine.
+pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts>)> {
+    let host = |domain: &String| {
+        let contacts = config.domain.get(domain).map(|own| own.contacts.fields()).unwrap_or_default();
+        let facts = HostFacts {
+            contacts: contacts.into_iter().map(|(field, uris)| (field.to_owned(), uris.to_vec())).collect(),
+            registration: config.registers(domain),
+            started_ms,
+            tell_os: config.server.tell_os,
+        };
+        // Checked when the configuration was read.
+        Some((Jid::parse(domain).ok()?, Arc::new(facts)))
+    };
+    config.server.domains.iter().filter_map(host).collect()
+}
+
+/// For the streams.
+pub(crate) fn streams(config: &Config) -> stream::Settings {
+    let limits = &config.limits;
+    let registration = config.server.domains.iter().map(|d| (d.clone(), config.registers(d))).collect();
+    let element_bytes = limits.stanza_bytes;
+    stream::Settings {
+        domains: Arc::new(Ours(registration)),
+        mechanisms: mechanisms(config),
+        starttls: !config.identities().is_empty(),
+        plain_on_loopback: config.auth.insecure_loopback,
+        stream_management: true,
+        timeouts: stream::Timeouts {
+            authenticate: Duration::from_secs(limits.authenticate_seconds),
+            idle: Duration::from_secs(limits.idle_seconds),
+            answer: Duration::from_secs(limits.answer_seconds),
+            ..stream::Timeouts::default()
+        },
+        limits_before_auth: xml::Limits::BEFORE_AUTH,
+        // Escapes can make the canonical form longer than what came: by the factor of the default limits.
+        limits: xml::Limits {
+            element_bytes,
+            canonical_bytes: element_bytes.saturating_mul(4),
+            ..xml::Limits::CLIENT
+        },
+        rate: stream::Rate {
+            bytes_per_second: limits.rate_bytes_per_second,
+            burst_bytes: limits.burst_bytes,
+        },
+        auth_failures_max: limits.auth_failures,
+    }
+}
+
+/// For the sockets.
+pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>) -> NetConfig {
+    let limits = &config.limits;
+    NetConfig {
+        listeners: listeners(config),
+        tls,
+        stream: Arc::new(streams(config)),
+        http: http(config),
+        limits: net::Limits {
+            connections: limits.connections,
+            connections_per_address: limits.connections_per_address,
+            connects_per_address: limits.connects_per_address,
+            failures_per_address: limits.failures_per_address,
+            handshake: Duration::from_secs(limits.handshake_seconds),
+            write: Duration::from_secs(limits.write_seconds),
+            shutdown: Duration::from_secs(limits.shutdown_seconds),
+            ..net::Limits::default()
+        },
+        counters: Arc::new(Counters::default()),
+    }
+}
+
+fn listeners(config: &Config) -> Vec<Listener> {
+    let listen = &config.listen;
+    let all = [
+        (Kind::C2s, &listen.c2s),
+        (Kind::C2sDirectTls, &listen.c2s_tls),
+        (Kind::Http, &listen.http),
+        (Kind::Https, &listen.https),
+    ];
+    let listeners = all.into_iter().flat_map(|(kind, addresses)| {
+        // Checked when the configuration was read.
+        let parsed = addresses.iter().filter_map(|text| text.parse::<SocketAddr>().ok());
+        parsed.map(move |address| Listener { address, kind })
+    });
+    listeners.collect()
+}
+
+fn http(config: &Config) -> HttpSettings {
+    let (http, default) = (&config.http, HttpSettings::default());
+    let origins = match http.origins.iter().any(|origin| origin == "*") {
+        true => Origins::Any,
+        false => Origins::Listed(http.origins.clone()),
+    };
+    HttpSettings {
+        websocket: default.websocket.filter(|_| http.websocket),
+        bosh: default.bosh.filter(|_| http.bosh),
+        public_url: http.public_url.clone(),
+        welcome: http.welcome,
+        origins,
+        trusted_proxies: http.trusted_proxies.iter().filter_map(|ip| ip.parse().ok()).collect(),
+        loopback_is_secure: http.loopback_is_secure,
+        request: default.request,
+        bosh_limits: default.bosh_limits,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_set_is_as_the_parts_have_it() {
+        let config = Config::default();
+        let sockets = sockets(&config, Arc::new(TlsStore::new()));
+        assert_eq!(sockets.limits, net::Limits::default());
+        assert_eq!(format!("{:?}", sockets.http), format!("{:?}", HttpSettings::default()));
+        let streams = streams(&config);
+        assert_eq!((streams.timeouts, streams.rate), (stream::Timeouts::default(), stream::Rate::default()));
+        assert_eq!((streams.limits, streams.auth_failures_max), (xml::Limits::CLIENT, 5));
+        let names: Vec<&str> = streams.mechanisms.iter().map(|m| m.name()).collect();
+        assert_eq!(
+            names,
+            [
+                "SCRAM-SHA-256-PLUS",
+                "SCRAM-SHA-1-PLUS",
+                "SCRAM-SHA-256",
+                "SCRAM-SHA-1",
+                "HT-SHA-256-EXPR",
+                "HT-SHA-256-ENDP",
+                "HT-SHA-256-NONE",
+            ]
+        );
+    }
+}

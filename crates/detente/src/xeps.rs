@@ -1,0 +1,67 @@
+//! `detente xeps`: which specifications are implemented, from the features' cards. `cargo xtask xeps` reads it.
+//!
+//! Not here: the documents that are made of it (xtask).
+
+use admin::{Failure, FailureKind};
+use kernel::{Spec, Status};
+use serde::Serialize;
+
+/// One specification as one part of the program implements it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xep: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rfc: Option<String>,
+    version: &'static str,
+    status: &'static str,
+    name: &'static str,
+    /// The file, from the repository's root.
+    #[serde(rename = "where")]
+    path: String,
+    note: &'static str,
+}
+
+/// All of them.
+pub(crate) fn rows() -> Vec<Row> {
+    let features = features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+    let kernel = kernel::Kernel::new(features);
+    kernel.cards().flat_map(|card| card.specs.iter().map(|spec| row(card.name, spec))).collect()
+}
+
+fn row(name: &'static str, spec: &Spec) -> Row {
+    let number = |prefix: &str| spec.id.strip_prefix(prefix).map(str::to_owned);
+    // A feature is one file, or one folder.
+    let path = match name {
+        "archive" => format!("crates/features/src/{name}/mod.rs"),
+        _ => format!("crates/features/src/{name}.rs"),
+    };
+    let status = match spec.status {
+        Status::Complete => "complete",
+        Status::Partial => "partial",
+    };
+    Row {
+        xep: number("XEP-"),
+        rfc: number("RFC "),
+        version: spec.version,
+        status,
+        name,
+        path,
+        note: spec.note,
+    }
+}
+
+pub(crate) fn run(json: bool) -> Result<(), Failure> {
+    let rows = rows();
+    if json {
+        let text = serde_json::to_string_pretty(&rows).map_err(|e| Failure::new(FailureKind::Failed, e))?;
+        println!("{text}");
+        return Ok(());
+    }
+    for row in rows {
+        let id =
+            row.xep.map(|n| format!("XEP-{n}")).or(row.rfc.map(|n| format!("RFC {n}"))).unwrap_or_default();
+        println!("{id:<9} {:<12} {:<9} {}", row.version, row.status, row.name);
+    }
+    Ok(())
+}

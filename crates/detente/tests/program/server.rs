@@ -1,0 +1,155 @@
+//! The server itself: its first start, commands while it runs, signals.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use crate::world::{Said, World, said, signal};
+
+/// A server on ports that the system chose.
+struct Server {
+    child: Child,
+    out: BufReader<std::process::ChildStdout>,
+    /// What it said until it was ready.
+    begin: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // After a test that failed; one that passed has waited for its end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start(world: &World) -> Server {
+        let mut command = world.command(&["serve", "--log-format", "json"]);
+        for listener in ["C2S", "C2S_TLS", "HTTP", "HTTPS"] {
+            command.env(format!("DETENTE_LISTEN__{listener}"), "127.0.0.1:0");
+        }
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut begin = String::new();
+        while !begin.lines().any(|line| line.starts_with("ready: ")) {
+            if out.read_line(&mut begin).unwrap() == 0 {
+                let mut err = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+                panic!("it did not start: {begin} {err}");
+            }
+        }
+        Server { child, out, begin }
+    }
+
+    fn address(&self, kind: &str) -> String {
+        let ready = self.begin.lines().find_map(|line| line.strip_prefix("ready: ")).unwrap();
+        let address = ready.split(", ").find_map(|word| word.strip_prefix(&format!("{kind} ")));
+        address.unwrap().to_owned()
+    }
+
+    fn stop(mut self) -> Said {
+        signal(&self.child, "TERM");
+        let mut out = std::mem::take(&mut self.begin);
+        self.out.read_to_string(&mut out).unwrap();
+        let mut err = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        Said { out, err, code: self.child.wait().unwrap().code().unwrap_or(-1) }
+    }
+}
+
+fn features_of(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let header = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+                  to='localhost' version='1.0'>";
+    stream.write_all(header.as_bytes()).unwrap();
+    let (mut text, mut buffer) = (String::new(), [0; 1024]);
+    while !text.contains("</stream:features>") {
+        let n = stream.read(&mut buffer).unwrap();
+        assert!(n > 0, "closed after {text}");
+        text.push_str(std::str::from_utf8(&buffer[..n]).unwrap());
+    }
+    text
+}
+
+#[test]
+fn a_server_starts_is_administered_and_stops() {
+    let world = World::new();
+    let server = Server::start(&world);
+    // The first start: an account to begin with, its password said once.
+    assert!(server.begin.contains("address   admin@localhost"), "{}", server.begin);
+    let password =
+        server.begin.lines().find_map(|line| line.trim().strip_prefix("password  ")).unwrap().to_owned();
+    assert_eq!(password.len(), 20);
+    let data = world.path().join("run/data");
+    for (name, mode) in [("", 0o700), ("admin.sock", 0o600), ("token.key", 0o600)] {
+        let meta = std::fs::metadata(data.join(name)).unwrap();
+        assert_eq!(meta.permissions().mode() & 0o777, mode, "{name}");
+    }
+    assert!(features_of(&server.address("c2s")).contains("<starttls"));
+
+    // Commands go through the socket while it runs.
+    let add = world.run_with(&["user", "add", "bob@localhost", "--password-stdin"], "pencil");
+    assert_eq!((add.code, add.out.as_str()), (0, "bob@localhost is made\n"), "{add:?}");
+    let list = world.run(&["user", "list", "--json"]).out;
+    assert!(list.contains("admin@localhost") && list.contains("bob@localhost"));
+    let shown: serde_json::Value =
+        serde_json::from_str(&world.run(&["user", "show", "admin@localhost", "--json"]).out).unwrap();
+    assert_eq!((&shown["admin"], &shown["sessions"]), (&true.into(), &serde_json::json!([])));
+    assert_eq!(world.run(&["session", "list", "--json"]).out, "[]\n");
+    assert_eq!(
+        world.run(&["session", "end", "bob@localhost"]).out,
+        "bob@localhost had 0 sessions, which end\n"
+    );
+    assert_eq!(world.run(&["session", "end", "eve@localhost"]).code, 3);
+    assert_eq!(world.run(&["user", "remove", "bob@localhost", "--yes"]).code, 0);
+
+    // A second server on the same data is refused.
+    let second = world.command(&["serve"]).env("DETENTE_LISTEN__C2S", "127.0.0.1:0").output().unwrap();
+    let second = said(second);
+    assert!(second.code == 5 && second.err.contains("in use by another process"), "{second:?}");
+
+    let stopped = server.stop();
+    assert_eq!(stopped.code, 0, "{stopped:?}");
+    assert!(!data.join("admin.sock").exists());
+    // L-02: the password is said to the terminal, not to the log.
+    assert!(!stopped.err.contains(&password) && !stopped.err.contains("pencil"), "{}", stopped.err);
+    assert!(stopped.err.contains("\"command\":\"user add\""), "what operators do is logged: {}", stopped.err);
+    assert!(stopped.err.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+
+    // The second start makes nothing anew, and data is there.
+    let server = Server::start(&world);
+    assert!(!server.begin.contains("password"));
+    let list = world.run(&["user", "list", "--json"]).out;
+    assert!(list.contains("admin@localhost") && !list.contains("bob@localhost"));
+    assert_eq!(server.stop().code, 0);
+}
+
+#[test]
+fn l04_a_reload_keeps_what_works() {
+    let world = World::new();
+    let mut server = Server::start(&world);
+    let mut log = BufReader::new(server.child.stderr.take().unwrap());
+    let mut wait_for = |words: &str| {
+        let mut seen = String::new();
+        while !seen.contains(words) {
+            assert!(log.read_line(&mut seen).unwrap() > 0, "{words} is not in {seen}");
+        }
+    };
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    for (changed, expected) in [
+        (format!("nonsense = 1\n{text}"), "the server goes on with the old one"),
+        (text.clone(), "reloaded: certificates were read again"),
+        (text.replace("# idle_seconds = 300", "idle_seconds = 200"), "takes effect at the next start"),
+    ] {
+        std::fs::write(world.config(), changed).unwrap();
+        signal(&server.child, "HUP");
+        wait_for(expected);
+        assert!(features_of(&server.address("c2s")).contains("<starttls"));
+    }
+    signal(&server.child, "INT");
+    wait_for("stopped");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,186 @@
+//! Commands while no server runs: answers, exit codes, data that looks like options.
+
+use crate::world::World;
+
+#[test]
+fn accounts_are_made_listed_changed_and_removed() {
+    let world = World::new();
+    let add = ["user", "add", "alice@localhost", "--password-stdin"];
+    let made = world.run_with(&[&add[..], &["--admin", "--json"]].concat(), "pencil\n");
+    assert_eq!(
+        (made.code, made.out.as_str(), made.err.as_str()),
+        (0, "{\n  \"jid\": \"alice@localhost\"\n}\n", "")
+    );
+    for (args, input, code, err) in [
+        (&add[..], "pencil\n", 4, "detente: alice@localhost exists already\n"),
+        (
+            &["user", "add", "Alice@LocalHost", "--password-stdin"],
+            "x\n",
+            4,
+            "detente: Alice@LocalHost exists already\n",
+        ),
+        (&["user", "add", "bob@localhost", "--password-stdin"], "", 1, "detente: the password is empty\n"),
+        (
+            &["user", "add", "bob@b.example", "--password-stdin"],
+            "x\n",
+            1,
+            "detente: the domain is not one of this server's\n",
+        ),
+        (
+            &["user", "add", "localhost", "--password-stdin"],
+            "x\n",
+            2,
+            "detente: \"localhost\" is a domain; write an address like name@localhost\n",
+        ),
+        (&["user", "show", "eve@localhost"], "", 3, "detente: there is no account eve@localhost\n"),
+        (
+            &["user", "passwd", "eve@localhost", "--password-stdin"],
+            "x\n",
+            3,
+            "detente: there is no account eve@localhost\n",
+        ),
+        (&["user", "suspend", "eve@localhost"], "", 3, "detente: there is no account eve@localhost\n"),
+        (
+            &["user", "remove", "eve@localhost", "--yes"],
+            "",
+            3,
+            "detente: there is no account eve@localhost\n",
+        ),
+        (
+            &["user", "list", "b.example"],
+            "",
+            3,
+            "detente: b.example is not one of this server's domains: localhost\n",
+        ),
+        (&["user", "passwd", "alice@localhost", "--password-stdin"], "pen\r\n", 0, ""),
+        (&["user", "suspend", "alice@localhost"], "", 0, ""),
+        (&["user", "demote", "alice@localhost"], "", 0, ""),
+    ] {
+        let said = world.run_with(args, input);
+        assert_eq!((said.code, said.err.as_str()), (code, err), "{args:?}");
+    }
+    let shown = world.run(&["user", "show", "alice@localhost", "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown.out).unwrap();
+    assert_eq!((&shown["suspended"], &shown["admin"]), (&true.into(), &false.into()));
+    assert_eq!(world.run(&["user", "resume", "alice@localhost"]).out, "alice@localhost may log in again\n");
+    let list = world.run(&["user", "list", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&list.out).unwrap();
+    assert_eq!((list.as_array().unwrap().len(), &list[0]["jid"]), (1, &"alice@localhost".into()));
+    let table = world.run(&["user", "list"]).out;
+    assert!(
+        table
+            .starts_with("JID              ADMIN  SUSPENDED  CREATED\nalice@localhost  no     no         20"),
+        "{table}"
+    );
+    let removed = world.run(&["user", "remove", "alice@localhost", "--yes", "--json"]);
+    assert_eq!((removed.code, world.run(&["user", "list", "--json"]).out.as_str()), (0, "[]\n"));
+}
+
+#[test]
+fn l12_arguments_are_data() {
+    let world = World::new();
+    for (jid, code) in [
+        ("--admin", 2),
+        ("-x@localhost", 2),
+        ("a\nb@localhost", 2),
+        ("{\"jid\":\"a\"}@localhost", 2),
+        ("$(id)@localhost", 0),
+        ("../../x@localhost", 2),
+        ("", 2),
+    ] {
+        let said = world.run_with(&["user", "add", jid, "--password-stdin"], "pencil");
+        assert_eq!(said.code, code, "{jid:?} {said:?}");
+        assert!(!said.err.contains("pencil"));
+    }
+    let dashed = world.run_with(&["user", "add", "--password-stdin", "--", "-x@localhost"], "-p \"'{}\n");
+    assert_eq!(dashed.code, 0, "{dashed:?}");
+}
+
+#[test]
+fn without_server_and_terminal_commands_say_what_to_do() {
+    let world = World::new();
+    for (args, code, expected) in [
+        (&["session", "list"][..], 5, "the server does not run: nobody answers at "),
+        (&["session", "end", "a@localhost"], 5, "the server does not run"),
+        (&["user", "fly"], 2, "unrecognized subcommand"),
+        (&["user"], 2, "Usage: detente user"),
+        (&["user", "show", "a@localhost", "--config", "none.toml"], 1, "name another file with --config"),
+        (
+            &["init", "run", "--domain", "localhost"],
+            4,
+            "run/detente.toml exists already; nothing was changed",
+        ),
+        (&["init", "x", "--domain", "a@b"], 2, "\"a@b\" is no domain"),
+        (&["init", "x"], 2, "--domain <NAME>"),
+        (&["init", "x", "--domain", "a.example", "--cert", "x.pem"], 2, "--key <FILE>"),
+        (&["init", "x", "--domain", "a.example", "--port-offset", "60300"], 2, "ports end at 65535"),
+    ] {
+        let said = world.run(args);
+        assert_eq!(said.code, code, "{args:?} {said:?}");
+        assert!(said.err.contains(expected), "{args:?} {said:?}");
+    }
+    assert!(!world.path().join("run/data").exists(), "a question about sessions makes no database");
+}
+
+#[test]
+fn a_configuration_is_looked_for_in_three_places() {
+    let world = World::new();
+    let none = world.command(&["check"]).env_remove("DETENTE_CONFIG").output().unwrap();
+    if !std::path::Path::new("/etc/detente/detente.toml").exists() {
+        assert_eq!(none.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&none.stderr).contains("detente init DIR --domain NAME"));
+    }
+    let here =
+        world.command(&["check"]).env_remove("DETENTE_CONFIG").current_dir(world.path().join("run")).output();
+    assert!(here.unwrap().status.success());
+    assert_eq!(world.run(&["check", "--config", "run/detente.toml"]).code, 0);
+    assert_eq!(world.run(&["check"]).out, format!("{} is in order: localhost\n", world.config().display()));
+}
+
+#[test]
+fn check_judges_certificates_and_keys() {
+    let world = World::new();
+    let second = world.run(&["init", "other", "--domain", "a.example"]);
+    assert_eq!(second.code, 0);
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    for (from, to, expected) in [
+        (
+            "certs/localhost.key",
+            "../other/certs/a.example.key",
+            "no certificate in the file belongs to the private key",
+        ),
+        ("certs/localhost", "../other/certs/a.example", "the certificate is not valid for localhost"),
+        ("certs/localhost.key", "certs/localhost.crt", "holds no private key"),
+        ("certs/localhost.crt", "detente.toml", "the certificate file holds no certificate"),
+        ("certs/localhost.crt", "none", "cannot be read: No such file"),
+        ("# idle_seconds = 300", "idle_second = 300", "did you mean `idle_seconds`?"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        std::fs::write(world.config(), text.replace(from, to)).unwrap();
+        let said = world.run(&["check"]);
+        assert_eq!(said.code, 1);
+        assert!(said.err.contains(expected) && said.err.contains(" in "), "{expected}: {}", said.err);
+        // The server does not start with it.
+        let served = world.run(&["serve"]);
+        assert!(served.code == 1 && served.err.contains(expected), "{served:?}");
+    }
+}
+
+#[test]
+fn documents_are_made_from_the_command_line_itself() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let said = world.run(&["completions", shell]);
+        assert!(said.code == 0 && said.out.contains("passwd"), "{shell}");
+    }
+    assert_eq!(world.run(&["man", "."]).code, 0);
+    for page in ["detente.1", "detente-user-add.1", "detente-serve.1"] {
+        assert!(world.path().join(page).exists(), "{page}");
+    }
+    let help = world.run(&["--help"]).out;
+    for word in ["Set it up:", "Examples:", "Exit codes:", "serve        run the server"] {
+        assert!(help.contains(word), "{word} in {help}");
+    }
+    let xeps: serde_json::Value = serde_json::from_str(&world.run(&["xeps", "--json"]).out).unwrap();
+    assert!(xeps.as_array().unwrap().iter().any(|row| row["xep"] == "0280" && row["status"] == "complete"));
+}
