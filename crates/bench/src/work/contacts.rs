@@ -39,7 +39,7 @@ pub(super) async fn befriend(
     }
     let mut done = vec![];
     for task in tasks {
-        done.push(target.patiently("subscriptions", async { task.await? }).await?);
+        done.push(target.very_patiently("subscriptions", async { task.await? }).await?);
     }
     Ok(done)
 }
