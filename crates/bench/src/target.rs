@@ -11,6 +11,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+async fn within<T>(limit: Duration, what: &str, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => done.map_err(|fault| format!("{what}: {fault}").into()),
+        Err(_) => Err(format!("{what}: not done after {} s", limit.as_secs()).into()),
+    }
+}
+
 /// How connections are secured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Security {
@@ -95,10 +102,16 @@ impl Target {
         what: &str,
         work: impl Future<Output = Outcome<T>>,
     ) -> Outcome<T> {
-        match tokio::time::timeout(self.patience, work).await {
-            Ok(done) => done.map_err(|fault| format!("{what}: {fault}").into()),
-            Err(_) => Err(format!("{what}: nothing for {} s", self.patience.as_secs()).into()),
-        }
+        within(self.patience, what, work).await
+    }
+
+    /// [`Self::patiently`] for long preparations: ten times as long.
+    pub(crate) async fn very_patiently<T>(
+        &self,
+        what: &str,
+        work: impl Future<Output = Outcome<T>>,
+    ) -> Outcome<T> {
+        within(self.patience * 10, what, work).await
     }
 
     /// Notes what the server chose.

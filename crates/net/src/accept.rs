@@ -13,11 +13,11 @@ use model::link::Transport;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::carrier::{Carrier, secure};
+use crate::carrier::Carrier;
 use crate::config::{Kind, Listener};
 use crate::framing::Framing;
 use crate::shared::Shared;
-use crate::tls::Purpose;
+use crate::tls::{Purpose, secure};
 use crate::wire::Wire;
 use crate::{Phase, http};
 

@@ -21,7 +21,7 @@ use crate::authority::Answering;
 use crate::framing::Framing;
 use crate::link::Line;
 use crate::shared::{Opened, Presence, Shared, Told};
-use crate::tls::{self, Purpose};
+use crate::tls::{Purpose, secure};
 use crate::wire::{self, Read, Wire};
 
 /// Bytes written in one turn, besides the stanza that passes this mark.
@@ -293,31 +293,6 @@ impl Carrier {
             return Poll::Ready(());
         }
         alarm::poll(sleep, cx, Some(until))
-    }
-}
-
-/// Runs a handshake within its time; counts and logs failures.
-pub(crate) async fn secure(
-    shared: &Shared,
-    wire: &mut Wire,
-    purpose: Purpose,
-    peer: IpAddr,
-) -> Option<stream::Tls> {
-    use crate::counters::HandshakeFault;
-    let handshake = tls::handshake::accept(wire, &shared.config.tls, purpose);
-    let result = tokio::time::timeout(shared.config.limits.handshake, handshake).await;
-    match result.unwrap_or(Err(HandshakeFault::Slow)) {
-        Ok(tls) => {
-            shared.counters().handshakes.one();
-            Some(tls)
-        }
-        Err(why) => {
-            shared.counters().handshake_failed(why);
-            if let Some(left_out) = shared.log.handshake.write(Instant::now()) {
-                tracing::info!(%peer, left_out, why = why.name(), "TLS handshake failed");
-            }
-            None
-        }
     }
 }
 

@@ -49,6 +49,9 @@ pub const VERSION: &str = "jabber:iq:version";
 pub const CAPS: &str = "http://jabber.org/protocol/caps";
 // XEP-0124
 pub const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
+// XEP-0156
+pub const ALT_WEBSOCKET: &str = "urn:xmpp:alt-connections:websocket";
+pub const ALT_BOSH: &str = "urn:xmpp:alt-connections:xbosh";
 // XEP-0206
 pub const XBOSH: &str = "urn:xmpp:xbosh";
 // XEP-0138

@@ -157,7 +157,7 @@ fn bound_inline(io: &mut Io, inline: &Inline, bound: &Bound) -> State {
     let Some(wish) = &inline.bind else { return active(bound, ClientState::Active, false) };
     let managed = wish.enable.is_some() && bound.enabled.is_some();
     sasl2::put_success(io, inline, bound.jid.as_str(), |w| bind2::write_bound(w, wish, bound));
-    features::write_bound(io, managed);
+    features::write_bound(io, bound.jid.domain(), managed);
     active(bound, wish.client_state, managed)
 }
 

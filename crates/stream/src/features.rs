@@ -1,7 +1,7 @@
 //! `<stream:features/>`: what may be negotiated in each state.
 //!
 //! RFC 6120 sections 4.3.2, 5.3.1, 6.4.1, 7.4; RFC 6121 sections 2.6 and 3.4; RFC 7590 section 3.1; XEP-0077,
-//! XEP-0198, XEP-0352, XEP-0386, XEP-0388, XEP-0440, XEP-0478, XEP-0484.
+//! XEP-0115, XEP-0198, XEP-0352, XEP-0386, XEP-0388, XEP-0440, XEP-0478, XEP-0484.
 //!
 //! Not here: what each feature does once it is asked for.
 
@@ -94,21 +94,22 @@ fn write_limits(w: &mut Writer, bytes: u32, idle_seconds: Option<u64>) {
 }
 
 /// After authentication, before there is a resource.
-pub(crate) fn write_unbound(io: &mut Io) {
+pub(crate) fn write_unbound(io: &mut Io, peer: &Peer) {
     let mut w = io.wire.writer();
     w.open("bind", ns::BIND).open("required", ns::BIND).close().close();
-    write_session(&mut w, io, true);
+    let domain = peer.login.as_ref().map_or("", |login| login.account.domain());
+    write_session(&mut w, io, domain, true);
     io.wire.put_stream("features", &w.finish());
 }
 
 /// After Bind 2: what a bound session can still ask for.
-pub(crate) fn write_bound(io: &mut Io, managed: bool) {
+pub(crate) fn write_bound(io: &mut Io, domain: &str, managed: bool) {
     let mut w = io.wire.writer();
-    write_session(&mut w, io, !managed);
+    write_session(&mut w, io, domain, !managed);
     io.wire.put_stream("features", &w.finish());
 }
 
-fn write_session(w: &mut Writer, io: &Io, manageable: bool) {
+fn write_session(w: &mut Writer, io: &Io, domain: &str, manageable: bool) {
     if io.settings.stream_management && manageable {
         w.open("sm", ns::SM).close();
     }
@@ -116,4 +117,5 @@ fn write_session(w: &mut Writer, io: &Io, manageable: bool) {
     w.open("ver", ns::ROSTER_VERSIONING).close();
     w.open("sub", ns::PRE_APPROVAL).close();
     write_limits(w, io.settings.limits.element_bytes, Some(io.settings.timeouts.idle.as_secs()));
+    w.raw(&io.settings.domains.capabilities(domain));
 }

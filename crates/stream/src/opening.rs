@@ -74,7 +74,7 @@ impl Opening {
         checked?;
         if self.peer.login.is_some() {
             io.clock.deadline = Some(now + io.settings.timeouts.bind);
-            features::write_unbound(io);
+            features::write_unbound(io, &self.peer);
             return Ok(State::Unbound(Unbound { peer: self.peer }));
         }
         features::write_offered(io, &self.peer);

@@ -134,6 +134,6 @@ pub(crate) fn put_success(io: &mut Io, inline: &Inline, jid: &str, inside: impl 
 pub(crate) fn finish_unbound(peer: Box<Peer>, io: &mut Io, inline: &Inline) -> State {
     let account = peer.login.as_ref().map(|login| login.account.clone());
     put_success(io, inline, account.as_ref().map_or("", |account| account.as_str()), |_| {});
-    crate::features::write_unbound(io);
+    crate::features::write_unbound(io, &peer);
     State::Unbound(unbound::Unbound { peer })
 }

@@ -43,6 +43,11 @@ pub trait Domains: Send + Sync + fmt::Debug {
         let _ = domain;
         false
     }
+    /// The capabilities of `domain` (XEP-0115 section 6.3), as a canonical `<c/>`; empty if there are none to tell.
+    fn capabilities(&self, domain: &str) -> Arc<[u8]> {
+        let _ = domain;
+        Arc::default()
+    }
 }
 
 /// How long a stream may take for what.

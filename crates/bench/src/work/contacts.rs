@@ -15,9 +15,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 /// How often an account looks into its roster.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After so many looks, unanswered requests are sent again.
-const LOOKS_BEFORE_AGAIN: u32 = 20;
+const LOOKS_BEFORE_AGAIN: u32 = 60;
 
 /// Subscribes session `i` and session `j` to each other wherever `related(i, j)`, which must be symmetric.
 ///
@@ -39,7 +39,7 @@ pub(super) async fn befriend(
     }
     let mut done = vec![];
     for task in tasks {
-        done.push(target.patiently("subscriptions", async { task.await? }).await?);
+        done.push(target.very_patiently("subscriptions", async { task.await? }).await?);
     }
     Ok(done)
 }

@@ -5,13 +5,10 @@
 //! Not here: what the attributes lead to (`session.rs`), the grammar of XML (xml).
 
 use bytes::Bytes;
+use stanza::ns::{HTTP_BIND, STREAMS, XBOSH};
 use stream::Open;
 use xml::{Event, Framing, Header, Limits, Parser};
 
-/// `xmlns` of the wrapper.
-const BOSH: &str = "http://jabber.org/protocol/httpbind";
-/// Attributes of XMPP over BOSH.
-const XBOSH: &str = "urn:xmpp:xbosh";
 /// Largest number that a request may have (XEP-0124 section 14.1).
 const RID_MAX: u64 = (1 << 53) - 1;
 
@@ -40,13 +37,13 @@ impl Terminal {
 
     /// The whole response.
     pub(crate) fn body(self) -> Bytes {
-        format!("<body xmlns='{BOSH}' type='terminate' condition='{}'/>", self.name()).into()
+        format!("<body xmlns='{HTTP_BIND}' type='terminate' condition='{}'/>", self.name()).into()
     }
 }
 
 /// A recoverable error: the client sends the request again (XEP-0124 section 17.3).
 pub(crate) fn again() -> Bytes {
-    format!("<body xmlns='{BOSH}' type='error'/>").into()
+    format!("<body xmlns='{HTTP_BIND}' type='error'/>").into()
 }
 
 /// What a request says, besides its children.
@@ -150,7 +147,7 @@ fn room(limits: &Limits) -> usize {
 }
 
 fn wrapper(header: &Header) -> Option<Wrapper> {
-    if header.name() != "body" || header.ns() != BOSH {
+    if header.name() != "body" || header.ns() != HTTP_BIND {
         return None;
     }
     let text = |name: &str| header.attr(name).map(str::to_owned);
@@ -206,7 +203,7 @@ impl Answer<'_> {
     pub(crate) fn write(&self, children: &[u8]) -> Bytes {
         let mut out = Vec::with_capacity(children.len() + 400);
         out.extend_from_slice(b"<body xmlns='");
-        out.extend_from_slice(BOSH.as_bytes());
+        out.extend_from_slice(HTTP_BIND.as_bytes());
         out.push(b'\'');
         let mut attr = |name: &str, value: &str| {
             out.push(b' ');
@@ -247,7 +244,7 @@ impl Answer<'_> {
         if children.is_empty() {
             out.extend_from_slice(b"/>");
         } else {
-            attr("xmlns:stream", "http://etherx.jabber.org/streams");
+            attr("xmlns:stream", STREAMS);
             out.push(b'>');
             out.extend_from_slice(children);
             out.extend_from_slice(b"</body>");
@@ -325,11 +322,11 @@ mod tests {
         let Some(Event::Header(header)) = parser.next().unwrap() else { panic!("no header") };
         assert_eq!(
             (header.ns(), header.attr("authid"), header.attr("requests")),
-            (BOSH, Some("x'<"), Some("2"))
+            (HTTP_BIND, Some("x'<"), Some("2"))
         );
         assert_eq!(header.attr("condition"), Some("remote-stream-error"));
         assert!(matches!(parser.next().unwrap(), Some(Event::Element(_))));
         assert!(matches!(parser.next().unwrap(), Some(Event::Close)));
-        assert_eq!(Answer::default().write(b""), format!("<body xmlns='{BOSH}'/>"));
+        assert_eq!(Answer::default().write(b""), format!("<body xmlns='{HTTP_BIND}'/>"));
     }
 }

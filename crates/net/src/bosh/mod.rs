@@ -6,6 +6,7 @@
 //! Not here: HTTP itself (`http/`), the stream within (stream).
 
 mod body;
+mod receive;
 mod session;
 mod window;
 

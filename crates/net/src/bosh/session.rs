@@ -1,10 +1,10 @@
 //! The task of one session: requests in, in order; responses out, in order; a stream in between.
 //!
-//! XEP-0124 version 1.11.2 sections 8 (payloads), 10 (inactivity), 11 (overactivity), 13 (terminating), 14 (request ids).
+//! XEP-0124 version 1.11.2 sections 8 (payloads), 10 (inactivity), 14 (request ids).
 //!
 //! Words of the engine are only taken while a request waits for an answer: what is not taken shows in the backlog.
 //!
-//! Not here: HTTP (`mod.rs`), numbers (`window.rs`), the form of bodies (`body.rs`).
+//! Not here: HTTP (`mod.rs`), what a request leads to (`receive.rs`), numbers (`window.rs`), bodies (`body.rs`).
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -21,8 +21,8 @@ use stream::{Frame, Open, Opened, Output, Stream, Tls};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
 
-use super::body::{self, Answer, Created, Request, Terminal, Wrapper};
-use super::window::{Keys, Verdict, Window};
+use super::body::{Answer, Created, Request, Wrapper};
+use super::window::{Keys, Window};
 use super::{Post, Seat};
 use crate::alarm;
 use crate::authority::Answering;
@@ -31,55 +31,55 @@ use crate::link::Line;
 use crate::shared::{Presence, Shared};
 
 /// Requests that a client may have open: one that waits, and one that brings something.
-const REQUESTS: u64 = 2;
+pub(super) const REQUESTS: u64 = 2;
 /// Bytes in one response, besides the stanza that passes this mark.
 const BATCH: usize = 128 * 1024;
 
 /// A session with its stream.
 pub(super) struct Session {
-    seat: Seat,
-    peer: IpAddr,
-    limits: BoshLimits,
-    posts: mpsc::Receiver<Post>,
-    authenticated: Arc<AtomicBool>,
-    window: Window<(Request, oneshot::Sender<Bytes>)>,
-    keys: Keys,
+    pub(super) seat: Seat,
+    pub(super) peer: IpAddr,
+    pub(super) limits: BoshLimits,
+    pub(super) posts: mpsc::Receiver<Post>,
+    pub(super) authenticated: Arc<AtomicBool>,
+    pub(super) window: Window<(Request, oneshot::Sender<Bytes>)>,
+    pub(super) keys: Keys,
     /// Requests that were handled and are not answered, in order.
-    held: VecDeque<Held>,
+    pub(super) held: VecDeque<Held>,
     /// How many requests may wait, and for how long: as agreed.
-    hold: usize,
-    wait: Duration,
+    pub(super) hold: usize,
+    pub(super) wait: Duration,
     /// When the client counts as gone, unless a request waits.
-    lifeline: Instant,
+    pub(super) lifeline: Instant,
     /// How long it may be silent now.
-    patience: Duration,
+    pub(super) patience: Duration,
     /// When the last request came, and whether it was answered with nothing.
-    last: Option<Instant>,
-    last_was_idle: bool,
+    pub(super) last: Option<Instant>,
+    pub(super) last_was_idle: bool,
     /// Handed to the stream when it wants input.
-    inbox: VecDeque<Item>,
-    outbox: Outbox,
-    created: bool,
+    pub(super) inbox: VecDeque<Item>,
+    pub(super) outbox: Outbox,
+    pub(super) created: bool,
     /// How the client opened the first stream.
-    first: Open,
-    stream: Stream,
-    line: Arc<Line>,
-    words: std::vec::IntoIter<Down>,
-    question: Option<Answering>,
+    pub(super) first: Open,
+    pub(super) stream: Stream,
+    pub(super) line: Arc<Line>,
+    pub(super) words: std::vec::IntoIter<Down>,
+    pub(super) question: Option<Answering>,
     /// The stream is over.
-    closed: bool,
+    pub(super) closed: bool,
     /// The client is gone, or is treated so; the stream may still have to wait for a word of the engine.
-    abandoned: bool,
+    pub(super) abandoned: bool,
     _presence: Presence,
 }
 
-struct Held {
-    rid: u64,
-    reply: oneshot::Sender<Bytes>,
-    due: Instant,
+pub(super) struct Held {
+    pub(super) rid: u64,
+    pub(super) reply: oneshot::Sender<Bytes>,
+    pub(super) due: Instant,
 }
 
-enum Item {
+pub(super) enum Item {
     Open(Open),
     Element(Bytes),
     Close,
@@ -87,7 +87,7 @@ enum Item {
 
 /// What the next response will say.
 #[derive(Default)]
-struct Outbox {
+pub(super) struct Outbox {
     opened: Option<Opened>,
     elements: Vec<u8>,
     terminate: Option<bool>,
@@ -137,7 +137,7 @@ impl Session {
         })
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.seat.shared
     }
 
@@ -196,113 +196,13 @@ impl Session {
         }
     }
 
-    /// A request has come.
-    fn receive(&mut self, post: Post) {
-        let (request, reply) = match post.request {
-            Ok(request) => (request, post.reply),
-            Err(fault) => return self.terminate(fault, post.reply),
-        };
-        let wrapper = &request.wrapper;
-        let (rid, extra) = (wrapper.rid, wrapper.terminate || wrapper.pause.is_some());
-        match self.window.judge(rid, extra) {
-            Verdict::Due => {
-                let mut due = Some((request, reply));
-                while let Some((request, reply)) = due.take() {
-                    self.handle(request, reply);
-                    if self.abandoned {
-                        break;
-                    }
-                    due = self.window.advance();
-                }
-            }
-            Verdict::Early => {
-                if let Some((_, older)) = self.window.keep(rid, (request, reply)) {
-                    let _ = older.send(body::again());
-                }
-            }
-            Verdict::Answered(body) => {
-                self.alive();
-                let _ = reply.send(body);
-            }
-            Verdict::Open => match self.held.iter_mut().find(|held| held.rid == rid) {
-                Some(held) => {
-                    let older = std::mem::replace(&mut held.reply, reply);
-                    let _ = older.send(body::again());
-                }
-                None => self.terminate(Terminal::ItemNotFound, reply),
-            },
-            Verdict::Unknown => self.terminate(Terminal::ItemNotFound, reply),
-            Verdict::TooOften => self.terminate(Terminal::PolicyViolation, reply),
-        }
-    }
-
-    /// The request that was due.
-    fn handle(&mut self, request: Request, reply: oneshot::Sender<Bytes>) {
-        let Request { wrapper, children } = request;
-        let now = Instant::now();
-        if !self.keys.accept(wrapper.key.as_deref(), wrapper.new_key.as_deref()) {
-            return self.terminate(Terminal::ItemNotFound, reply);
-        }
-        let empty = children.is_empty() && !wrapper.restart && !wrapper.terminate && wrapper.pause.is_none();
-        if self.too_active(empty, now) {
-            return self.terminate(Terminal::PolicyViolation, reply);
-        }
-        self.last = Some(now);
-        self.patience = self.limits.inactivity;
-        self.held.push_back(Held { rid: wrapper.rid, reply, due: now + self.wait });
-        if wrapper.restart {
-            // XEP-0206 section 5: children of a restart are ignored. What is not said again is as it was.
-            let first = &self.first;
-            self.inbox.push_back(Item::Open(Open {
-                to: wrapper.open.to.or_else(|| first.to.clone()),
-                version: wrapper.open.version.or_else(|| first.version.clone()),
-                lang: wrapper.open.lang.or_else(|| first.lang.clone()),
-                from: wrapper.open.from,
-            }));
-        } else {
-            self.inbox.extend(children.into_iter().map(Item::Element));
-        }
-        if wrapper.terminate {
-            self.inbox.push_back(Item::Close);
-        } else if let Some(pause) = wrapper.pause {
-            self.pause(Duration::from_secs(pause), now);
-        }
-    }
-
-    /// XEP-0124 sections 11 and 12: empty requests in quick succession, which only ask whether there is something.
-    fn too_active(&self, empty: bool, now: Instant) -> bool {
-        let soon = self.last.is_some_and(|last| now.duration_since(last) < self.limits.polling);
-        let polls = if self.hold == 0 { self.last_was_idle } else { self.held.len() as u64 + 1 >= REQUESTS };
-        empty && soon && polls
-    }
-
-    /// XEP-0124 section 10: all requests are answered at once, with nothing.
-    fn pause(&mut self, pause: Duration, now: Instant) {
-        self.patience = pause.min(self.limits.pause);
-        while let Some(held) = self.held.pop_front() {
-            let _ = held.reply.send(Answer::default().write(b""));
-        }
-        self.lifeline = now + self.patience;
-    }
-
     /// The client has shown itself.
-    fn alive(&mut self) {
+    pub(super) fn alive(&mut self) {
         self.lifeline = Instant::now() + self.patience;
     }
 
-    /// The session ends because the client broke a rule of it.
-    fn terminate(&mut self, why: Terminal, reply: oneshot::Sender<Bytes>) {
-        self.shared().counters().misbehaved("bosh");
-        let _ = reply.send(why.body());
-        let early: Vec<_> = self.window.take_early().map(|(_, reply)| reply).collect();
-        for reply in self.held.drain(..).map(|held| held.reply).chain(early) {
-            let _ = reply.send(why.body());
-        }
-        self.abandon();
-    }
-
     /// The client is gone, or is to be treated so.
-    fn abandon(&mut self) {
+    pub(super) fn abandon(&mut self) {
         self.abandoned = true;
         self.stream.handle_eof(Instant::now());
         self.posts.close();

@@ -7,6 +7,7 @@
 use std::fmt::Write;
 
 use hyper::{Response, StatusCode};
+use stanza::ns::{ALT_BOSH, ALT_WEBSOCKET};
 
 use super::Web;
 use super::reply::{Body, Reply, for_everyone};
@@ -52,10 +53,10 @@ fn answer(
     };
     let mut links = Vec::new();
     if let (Some(path), Some(rest)) = (&config.http.websocket, base.strip_prefix("http")) {
-        links.push(("urn:xmpp:alt-connections:websocket", format!("ws{rest}{path}")));
+        links.push((ALT_WEBSOCKET, format!("ws{rest}{path}")));
     }
     if let Some(path) = &config.http.bosh {
-        links.push(("urn:xmpp:alt-connections:xbosh", format!("{base}{path}")));
+        links.push((ALT_BOSH, format!("{base}{path}")));
     }
     let mut response = Reply::of(StatusCode::OK, content_type, form(&links));
     for_everyone(&mut response);

@@ -5,10 +5,12 @@
 //! Not here: encrypted reading and writing after the handshake (`wire.rs`).
 
 mod der;
-pub(crate) mod handshake;
+mod handshake;
 mod identity;
+mod secure;
 mod store;
 
 pub(crate) use identity::Purpose;
 pub use identity::{TlsError, TlsNote};
+pub(crate) use secure::secure;
 pub use store::TlsStore;
