@@ -221,7 +221,7 @@ class Detente(Server):
         if not os.path.exists(self.config):
             subprocess.run(
                 [self.binary, "init", os.path.dirname(self.config), "--domain", DOMAIN,
-                 "--domain", f"archive.{DOMAIN}", "--port-offset", str(self.offset)],
+                 "--port-offset", str(self.offset)],
                 check=True, stdout=subprocess.DEVNULL)
 
     def command(self):
