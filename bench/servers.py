@@ -221,10 +221,15 @@ class Detente(Server):
         if not os.path.exists(self.config):
             subprocess.run(
                 [self.binary, "init", os.path.dirname(self.config), "--domain", DOMAIN,
-                 "--port-offset", str(self.offset)], check=True, stdout=subprocess.DEVNULL)
+                 "--port-offset", str(self.offset)],
+                check=True, stdout=subprocess.DEVNULL)
 
     def command(self):
-        return [self.binary, "serve", "--config", self.config], {}
+        # As for the others: no limits on rates and addresses; everything else as it comes.
+        limits = {"RATE_BYTES_PER_SECOND": "0", "CONNECTS_PER_ADDRESS": "1000000",
+                  "CONNECTIONS_PER_ADDRESS": "100000", "FAILURES_PER_ADDRESS": "1000000"}
+        return [self.binary, "serve", "--config", self.config], {
+            f"DETENTE_LIMITS__{name}": value for name, value in limits.items()}
 
     def add_accounts(self, bench, first, count, domain=DOMAIN):
         for n in range(first, first + count):

@@ -97,13 +97,13 @@ pub const SETTINGS: &[Setting] = &[
     s(
         "auth.scram",
         Kind::ListOf(&["SHA-512", "SHA-256", "SHA-1"]),
-        "[\"SHA-256\", \"SHA-1\"]",
+        "[\"SHA-512\", \"SHA-256\", \"SHA-1\"]",
         "Kinds of SCRAM that are offered. New passwords get keys for each of them; accounts made before a change need a new password.",
     ),
     s(
         "auth.plain",
         Kind::Flag,
-        "false",
+        "true",
         "Whether a client may send the password itself, inside TLS. For clients that know no SCRAM.",
     ),
     s("auth.fast", Kind::Flag, "true", "Whether clients get tokens to log in again in one step (XEP-0484)."),

@@ -248,8 +248,8 @@ impl Default for Log {
 impl Default for Auth {
     fn default() -> Auth {
         Auth {
-            scram: list(&["SHA-256", "SHA-1"]),
-            plain: false,
+            scram: list(&["SHA-512", "SHA-256", "SHA-1"]),
+            plain: true,
             fast: true,
             iterations: sasl::limits::ITERATIONS_DEFAULT,
             insecure_loopback: false,
