@@ -72,8 +72,10 @@ impl Engine {
     }
 
     pub(crate) fn bound_out(&mut self, session: SessionId, bound: Box<Bound>) {
-        if let Some(device) = self.devices.get(&session) {
-            device.tell(Down::Bound(Ok(bound)));
+        let Some(device) = self.devices.get_mut(&session) else { return };
+        device.tell(Down::Bound(Ok(bound)));
+        for parcel in device.early.take().into_iter().flatten() {
+            self.send(session, parcel);
         }
     }
 

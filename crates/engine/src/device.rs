@@ -27,6 +27,10 @@ pub(crate) struct Device {
     pub(crate) sm: Option<Sm>,
     pub(crate) csi: Csi,
     pub(crate) incoming: Incoming,
+    /// What came before the client knows its address; nothing waits here after that.
+    pub(crate) early: Option<Vec<Parcel>>,
+    /// Its connection was found to be slow, and will be looked at again.
+    pub(crate) slow: bool,
     /// Counts attachments and acknowledgements, so that timers know whether they still apply.
     pub(crate) epoch: u64,
 }
@@ -61,6 +65,8 @@ impl Device {
             sm: None,
             csi: Csi::default(),
             incoming: Incoming::default(),
+            early: Some(Vec::new()),
+            slow: false,
             epoch: 0,
         }
     }
@@ -109,8 +115,12 @@ impl Device {
     }
 
     fn judge_queue(&self) -> Health {
+        let most = match self.attached {
+            Some(_) => limits::UNACKED_CONNECTED_MAX,
+            None => limits::UNACKED_MAX,
+        };
         match &self.sm {
-            Some(sm) if sm.len() > limits::UNACKED_MAX => Health::Overfull,
+            Some(sm) if sm.len() > most || sm.bytes() > limits::UNACKED_BYTES_MAX => Health::Overfull,
             _ => Health::Good,
         }
     }
@@ -133,6 +143,11 @@ impl Device {
         if let (Some(h), Some(attached)) = (self.incoming.due(), &self.attached) {
             attached.link.send(Down::Ack(h));
         }
+    }
+
+    /// How many bytes wait to be written to its connection.
+    pub(crate) fn backlog(&self) -> usize {
+        self.attached.as_ref().map_or(0, |attached| attached.link.backlog())
     }
 
     /// Says something to the stream, if there is one.

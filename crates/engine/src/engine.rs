@@ -15,6 +15,7 @@ use crate::device::Device;
 use crate::held::{Held, Line};
 use crate::ids::Ids;
 use crate::input::{Input, Time};
+use crate::limits;
 use crate::places::Place;
 use crate::resume::Ended;
 use crate::timers::Timers;
@@ -66,6 +67,8 @@ pub struct Engine {
     pub(crate) batch: Held,
     pub(crate) line: Line,
     pub(crate) asked: HashMap<Ticket, (Asked, Option<AccountQuery>)>,
+    /// How many questions of each host wait for an answer.
+    pub(crate) hosts_busy: HashMap<Jid, u32>,
     pub(crate) work: VecDeque<Work>,
     /// Accounts that exist, but not for long: their removal has been asked for.
     pub(crate) removing: HashSet<Bare>,
@@ -102,6 +105,7 @@ impl Engine {
             batch: Held::default(),
             line: Line::new(),
             asked: HashMap::new(),
+            hosts_busy: HashMap::new(),
             work: VecDeque::new(),
             removing: HashSet::new(),
             stopping: false,
@@ -163,6 +167,12 @@ impl Engine {
     /// Whether everything that came in is stored and sent.
     pub fn is_drained(&self) -> bool {
         self.line.is_empty() && self.batch.is_empty() && self.work.is_empty()
+    }
+
+    /// Whether so much waits for storage that nothing more is to be taken from streams: they wait, and so do the
+    /// clients behind them, instead of memory being filled.
+    pub fn is_congested(&self) -> bool {
+        self.asked.len() >= limits::ASKS_MAX || self.line.len() >= limits::LINE_MAX
     }
 
     fn up(&mut self, up: Up) {

@@ -4,15 +4,25 @@
 
 /// Most sessions of one account, detached ones included (XEP-0205: another is refused).
 pub const SESSIONS_PER_ACCOUNT_MAX: usize = 16;
-/// Most stanzas that wait for a client's acknowledgement. A session that has more is detached, then ended: its
-/// messages go to other devices or are kept for later.
+/// Most stanzas that wait for the acknowledgement of a client that is not connected. A session that has more is ended:
+/// its messages go to other devices or are kept for later.
 pub const UNACKED_MAX: usize = 1_000;
+/// The same while it is connected: the presence of a whole roster may come at once.
+pub const UNACKED_CONNECTED_MAX: usize = 10_000;
+/// Most bytes that wait for a client's acknowledgement, connected or not.
+pub const UNACKED_BYTES_MAX: usize = 8 << 20;
 /// How long a detached session may be resumed, in seconds.
 pub const RESUME_SECONDS_MAX: u32 = 600;
 /// How long a client may take to answer `<r/>`, in milliseconds, before its connection counts as dead.
 pub const ACK_MS_MAX: u64 = 30_000;
-/// Most bytes queued for a connection that does not read, before it is cut off.
-pub const BACKLOG_BYTES_MAX: usize = 1 << 20;
+/// Most bytes queued for a connection, before it is cut off. More than [`UNACKED_BYTES_MAX`], or nobody who is owed that
+/// much could resume.
+pub const BACKLOG_BYTES_MAX: usize = 16 << 20;
+/// Bytes queued for a connection from which on it counts as slow: it is cut off if it stays so for [`SLOW_MS_MAX`]. What
+/// one asks for at once (avatars, a page of the archive) may well be more.
+pub const SLOW_BYTES: usize = 1 << 20;
+/// How long a connection may be slow, in milliseconds.
+pub const SLOW_MS_MAX: u64 = 30_000;
 /// Most stanzas held back for an inactive client (XEP-0352); then they are sent.
 pub const INACTIVE_HELD_MAX: usize = 1_000;
 /// Most inputs that wait for one account to be loaded.
@@ -21,6 +31,15 @@ pub const LOADING_WAIT_MAX: usize = 1_000;
 pub const IDLE_ACCOUNTS_MAX: usize = 10_000;
 /// How many ended sessions are remembered, to tell a late client how far it had come (XEP-0198 section 5).
 pub const ENDED_REMEMBERED_MAX: usize = 10_000;
+/// Most questions of one account's own sessions, or of one host, that wait for an answer; more requests that need data
+/// are answered with `resource-constraint`.
+pub const ASKS_OWN_MAX: u32 = 128;
+/// The same for what others ask of an account, so that they cannot take its owner's share.
+pub const ASKS_FOREIGN_MAX: u32 = 64;
+/// Most questions of all that wait for an answer before nothing more is taken from streams.
+pub const ASKS_MAX: usize = 1_024;
+/// Most batches that wait to be stored before nothing more is taken from streams.
+pub const LINE_MAX: usize = 16;
 /// Most inputs in one batch.
 pub const BATCH_MAX: usize = 512;
 /// Most stanzas that one input may cause to be routed, as a guard against loops.

@@ -10,13 +10,13 @@ use model::link::{Bind, Down, SessionId};
 use model::query::{Found, Query};
 use model::spaces::ACCOUNT;
 use model::storage::{Owner, Read};
-use stanza::{Condition, Stanza, StanzaError, StreamCondition, StreamError};
+use stanza::{Condition, Stanza, StanzaError, StreamError};
 
 use crate::device::Token;
 use crate::engine::{Asked, Engine};
 use crate::held::{Out, Parcel};
 use crate::limits;
-use crate::turns::Work;
+use crate::turns::{Work, contained};
 
 /// An account in memory, or on its way there.
 pub(crate) enum Place {
@@ -69,7 +69,10 @@ impl Engine {
         };
         let mut answers = answers.into_iter();
         let exists = answers.next().is_some_and(|doc| doc.into_doc().is_some());
-        let place = self.kernel.hydrate(account.clone(), exists, answers);
+        let Some(place) = contained(|| self.kernel.hydrate(account.clone(), exists, answers)) else {
+            let error = Condition::InternalServerError.into();
+            return line.into_iter().for_each(|waiting| self.turn_away(waiting, &error));
+        };
         self.accounts.insert(account.clone(), Place::Ready(Box::new(Ready { account: place, busy: 0 })));
         for waiting in line {
             self.give(&account, waiting);
@@ -124,6 +127,13 @@ impl Engine {
         }
     }
 
+    /// A place for an address that nobody registered stays no longer than its last answer takes.
+    pub(crate) fn leave_if_nobody(&mut self, account: &Bare) {
+        if matches!(self.accounts.get(account), Some(Place::Ready(place)) if !place.account.exists) {
+            self.forget(account);
+        }
+    }
+
     /// Takes an account out of memory if nothing there depends on it.
     pub(crate) fn forget(&mut self, account: &Bare) {
         let free = matches!(self.accounts.get(account),
@@ -135,10 +145,9 @@ impl Engine {
 
     /// Takes an account out of memory that is ahead of storage, and ends its sessions: they start again from what is
     /// stored. Their contacts see them go, and what their clients never got finds another way.
-    pub(crate) fn drop_account(&mut self, account: &Bare) {
+    pub(crate) fn drop_account(&mut self, account: &Bare, error: &StreamError) {
         let Some(Place::Ready(place)) = self.accounts.get(account) else { return };
         let sessions: Vec<SessionId> = place.account.sessions.iter().map(|session| session.id).collect();
-        let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
         for session in sessions {
             self.farewell(account, session);
             let Some(device) = self.devices.remove(&session) else { continue };

@@ -97,6 +97,7 @@ impl Engine {
             known.about = about;
         }
         self.after_delivery(session, health);
+        self.mind_pace(session);
     }
 
     /// A stream has ended.
@@ -106,8 +107,8 @@ impl Engine {
             device.resuming = None;
         } else if device.attached.as_ref().is_some_and(|attached| attached.stream == stream) {
             device.attached = None;
-        } else if device.attached.is_some() || device.resuming.is_some() {
-            return; // An old stream of a session that goes on elsewhere.
+        } else {
+            return; // An old stream of a session that goes on elsewhere, or that was cut off.
         }
         match end {
             End::Clean => self.work.push_back(Work::End(session)),
@@ -149,8 +150,26 @@ impl Engine {
                 Due::Ack(session, epoch) if current(session, epoch) => {
                     self.cut_off(session, "no acknowledgement came");
                 }
+                Due::Slow(session) => self.look_again(session),
                 _ => {}
             }
+        }
+    }
+
+    /// A connection on which much waits is given some time.
+    pub(crate) fn mind_pace(&mut self, session: SessionId) {
+        let Some(device) = self.devices.get_mut(&session) else { return };
+        if !device.slow && device.backlog() > limits::SLOW_BYTES {
+            device.slow = true;
+            self.timers.set(self.time.mono_ms + limits::SLOW_MS_MAX, Due::Slow(session));
+        }
+    }
+
+    fn look_again(&mut self, session: SessionId) {
+        let Some(device) = self.devices.get_mut(&session) else { return };
+        device.slow = false;
+        if device.backlog() > limits::SLOW_BYTES {
+            self.cut_off(session, "the connection does not read");
         }
     }
 
@@ -171,6 +190,7 @@ impl Engine {
             resuming.link.send(Down::Resumed(Err(ResumeRefused { h: Some(h) })));
         }
         let mut undelivered = VecDeque::from(device.csi.take());
+        undelivered.extend(device.early.take().into_iter().flatten().filter(|parcel| parcel.token.is_none()));
         if let Some(sm) = device.sm {
             if let Some(id) = &sm.id {
                 self.resumable.remove(id);

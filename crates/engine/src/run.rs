@@ -88,6 +88,8 @@ pub async fn run(
         {
             return;
         }
+        // What waits for storage is bounded: meanwhile streams are not listened to.
+        let open = !engine.is_congested();
         let wait = engine.poll_timeout().map(|at| at.saturating_sub(clock.time().mono_ms));
         let timeout = async {
             match wait {
@@ -98,11 +100,11 @@ pub async fn run(
         tokio::select! {
             Some(done) = pending.next(), if !pending.is_empty() => batch.push(done),
             Some(input) = inputs.recv() => batch.push(input),
-            _ = ups.recv_many(&mut said, limits::BATCH_MAX), if !ups.is_closed() || !ups.is_empty() => {}
+            _ = ups.recv_many(&mut said, limits::BATCH_MAX), if open && (!ups.is_closed() || !ups.is_empty()) => {}
             () = timeout => batch.push(Input::Timeout),
         }
         // What else is ready belongs to the same batch: one commit for all of it.
-        while said.len() < limits::BATCH_MAX {
+        while open && said.len() < limits::BATCH_MAX {
             match ups.try_recv() {
                 Ok(up) => said.push(up),
                 Err(_) => break,

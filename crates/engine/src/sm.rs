@@ -18,6 +18,8 @@ pub(crate) struct Sm {
     /// How many stanzas the client has acknowledged, modulo 2^32.
     acked: u32,
     queue: VecDeque<Parcel>,
+    /// How many bytes are in it.
+    bytes: usize,
     /// An `<r/>` is on its way.
     pub(crate) asked: bool,
 }
@@ -31,10 +33,11 @@ pub(crate) struct TooHigh {
 
 impl Sm {
     pub(crate) fn new(id: Option<String>, max: u32) -> Sm {
-        Sm { id, max, acked: 0, queue: VecDeque::new(), asked: false }
+        Sm { id, max, acked: 0, queue: VecDeque::new(), bytes: 0, asked: false }
     }
 
     pub(crate) fn push(&mut self, parcel: Parcel) {
+        self.bytes += parcel.stanza.size();
         self.queue.push_back(parcel);
     }
 
@@ -51,7 +54,11 @@ impl Sm {
             return Err(TooHigh { sent: self.acked.wrapping_add(self.queue.len() as u32) });
         }
         self.acked = h;
-        Ok(self.queue.drain(..step).filter_map(|unacked| unacked.token).collect())
+        let settled = self.queue.drain(..step);
+        Ok(settled
+            .inspect(|unacked| self.bytes -= unacked.stanza.size())
+            .filter_map(|unacked| unacked.token)
+            .collect())
     }
 
     pub(crate) fn unacked(&self) -> impl Iterator<Item = &Parcel> {
@@ -60,6 +67,10 @@ impl Sm {
 
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn into_unacked(self) -> VecDeque<Parcel> {

@@ -14,6 +14,8 @@ pub(crate) enum Due {
     Resume(SessionId, u64),
     /// A client has not answered `<r/>`.
     Ack(SessionId, u64),
+    /// A connection was slow.
+    Slow(SessionId),
 }
 
 /// Timers by time.

@@ -2,15 +2,16 @@
 //!
 //! Not here: single kinds of input (bind, resume, operator).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use address::Bare;
 use kernel::{Account, Effect, Effects, Host, Kernel, Turn};
 use model::link::{ClientState, Down, SessionId};
 use model::query::{AccountFound, AccountQuery, Found, Query};
-use stanza::{Stanza, StanzaError, StreamCondition, StreamError, ns};
+use stanza::{Condition, Stanza, StanzaError, StreamCondition, StreamError, ns};
 
-use crate::device::{Health, Token};
+use crate::device::{Device, Health, Token};
 use crate::engine::{Asked, Engine, Output, Ticket};
 use crate::held::{Held, Out, Parcel};
 use crate::limits;
@@ -29,6 +30,8 @@ pub(crate) enum Work {
     Acknowledged(SessionId, Vec<u64>),
     /// A session is over.
     End(SessionId),
+    /// A question that is not asked because too many are.
+    TooMuchAsked(Asked),
 }
 
 /// Where the effects of a turn come from.
@@ -62,11 +65,13 @@ impl Engine {
     pub(crate) fn client_acknowledges(&mut self, session: SessionId, h: u32) {
         let Some(device) = self.devices.get_mut(&session) else { return };
         let Some(sm) = &mut device.sm else { return };
+        let before = sm.len();
         match sm.acknowledge(h) {
             Ok(tokens) => {
                 sm.asked = false;
                 device.epoch += 1;
-                let health = device.ask();
+                // Who has handled nothing since is not asked again at once: that would go to and fro for ever.
+                let health = if sm.len() < before { device.ask() } else { Health::Good };
                 self.after_delivery(session, health);
                 if !tokens.is_empty() {
                     self.work.push_back(Work::Acknowledged(session, tokens));
@@ -131,6 +136,7 @@ impl Engine {
                     self.turn(&account, origin, |kernel, turn| kernel.acknowledged(turn, session, tokens));
                 }
                 Work::End(session) => self.end_session(session),
+                Work::TooMuchAsked(asked) => self.too_much_asked(asked),
             }
         }
     }
@@ -158,7 +164,16 @@ impl Engine {
 
     /// One turn with a stanza that arrives for an account in memory.
     pub(crate) fn arrive(&mut self, account: &Bare, stanza: Stanza, id: u64, token: Option<Token>) {
-        self.turn(account, Origin { session: None, id, token }, |kernel, turn| kernel.arrive(turn, stanza));
+        let origin = Origin { session: None, id, token };
+        let mut head = Some(Stanza { payload: Default::default(), ..stanza.clone() });
+        self.turn(account, origin, |kernel, turn| {
+            kernel.arrive(turn, stanza);
+            head = None;
+        });
+        // The turn failed: its sender hears of it.
+        if let Some(reply) = head.and_then(|head| head.error(Condition::InternalServerError.into())) {
+            self.work.push_back(Work::Route(reply, id, None));
+        }
         self.batch.tokens.extend(token);
     }
 
@@ -166,7 +181,10 @@ impl Engine {
         let Some(Place::Ready(place)) = self.accounts.get_mut(account) else { return };
         let mut effects = Effects::default();
         let mut turn = Turn::new(self.time.now, origin.id, &mut place.account, origin.session, &mut effects);
-        act(&self.kernel, &mut turn);
+        if contained(|| act(&self.kernel, &mut turn)).is_none() {
+            // Nothing of the turn happens. What is in memory may be half changed: it is read again.
+            return self.drop_account(account, &StreamCondition::InternalServerError.into());
+        }
         if !place.account.exists {
             effects.drop_writes();
         }
@@ -180,7 +198,10 @@ impl Engine {
         let mut effects = Effects::default();
         let id = self.ids.next(self.time.now.unix_ms);
         let mut turn = Turn::new(self.time.now, id, &mut place.account, Some(session), &mut effects);
-        self.kernel.close(&mut turn, session);
+        // A turn of this account may just have failed; so may this one.
+        if contained(|| self.kernel.close(&mut turn, session)).is_none() {
+            return;
+        }
         for effect in effects.take() {
             if let Effect::Route(stanza) = effect {
                 self.work.push_back(Work::Route(stanza, id, None));
@@ -199,7 +220,10 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(domain) else { return };
         let mut effects = Effects::default();
         let mut turn = Turn::new(self.time.now, id, host, session, &mut effects);
-        act(&self.kernel, &mut turn);
+        if contained(|| act(&self.kernel, &mut turn)).is_none() {
+            *host = Host::new(host.domain.clone(), host.facts.clone());
+            return;
+        }
         self.absorb(effects, Origin { session, id, token: None });
     }
 
@@ -217,18 +241,48 @@ impl Engine {
                 }
                 Effect::Write(write) => self.batch.writes.push(write),
                 Effect::Ask(account, query, resume) => {
-                    if let Some(Place::Ready(place)) = self.accounts.get_mut(&account) {
-                        place.busy += 1;
-                    }
-                    self.batch
-                        .outs
-                        .push(Out::Ask(query.into(), Asked::Account(account, origin.session, resume)));
+                    let asked = Asked::Account(account, origin.session, resume);
+                    self.ask(query, asked);
                 }
                 Effect::AskHost(host, query, resume) => {
-                    self.batch.outs.push(Out::Ask(query.into(), Asked::Host(host, origin.session, resume)));
+                    let asked = Asked::Host(host, origin.session, resume);
+                    self.ask(query, asked);
                 }
                 Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
             }
+        }
+    }
+
+    /// Writes a question down, unless too many of this place wait already: then the answer is that.
+    fn ask(&mut self, query: Query, asked: Asked) {
+        let (busy, most) = match &asked {
+            Asked::Account(account, session, _) => match self.accounts.get_mut(account) {
+                Some(Place::Ready(place)) if session.is_some() => (&mut place.busy, limits::ASKS_OWN_MAX),
+                Some(Place::Ready(place)) => (&mut place.busy, limits::ASKS_FOREIGN_MAX),
+                _ => return,
+            },
+            Asked::Host(host, ..) => (self.hosts_busy.entry(host.clone()).or_default(), limits::ASKS_OWN_MAX),
+            _ => return,
+        };
+        if *busy >= most {
+            self.work.push_back(Work::TooMuchAsked(asked));
+        } else {
+            *busy += 1;
+            self.batch.outs.push(Out::Ask(query.into(), asked));
+        }
+    }
+
+    fn too_much_asked(&mut self, asked: Asked) {
+        let error = StanzaError::from(Condition::ResourceConstraint).text("too many requests at once");
+        match asked {
+            Asked::Account(account, session, resume) => {
+                self.own_turn(&account, session, |_, turn| resume(turn, Err(error)));
+            }
+            Asked::Host(host, session, resume) => {
+                let id = self.ids.next(self.time.now.unix_ms);
+                self.host_turn(host.as_str(), session, id, |_, turn| resume(turn, Err(error)));
+            }
+            _ => {}
         }
     }
 
@@ -255,8 +309,12 @@ impl Engine {
                 if let Some((order, done)) = done {
                     self.accounts_changed(&order, &done, session);
                 }
+                self.leave_if_nobody(&account);
             }
             Asked::Host(host, session, resume) => {
+                if let Some(busy) = self.hosts_busy.get_mut(&host) {
+                    *busy = busy.saturating_sub(1);
+                }
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
                 let id = self.ids.next(self.time.now.unix_ms);
                 self.host_turn(host.as_str(), session, id, |_, turn| resume(turn, found));
@@ -301,7 +359,9 @@ impl Engine {
     fn commit_failed(&mut self, failed: Held) {
         let mut accounts = failed.changed;
         let account = |session: &SessionId| self.devices.get(session).map(|device| device.account.clone());
-        accounts.extend(failed.sessions.iter().filter_map(account));
+        // Whose stanzas would be acknowledged with it too: no acknowledgement will come any more.
+        let sessions = failed.sessions.iter().copied().chain(failed.tokens.iter().map(|token| token.session));
+        accounts.extend(sessions.filter_map(|session| account(&session)));
         for out in failed.outs {
             match out {
                 Out::Ask(query, asked) => self.ask_now(*query, asked),
@@ -313,7 +373,8 @@ impl Engine {
             }
         }
         for account in accounts {
-            self.drop_account(&account);
+            let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
+            self.drop_account(&account, &error);
         }
     }
 
@@ -375,16 +436,21 @@ impl Engine {
         }
     }
 
-    fn send(&mut self, session: SessionId, parcel: Parcel) {
-        let Some(device) = self.devices.get_mut(&session) else {
-            // Its session has just ended: the stanza still gets its one fate. Whose it was is in its address.
+    pub(crate) fn send(&mut self, session: SessionId, parcel: Parcel) {
+        let alive = |device: &&mut Device| device.attached.is_some() || device.sm.is_some();
+        let Some(device) = self.devices.get_mut(&session).filter(alive) else {
+            // Its session has just ended, or is about to: the stanza still gets its one fate. Whose it was is in its address.
             if let (Some(to), None) = (&parcel.stanza.to, parcel.token) {
                 self.work.push_back(Work::Undelivered(to.bare(), session, parcel));
             }
             return;
         };
+        if let Some(early) = &mut device.early {
+            return early.push(parcel);
+        }
         let (health, settled) = device.deliver(parcel);
         self.after_delivery(session, health);
+        self.mind_pace(session);
         if let Some(token) = settled {
             self.work.push_back(Work::Acknowledged(session, vec![token]));
         }
@@ -414,6 +480,13 @@ impl Engine {
             self.work.push_back(Work::End(session));
         }
     }
+}
+
+/// Runs what features do. A panic there is a mistake in the program, and would otherwise end every session of the
+/// server: it ends here, and whoever calls drops the place that it may have left half changed.
+pub(crate) fn contained<T>(act: impl FnOnce() -> T) -> Option<T> {
+    let outcome = catch_unwind(AssertUnwindSafe(act));
+    outcome.inspect_err(|_| tracing::error!("a feature failed; its account or host starts anew")).ok()
 }
 
 fn account_found(found: &Found) -> Option<AccountFound> {

@@ -66,12 +66,14 @@ impl Feature for Last {
         if seen || !stanza.payload.has_ns(ns::LAST) || blocks(turn.place, from) {
             return Flow::On;
         }
-        Flow::Refuse(Condition::Forbidden.into())
+        // As if nobody were there.
+        Flow::Refuse(Condition::ServiceUnavailable.into())
     }
 
     fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
         if !turn.place.shows_presence_to(iq.from()) {
-            return Condition::Forbidden.into();
+            // XEP-0012 has `forbidden`, which would tell that there is such an account.
+            return Condition::ServiceUnavailable.into();
         }
         if turn.place.available().next().is_some() {
             return tell(0, "");
@@ -146,7 +148,10 @@ mod tests {
         scene.now_ms += 903_999;
         assert!(bob(&mut scene).contains("seconds='903'>Heading &lt; Home</query>"));
         for stranger in ["carl@a.example/x", "eve@a.example"] {
-            assert!(ask(&mut scene, stranger, "alice@example.org").contains(&error("auth", "forbidden")));
+            assert!(
+                ask(&mut scene, stranger, "alice@example.org")
+                    .contains(&error("cancel", "service-unavailable"))
+            );
         }
         scene.now_ms = 0; // a clock that jumps back
         assert!(bob(&mut scene).contains("seconds='0'"));
@@ -158,7 +163,7 @@ mod tests {
         scene.contact("bob@a.example", None, Active);
         let phone = "alice@example.org/phone";
         assert!(ask(&mut scene, "bob@a.example/x", phone).starts_with("phone: <iq from='bob"));
-        assert!(ask(&mut scene, "eve@a.example/x", phone).contains(&error("auth", "forbidden")));
+        assert!(ask(&mut scene, "eve@a.example/x", phone).contains(&error("cancel", "service-unavailable")));
         scene.send("phone", "<presence to='eve@a.example/x'/>");
         assert!(ask(&mut scene, "eve@a.example/x", phone).starts_with("phone: <iq from='eve"));
         assert!(ask(&mut scene, "eve@a.example/x", "alice@example.org/x").contains("service-unavailable"));

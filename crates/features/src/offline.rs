@@ -120,6 +120,10 @@ fn flush(turn: &mut Turn<'_, Account>, session: SessionId) {
 }
 
 fn hand_over(turn: &mut Turn<'_, Account>, session: SessionId, entries: Vec<Entry>) {
+    let waiting = turn.place.slots.of::<Waiting>();
+    if waiting.flushing.as_ref().is_none_or(|(id, _)| *id != session) {
+        return; // The session has ended; what it was to get goes to another, or waits.
+    }
     let domain = turn.place.jid.domain().to_owned();
     let (mut given, mut broken) = (Vec::new(), Vec::new());
     for entry in entries {

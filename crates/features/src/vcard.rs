@@ -38,8 +38,9 @@ impl Feature for Vcard {
         let owner = Owner::from(turn.place.jid.text());
         let own = iq.from().bare_str() == owner.as_str();
         match iq.is_set() {
+            // What an account that is not there would say.
+            set if !own && (set || iq.payload.name() != "vCard") => Condition::ServiceUnavailable.into(),
             _ if iq.payload.name() != "vCard" => Condition::BadRequest.into(),
-            true if !own => Condition::Forbidden.into(),
             true => store(turn, owner, iq),
             false => {
                 Answer::read(Read::Doc { space: VCARD, owner }, move |_, found| match found.into_doc() {
@@ -75,7 +76,9 @@ mod tests {
         let mut scene = Scene::one(Vcard);
         assert!(scene.send("phone", GET)[0].contains(&error("cancel", "item-not-found")));
         assert!(scene.get(OTHERS)[0].contains(&error("cancel", "service-unavailable")));
-        assert!(scene.get(&OTHERS.replace("'get'", "'set'"))[0].contains(&error("auth", "forbidden")));
+        assert!(
+            scene.get(&OTHERS.replace("'get'", "'set'"))[0].contains(&error("cancel", "service-unavailable"))
+        );
         let card = "<vCard xmlns='vcard-temp'><FN>A &amp; B</FN><v4 xmlns='urn:x'/></vCard>";
         let seen = scene.send("phone", &format!("<iq type='set' id='3'>{card}</iq>"));
         let done = "phone: <iq to='alice@example.org/phone' id='3' type='result'/>".to_owned();

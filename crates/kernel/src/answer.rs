@@ -121,20 +121,20 @@ impl Kernel {
             return Condition::ServiceUnavailable.into();
         };
         let iq = Iq { stanza, payload };
-        match permitted(&route, iq.is_set(), own) {
+        match permitted(&route, iq.is_set(), own, !host && !own) {
             Ok(()) => answer(feature, &iq),
             Err(condition) => condition.into(),
         }
     }
 }
 
-fn permitted(route: &IqRoute, set: bool, own: bool) -> Result<(), Condition> {
+fn permitted(route: &IqRoute, set: bool, own: bool, stranger: bool) -> Result<(), Condition> {
     match route.who {
         // The same answer as from an account that is not there (RFC 6120 section 13.11).
         Who::Owner if !own => Err(Condition::ServiceUnavailable),
-        _ if set && !route.set => Err(Condition::NotAllowed),
-        _ if !set && !route.get => Err(Condition::NotAllowed),
-        _ => Ok(()),
+        _ if if set { route.set } else { route.get } => Ok(()),
+        _ if stranger => Err(Condition::ServiceUnavailable),
+        _ => Err(Condition::NotAllowed),
     }
 }
 

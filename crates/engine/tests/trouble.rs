@@ -1,0 +1,322 @@
+//! What goes wrong in one place stays there: failing features, clients that ask too much, slow clients.
+//!
+//! Not here: what goes right (the scenes).
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
+
+use address::Jid;
+use bytes::Bytes;
+use engine::{Engine, Input, Output, Ticket, Time, limits};
+use kernel::{Account, Answer, Card, Feature, Flow, HostFacts, Iq, IqRoute, Kernel, Now, Step, Turn, Way};
+use model::link::{
+    About, Bind, Client, ClientState, Down, Enable, Link, Resource, SessionId, StreamId, Transport, Up,
+};
+use model::query::{Found, Query};
+use model::spaces::ACCOUNT;
+use model::storage::{Loaded, Owner, Read, Space};
+use stanza::{Condition, IqType, Kind, MessageType, Stanza};
+
+/// Panics, asks storage or writes, as it is asked to.
+struct Troublesome;
+
+const PANICS: &str = "urn:test:panics";
+const KEPT: &str = "urn:test:kept";
+const ASKS: &str = "urn:test:asks";
+
+impl Feature for Troublesome {
+    fn card(&self) -> &'static Card {
+        static CARD: Card = Card {
+            iqs: &[IqRoute::open(PANICS), IqRoute::open(ASKS)],
+            steps: &[(Way::Arrive, Step::Keep)],
+            ..Card::named("troublesome")
+        };
+        &CARD
+    }
+
+    fn step(&self, _: Way, _: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
+        if stanza.payload.has("x", KEPT) {
+            turn.fx.put_doc(Space("kept"), Owner::from(turn.place.jid.text()), Vec::new());
+        }
+        Flow::On
+    }
+
+    fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
+        assert!(iq.payload.ns() != PANICS, "as expected by this test");
+        let owner = Owner::from(turn.place.jid.text());
+        Answer::read(Read::Doc { space: ACCOUNT, owner }, |_, _| Answer::done())
+    }
+}
+
+#[derive(Default)]
+struct Pipe {
+    downs: Mutex<VecDeque<Down>>,
+    backlog: Mutex<usize>,
+}
+
+impl Link for Pipe {
+    fn send(&self, down: Down) {
+        self.downs.lock().unwrap().push_back(down);
+    }
+
+    fn backlog(&self) -> usize {
+        *self.backlog.lock().unwrap()
+    }
+}
+
+impl Pipe {
+    fn bound(&self) -> (SessionId, Jid) {
+        let bound = self.downs.lock().unwrap().pop_front();
+        let Some(Down::Bound(Ok(bound))) = bound else { panic!("not bound") };
+        (bound.session, bound.jid)
+    }
+
+    fn said(&self) -> Vec<String> {
+        let say = |down| match down {
+            Down::Stanza(stanza) => String::from_utf8(stanza.to_stored()).unwrap(),
+            Down::Close(error) => format!("closed {:?}", error.map(|error| error.condition.name())),
+            Down::AckRequest => "asked".to_owned(),
+            _ => "other".to_owned(),
+        };
+        self.downs.lock().unwrap().drain(..).map(say).collect()
+    }
+}
+
+struct World {
+    engine: Engine,
+    ms: u64,
+    /// Questions that are kept without answer.
+    kept: Option<Vec<Ticket>>,
+    /// Commits fail.
+    full: bool,
+}
+
+impl World {
+    fn new() -> World {
+        let time = Time { now: Now { unix_ms: 1 }, mono_ms: 0 };
+        let host = (Jid::parse("a.example").unwrap(), Arc::new(HostFacts::default()));
+        let mut last = 0;
+        let random = move |bytes: &mut [u8]| {
+            last += 1;
+            bytes.fill(last);
+        };
+        let kernel = Kernel::new(vec![Box::new(Troublesome)]);
+        World {
+            engine: Engine::new(kernel, vec![host], 0, time, Box::new(random)),
+            ms: 0,
+            kept: None,
+            full: false,
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let time = Time { now: Now { unix_ms: 1 }, mono_ms: self.ms };
+        self.engine.handle(time, input);
+        loop {
+            self.engine.finish();
+            let Some(output) = self.engine.poll_output() else { return };
+            let answer = match output {
+                Output::Commit(ticket, _) if self.full => {
+                    Input::Committed(ticket, Err(Condition::ResourceConstraint.into()))
+                }
+                Output::Commit(ticket, _) => Input::Committed(ticket, Ok(())),
+                Output::Ask(ticket, Query::Read(Read::Many(reads))) => {
+                    Input::Found(ticket, Ok(Found::Loaded(Loaded::Many(reads.iter().map(empty).collect()))))
+                }
+                Output::Ask(ticket, Query::Read(read)) => match &mut self.kept {
+                    Some(kept) => {
+                        kept.push(ticket);
+                        continue;
+                    }
+                    None => Input::Found(ticket, Ok(Found::Loaded(empty(&read)))),
+                },
+                Output::Ask(..) => panic!("not asked here"),
+            };
+            self.engine.handle(time, answer);
+        }
+    }
+
+    fn connect(&mut self, jid: &str, enable: Option<Enable>) -> (SessionId, Arc<Pipe>) {
+        let jid = Jid::parse(jid).unwrap();
+        let link = self.bind(&jid, Resource::Asked(jid.clone()), enable);
+        (link.bound().0, link)
+    }
+
+    fn bind(&mut self, jid: &Jid, resource: Resource, enable: Option<Enable>) -> Arc<Pipe> {
+        let link = Arc::new(Pipe::default());
+        let about = About {
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            transport: Transport::Tcp,
+            tls: None,
+            mechanism: "PLAIN",
+            client: Client::default(),
+        };
+        self.input(Input::Up(Up::Bind(Box::new(Bind {
+            stream: StreamId(1),
+            link: link.clone(),
+            account: jid.bare(),
+            resource,
+            carbons: false,
+            enable,
+            client_state: ClientState::Active,
+            about: Arc::new(about),
+        }))));
+        link
+    }
+
+    fn send(&mut self, session: SessionId, from: &str, to: &str, stanza: Stanza) {
+        let stanza = stanza.from(&Jid::parse(from).unwrap()).to(&Jid::parse(to).unwrap());
+        self.input(Input::Up(Up::Stanza(session, stanza)));
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.ms += ms;
+        self.input(Input::Timeout);
+    }
+}
+
+/// Accounts exist, and have nothing.
+fn empty(read: &Read) -> Loaded {
+    match read {
+        Read::Doc { space, .. } if *space == ACCOUNT => Loaded::Doc(Some(Bytes::from_static(b"{}"))),
+        Read::Map { .. } => Loaded::Map(Vec::new()),
+        Read::LogBounds { .. } => Loaded::Bounds(Default::default()),
+        _ => Loaded::Doc(None),
+    }
+}
+
+fn iq(id: &str, ns: &str) -> Stanza {
+    Stanza::new(Kind::Iq(IqType::Get)).id(id).with_inner(format!("<x xmlns='{ns}'/>").into())
+}
+
+fn message(bytes: usize) -> Stanza {
+    Stanza::message(MessageType::Chat).with_inner(format!("<body>{}</body>", "x".repeat(bytes)).into())
+}
+
+const ROMEO: &str = "romeo@a.example/x";
+const JULIET: &str = "juliet@a.example/x";
+
+#[test]
+fn a_feature_that_panics_takes_nobody_else_with_it() {
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, None);
+    let (juliet, hers) = world.connect(JULIET, None);
+    // At the account of another: its sessions start anew, the sender hears of it and stays.
+    world.send(romeo, ROMEO, "juliet@a.example", iq("1", PANICS));
+    let said = his.said();
+    assert!(said.len() == 1 && said[0].contains("internal-server-error"), "{said:?}");
+    assert_eq!(hers.said(), ["closed Some(\"internal-server-error\")"]);
+    world.send(juliet, JULIET, ROMEO, message(1));
+    assert!(his.said().is_empty(), "her session is over");
+    // She can come back; and at the own account the same happens.
+    let (_, hers) = world.connect(JULIET, None);
+    world.send(romeo, ROMEO, "romeo@a.example", iq("2", PANICS));
+    assert_eq!(his.said(), ["closed Some(\"internal-server-error\")"]);
+    let (romeo, his) = world.connect(ROMEO, None);
+    world.send(romeo, ROMEO, JULIET, message(1));
+    assert_eq!((his.said().len(), hers.said().len()), (0, 1));
+    assert_eq!(world.engine.session_count(), 2);
+}
+
+#[test]
+fn who_asks_too_much_is_told_so_and_others_are_not_concerned() {
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, None);
+    let (juliet, hers) = world.connect(JULIET, None);
+    world.kept = Some(Vec::new());
+    for _ in 0..300 {
+        world.send(romeo, ROMEO, "juliet@a.example", iq("1", ASKS));
+    }
+    let refused = |said: Vec<String>| said.iter().filter(|one| one.contains("resource-constraint")).count();
+    assert_eq!(refused(his.said()), 300 - limits::ASKS_FOREIGN_MAX as usize);
+    world.send(juliet, JULIET, "juliet@a.example", iq("1", ASKS));
+    assert_eq!(refused(hers.said()), 0, "the owner has her own share");
+    for _ in 0..300 {
+        world.send(juliet, JULIET, "juliet@a.example", iq("1", ASKS));
+    }
+    let waiting = world.kept.take().unwrap();
+    assert_eq!(waiting.len(), limits::ASKS_OWN_MAX as usize);
+    assert_eq!(refused(hers.said()), 301 + limits::ASKS_FOREIGN_MAX as usize - waiting.len());
+    // When the answers come, all is as before.
+    for ticket in waiting {
+        world.input(Input::Found(ticket, Ok(Found::Loaded(Loaded::Doc(None)))));
+    }
+    world.send(juliet, JULIET, "juliet@a.example", iq("1", ASKS));
+    assert_eq!(refused(hers.said()), 0);
+    assert!(!world.engine.is_congested());
+}
+
+#[test]
+fn a_connected_client_may_be_owed_more_than_one_that_is_away() {
+    let mut world = World::new();
+    let enable = Enable { resume: true, max: None };
+    let (romeo, _) = world.connect(ROMEO, None);
+    let (juliet, hers) = world.connect(JULIET, Some(enable));
+    for _ in 0..=limits::UNACKED_MAX {
+        world.send(romeo, ROMEO, JULIET, message(1));
+    }
+    assert!(!hers.said().iter().any(|one| one.starts_with("closed")), "it had no time to acknowledge");
+    world.input(Input::Up(Up::Closed(juliet, StreamId(1), model::link::End::Broken)));
+    assert_eq!(world.engine.session_count(), 2);
+    world.send(romeo, ROMEO, JULIET, message(1));
+    assert_eq!(world.engine.session_count(), 1, "too much for one that is away");
+    // Bytes count too.
+    let (_, hers) = world.connect(JULIET, Some(enable));
+    for _ in 0..limits::UNACKED_BYTES_MAX / 200_000 {
+        world.send(romeo, ROMEO, JULIET, message(200_000));
+    }
+    assert!(!hers.said().iter().any(|one| one.starts_with("closed")));
+    world.send(romeo, ROMEO, JULIET, message(200_000));
+    assert_eq!(hers.said().last().unwrap(), "closed Some(\"connection-timeout\")");
+}
+
+#[test]
+fn a_slow_connection_has_some_time() {
+    let mut world = World::new();
+    let (romeo, _) = world.connect(ROMEO, None);
+    let (_, hers) = world.connect(JULIET, None);
+    *hers.backlog.lock().unwrap() = limits::SLOW_BYTES + 1;
+    world.send(romeo, ROMEO, JULIET, message(1));
+    assert_eq!(hers.said().len(), 1);
+    *hers.backlog.lock().unwrap() = 0;
+    world.pass(limits::SLOW_MS_MAX);
+    assert!(hers.said().is_empty(), "it has caught up");
+    *hers.backlog.lock().unwrap() = limits::SLOW_BYTES + 1;
+    world.send(romeo, ROMEO, JULIET, message(1));
+    world.pass(limits::SLOW_MS_MAX);
+    assert_eq!(hers.said().last().unwrap(), "closed Some(\"connection-timeout\")");
+    let (_, hers) = world.connect(JULIET, None);
+    *hers.backlog.lock().unwrap() = limits::BACKLOG_BYTES_MAX + 1;
+    world.send(romeo, ROMEO, JULIET, message(1));
+    assert_eq!(hers.said().last().unwrap(), "closed Some(\"connection-timeout\")");
+}
+
+#[test]
+fn who_would_wait_for_ever_for_an_acknowledgement_is_closed() {
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, Some(Enable { resume: true, max: None }));
+    world.full = true;
+    // Her account has to be read first: what fails is not the batch in which his stanza came.
+    let kept = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{KEPT}'/>").into());
+    world.send(romeo, ROMEO, "juliet@a.example", kept);
+    assert_eq!(his.said(), ["closed Some(\"resource-constraint\")"]);
+}
+
+#[test]
+fn nothing_comes_before_the_address() {
+    let mut world = World::new();
+    let (romeo, _) = world.connect(ROMEO, None);
+    let juliet = Jid::parse("juliet@a.example").unwrap();
+    let resource = || Resource::Tagged { tag: "t".to_owned(), client: Some("c".to_owned()) };
+    let address = world.bind(&juliet, resource(), None).bound().1;
+    world.kept = Some(Vec::new());
+    let hers = world.bind(&juliet, resource(), None);
+    world.send(romeo, ROMEO, address.as_str(), message(1));
+    assert!(hers.said().is_empty(), "the ends of the archive are still being looked up");
+    for ticket in world.kept.take().unwrap() {
+        world.input(Input::Found(ticket, Ok(Found::Loaded(Loaded::Bounds(Default::default())))));
+    }
+    assert_eq!(hers.bound().1, address);
+    assert_eq!(hers.said().len(), 1);
+}
