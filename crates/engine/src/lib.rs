@@ -8,7 +8,9 @@
 //!
 //! Not here: what happens to a stanza (kernel, features), how it travels (stream, net), how it is stored (store).
 
+mod asks;
 mod bind;
+mod contained;
 mod csi;
 mod device;
 mod engine;

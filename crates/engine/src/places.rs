@@ -12,11 +12,12 @@ use model::spaces::ACCOUNT;
 use model::storage::{Owner, Read};
 use stanza::{Condition, Stanza, StanzaError, StreamError};
 
+use crate::contained::contained;
 use crate::device::Token;
 use crate::engine::{Asked, Engine};
 use crate::held::{Out, Parcel};
 use crate::limits;
-use crate::turns::{Work, contained};
+use crate::turns::Work;
 
 /// An account in memory, or on its way there.
 pub(crate) enum Place {

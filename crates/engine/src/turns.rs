@@ -2,15 +2,15 @@
 //!
 //! Not here: single kinds of input (bind, resume, operator).
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use address::Bare;
 use kernel::{Account, Effect, Effects, Host, Kernel, Turn};
 use model::link::{ClientState, Down, SessionId};
-use model::query::{AccountFound, AccountQuery, Found, Query};
+use model::query::{AccountFound, AccountQuery, Found};
 use stanza::{Condition, Stanza, StanzaError, StreamCondition, StreamError, ns};
 
+use crate::contained::contained;
 use crate::device::{Device, Health, Token};
 use crate::engine::{Asked, Engine, Output, Ticket};
 use crate::held::{Held, Out, Parcel};
@@ -253,39 +253,6 @@ impl Engine {
         }
     }
 
-    /// Writes a question down, unless too many of this place wait already: then the answer is that.
-    fn ask(&mut self, query: Query, asked: Asked) {
-        let (busy, most) = match &asked {
-            Asked::Account(account, session, _) => match self.accounts.get_mut(account) {
-                Some(Place::Ready(place)) if session.is_some() => (&mut place.busy, limits::ASKS_OWN_MAX),
-                Some(Place::Ready(place)) => (&mut place.busy, limits::ASKS_FOREIGN_MAX),
-                _ => return,
-            },
-            Asked::Host(host, ..) => (self.hosts_busy.entry(host.clone()).or_default(), limits::ASKS_OWN_MAX),
-            _ => return,
-        };
-        if *busy >= most {
-            self.work.push_back(Work::TooMuchAsked(asked));
-        } else {
-            *busy += 1;
-            self.batch.outs.push(Out::Ask(query.into(), asked));
-        }
-    }
-
-    fn too_much_asked(&mut self, asked: Asked) {
-        let error = StanzaError::from(Condition::ResourceConstraint).text("too many requests at once");
-        match asked {
-            Asked::Account(account, session, resume) => {
-                self.own_turn(&account, session, |_, turn| resume(turn, Err(error)));
-            }
-            Asked::Host(host, session, resume) => {
-                let id = self.ids.next(self.time.now.unix_ms);
-                self.host_turn(host.as_str(), session, id, |_, turn| resume(turn, Err(error)));
-            }
-            _ => {}
-        }
-    }
-
     fn hold(&mut self, token: Token) {
         if let Some(device) = self.devices.get_mut(&token.session) {
             device.incoming.hold(token);
@@ -411,31 +378,6 @@ impl Engine {
         }
     }
 
-    fn ask_now(&mut self, query: Query, asked: Asked) {
-        let ticket = self.new_ticket();
-        let order = match &query {
-            Query::Account(order) => Some(order.clone()),
-            _ => None,
-        };
-        self.asked.insert(ticket, (asked, order));
-        match query {
-            Query::Sessions(filter) => {
-                let found = Found::Sessions(self.sessions(&filter));
-                self.found(ticket, Ok(found));
-            }
-            Query::Account(AccountQuery::EndSessions { account }) => {
-                self.end_sessions(&account, None, crate::operator::not_authorized());
-                self.found(ticket, Ok(Found::Account(AccountFound::Done)));
-            }
-            Query::Account(AccountQuery::Remove { account }) => {
-                let target = account.clone();
-                let removal = move |engine: &mut Engine| engine.remove(account, ticket);
-                self.with_account(&target, Waiting::Removal(Box::new(removal)));
-            }
-            query => self.output(Output::Ask(ticket, query)),
-        }
-    }
-
     pub(crate) fn send(&mut self, session: SessionId, parcel: Parcel) {
         let alive = |device: &&mut Device| device.attached.is_some() || device.sm.is_some();
         let Some(device) = self.devices.get_mut(&session).filter(alive) else {
@@ -480,13 +422,6 @@ impl Engine {
             self.work.push_back(Work::End(session));
         }
     }
-}
-
-/// Runs what features do. A panic there is a mistake in the program, and would otherwise end every session of the
-/// server: it ends here, and whoever calls drops the place that it may have left half changed.
-pub(crate) fn contained<T>(act: impl FnOnce() -> T) -> Option<T> {
-    let outcome = catch_unwind(AssertUnwindSafe(act));
-    outcome.inspect_err(|_| tracing::error!("a feature failed; its account or host starts anew")).ok()
 }
 
 fn account_found(found: &Found) -> Option<AccountFound> {

@@ -1,0 +1,72 @@
+//! Questions: how many may wait for an answer, and who answers them.
+//!
+//! Not here: what becomes of the answers (turns).
+
+use model::query::{AccountFound, AccountQuery, Found, Query};
+use stanza::{Condition, StanzaError};
+
+use crate::engine::{Asked, Engine, Output};
+use crate::held::Out;
+use crate::limits;
+use crate::places::{Place, Waiting};
+use crate::turns::Work;
+
+impl Engine {
+    /// Writes a question down, unless too many of this place wait already: then the answer is that.
+    pub(crate) fn ask(&mut self, query: Query, asked: Asked) {
+        let (busy, most) = match &asked {
+            Asked::Account(account, session, _) => match self.accounts.get_mut(account) {
+                Some(Place::Ready(place)) if session.is_some() => (&mut place.busy, limits::ASKS_OWN_MAX),
+                Some(Place::Ready(place)) => (&mut place.busy, limits::ASKS_FOREIGN_MAX),
+                _ => return,
+            },
+            Asked::Host(host, ..) => (self.hosts_busy.entry(host.clone()).or_default(), limits::ASKS_OWN_MAX),
+            _ => return,
+        };
+        if *busy >= most {
+            self.work.push_back(Work::TooMuchAsked(asked));
+        } else {
+            *busy += 1;
+            self.batch.outs.push(Out::Ask(query.into(), asked));
+        }
+    }
+
+    pub(crate) fn too_much_asked(&mut self, asked: Asked) {
+        let error = StanzaError::from(Condition::ResourceConstraint).text("too many requests at once");
+        match asked {
+            Asked::Account(account, session, resume) => {
+                self.own_turn(&account, session, |_, turn| resume(turn, Err(error)));
+            }
+            Asked::Host(host, session, resume) => {
+                let id = self.ids.next(self.time.now.unix_ms);
+                self.host_turn(host.as_str(), session, id, |_, turn| resume(turn, Err(error)));
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn ask_now(&mut self, query: Query, asked: Asked) {
+        let ticket = self.new_ticket();
+        let order = match &query {
+            Query::Account(order) => Some(order.clone()),
+            _ => None,
+        };
+        self.asked.insert(ticket, (asked, order));
+        match query {
+            Query::Sessions(filter) => {
+                let found = Found::Sessions(self.sessions(&filter));
+                self.found(ticket, Ok(found));
+            }
+            Query::Account(AccountQuery::EndSessions { account }) => {
+                self.end_sessions(&account, None, crate::operator::not_authorized());
+                self.found(ticket, Ok(Found::Account(AccountFound::Done)));
+            }
+            Query::Account(AccountQuery::Remove { account }) => {
+                let target = account.clone();
+                let removal = move |engine: &mut Engine| engine.remove(account, ticket);
+                self.with_account(&target, Waiting::Removal(Box::new(removal)));
+            }
+            query => self.output(Output::Ask(ticket, query)),
+        }
+    }
+}
