@@ -142,7 +142,7 @@ async fn start(
 
 async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> {
     let highest = store.read(Read::HighestId).await?.into_highest_id();
-    let kernel = kernel::Kernel::new(features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS));
+    let kernel = kernel::Kernel::new(crate::translate::features());
     let time = engine::start_time();
     let hosts = translate::hosts(config, time.now.unix_ms);
     // One that fails here later would make secrets that can be guessed: better none of us.

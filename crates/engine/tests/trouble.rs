@@ -1,6 +1,7 @@
 //! What goes wrong in one place stays there: failing features, clients that ask too much, slow clients.
 //!
 //! Not here: what goes right (the scenes).
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
