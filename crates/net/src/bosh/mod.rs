@@ -13,6 +13,7 @@ mod window;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -23,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Phase;
 use crate::http::{self, Asked, Body, Reply, Web, read_body};
+use crate::peers::Permit;
 use body::{Reader, Request, Terminal};
 use session::Session;
 
@@ -50,6 +52,8 @@ struct Post {
 struct Seat {
     shared: Arc<crate::shared::Shared>,
     sid: String,
+    /// It counts as a connection of its peer: one connection is enough to begin any number of sessions.
+    _permit: Permit,
 }
 
 impl Drop for Seat {
@@ -182,6 +186,9 @@ fn create(
     if request.wrapper.open.to.is_none() {
         return Err(Terminal::ImproperAddressing);
     }
+    let proxy = shared.config.http.trusted_proxies.contains(&asked.peer);
+    let permit = shared.peers.admit(asked.peer, proxy, shared.counters(), Instant::now());
+    let permit = permit.ok_or(Terminal::PolicyViolation)?;
     let sid = random_sid().ok_or(Terminal::InternalServerError)?;
     let (mailbox, posts) = mpsc::channel(MAILBOX);
     let authenticated = Arc::new(AtomicBool::new(false));
@@ -192,7 +199,7 @@ fn create(
         }
         table.insert(sid.clone(), Handle { mailbox, authenticated: authenticated.clone() });
     }
-    let seat = Seat { shared: shared.clone(), sid };
+    let seat = Seat { shared: shared.clone(), sid, _permit: permit };
     // The client may use several connections: nothing binds the session to one of them.
     let about = || web.tls.as_ref().map(|tls| tls.about.clone()).unwrap_or_default();
     let tls = asked.secure.then(|| http::proxied(about()));

@@ -95,6 +95,33 @@ fn answer(client: &mut Client) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_has_no_more_sessions_than_connections() {
+    let world = World::with(|config| config.limits.connections_per_address = 3);
+    let http = std::sync::Mutex::new(Client::plain(world.http));
+    let create = |rid: u32| {
+        ask(
+            &mut http.lock().unwrap(),
+            &format!(
+                "<body {NS} rid='{rid}' to='{DOMAIN}' wait='60' hold='1' ver='1.10' xmpp:version='1.0'/>"
+            ),
+        )
+    };
+    // The connection itself is one.
+    let first = create(1);
+    assert!(first.contains(" sid='") && create(1).contains(" sid='"));
+
+    let third = create(1);
+    assert!(third.contains("condition='policy-violation'"), "{third}");
+    let sid = attr(&first, "sid");
+    ask(&mut http.lock().unwrap(), &format!("<body {NS} rid='2' sid='{sid}' type='terminate'/>"));
+    crate::world::until("one is over", || {
+        let body =
+            format!("<body {NS} rid='1' to='{DOMAIN}' wait='60' hold='1' ver='1.10' xmpp:version='1.0'/>");
+        ask(&mut http.lock().unwrap(), &body).contains(" sid='")
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_over_bosh() {
     let world = World::new();
     let mut juliet = Bosh::new(&world);
