@@ -49,9 +49,9 @@ impl Orders for ThroughEngine {
     }
 }
 
-/// Our domains, and whether anybody may sign up there.
+/// Our domains: whether anybody may sign up there, and what they can (XEP-0115, a canonical `<c/>`).
 #[derive(Debug)]
-pub(crate) struct Ours(pub(crate) HashMap<String, bool>);
+pub(crate) struct Ours(pub(crate) HashMap<String, (bool, Arc<[u8]>)>);
 
 impl stream::Domains for Ours {
     fn serves(&self, domain: &str) -> bool {
@@ -59,7 +59,11 @@ impl stream::Domains for Ours {
     }
 
     fn registers(&self, domain: &str) -> bool {
-        self.0.get(domain).copied().unwrap_or(false)
+        self.0.get(domain).is_some_and(|(registers, _)| *registers)
+    }
+
+    fn capabilities(&self, domain: &str) -> Arc<[u8]> {
+        self.0.get(domain).map(|(_, capabilities)| capabilities.clone()).unwrap_or_default()
     }
 }
 

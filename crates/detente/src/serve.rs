@@ -84,12 +84,19 @@ async fn serve(mut config: Config, file: PathBuf) -> Result<(), Failure> {
     let store: Arc<dyn Store> = Arc::new(store.await.map_err(failed)??);
     let accounts =
         Accounts::open(store.clone(), translate::accounts(&config, secret::token_key(&data)?)).await?;
-    let (running, ready) = start(&config, &file, store, Arc::new(accounts)).await?;
+    let (mut running, ready) = start(&config, &file, store, Arc::new(accounts)).await?;
     say(&format!("ready: {ready}"));
     notify::say("READY=1");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), domains = config.server.domains.join(","), "ready");
-    while let Event::Reload = signals.next().await {
-        config = reload(&file, config, &running.tls);
+    loop {
+        tokio::select! {
+            event = signals.next() => match event {
+                Event::Reload => config = reload(&file, config, &running.tls),
+                _ => break,
+            },
+            // It ends only when it is told to. Without it nobody is served: better to be started again.
+            _ = &mut running.engine_task => return Err(failed("the engine has ended; the log says why")),
+        }
     }
     notify::say("STOPPING=1");
     tracing::info!("stopping");
@@ -142,7 +149,7 @@ async fn start(
 
 async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> {
     let highest = store.read(Read::HighestId).await?.into_highest_id();
-    let kernel = kernel::Kernel::new(features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS));
+    let kernel = kernel::Kernel::new(crate::translate::features());
     let time = engine::start_time();
     let hosts = translate::hosts(config, time.now.unix_ms);
     // One that fails here later would make secrets that can be guessed: better none of us.

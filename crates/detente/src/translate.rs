@@ -51,6 +51,19 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
     Mechanism::ALL.into_iter().filter(allowed).collect()
 }
 
+/// All features of accounts and hosts, as this program has them.
+pub(crate) fn features() -> Vec<Box<dyn kernel::Feature>> {
+    features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS)
+}
+
+/// What a domain can, as its streams say it (XEP-0115 section 6.3).
+fn capabilities(facts: &HostFacts) -> Arc<[u8]> {
+    let disco = features::disco(&features());
+    let mut w = xml::Writer::new(stanza::ns::CLIENT);
+    features::caps::of_host(&disco, facts).write(&mut w);
+    w.finish().to_vec().into()
+}
+
 /// For the hosts of the engine.
 pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts>)> {
     let host = |domain: &String| {
@@ -70,10 +83,14 @@ pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts
 /// For the streams.
 pub(crate) fn streams(config: &Config) -> stream::Settings {
     let limits = &config.limits;
-    let registration = config.server.domains.iter().map(|d| (d.clone(), config.registers(d))).collect();
+    let of_domain = |(domain, facts): (Jid, Arc<HostFacts>)| {
+        let domain = domain.as_str().to_owned();
+        (domain.clone(), (config.registers(&domain), capabilities(&facts)))
+    };
+    let domains = hosts(config, 0).into_iter().map(of_domain).collect();
     let element_bytes = limits.stanza_bytes;
     stream::Settings {
-        domains: Arc::new(Ours(registration)),
+        domains: Arc::new(Ours(domains)),
         mechanisms: mechanisms(config),
         starttls: !config.identities().is_empty(),
         plain_on_loopback: config.auth.insecure_loopback,
@@ -173,13 +190,16 @@ mod tests {
         assert_eq!(
             names,
             [
+                "SCRAM-SHA-512-PLUS",
                 "SCRAM-SHA-256-PLUS",
                 "SCRAM-SHA-1-PLUS",
+                "SCRAM-SHA-512",
                 "SCRAM-SHA-256",
                 "SCRAM-SHA-1",
                 "HT-SHA-256-EXPR",
                 "HT-SHA-256-ENDP",
                 "HT-SHA-256-NONE",
+                "PLAIN",
             ]
         );
     }

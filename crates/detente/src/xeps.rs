@@ -24,18 +24,26 @@ pub(crate) struct Row {
 
 /// All of them.
 pub(crate) fn rows() -> Vec<Row> {
-    let features = features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS);
-    let kernel = kernel::Kernel::new(features);
-    kernel.cards().flat_map(|card| card.specs.iter().map(|spec| row(card.name, spec))).collect()
+    let kernel = kernel::Kernel::new(crate::translate::features());
+    let of_features = kernel
+        .cards()
+        .flat_map(|card| card.specs.iter().map(|spec| row(card.name, path_of(card.name), spec)));
+    let parts = stream::PARTS.iter().chain(net::PARTS);
+    let of_parts =
+        parts.flat_map(|part| part.specs.iter().map(|spec| row(part.name, part.path.to_owned(), spec)));
+    of_features.chain(of_parts).collect()
 }
 
-fn row(name: &'static str, spec: &Spec) -> Row {
+/// A feature is one file, or one folder.
+fn path_of(feature: &str) -> String {
+    match feature {
+        "archive" => format!("crates/features/src/{feature}/mod.rs"),
+        _ => format!("crates/features/src/{feature}.rs"),
+    }
+}
+
+fn row(name: &'static str, path: String, spec: &Spec) -> Row {
     let number = |prefix: &str| spec.id.strip_prefix(prefix).map(str::to_owned);
-    // A feature is one file, or one folder.
-    let path = match name {
-        "archive" => format!("crates/features/src/{name}/mod.rs"),
-        _ => format!("crates/features/src/{name}.rs"),
-    };
     let status = match spec.status {
         Status::Complete => "complete",
         Status::Partial => "partial",

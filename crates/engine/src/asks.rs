@@ -2,7 +2,7 @@
 //!
 //! Not here: what becomes of the answers (turns).
 
-use model::query::{AccountFound, AccountQuery, Found, Query};
+use model::query::{AccountQuery, Found, Query};
 use stanza::{Condition, StanzaError};
 
 use crate::engine::{Asked, Engine, Output};
@@ -59,7 +59,8 @@ impl Engine {
             }
             Query::Account(AccountQuery::EndSessions { account }) => {
                 self.end_sessions(&account, None, crate::operator::not_authorized());
-                self.found(ticket, Ok(Found::Account(AccountFound::Done)));
+                // The tokens that would let them come back by themselves are the accounts' (C-24).
+                self.output(Output::Ask(ticket, Query::Account(AccountQuery::EndSessions { account })));
             }
             Query::Account(AccountQuery::Remove { account }) => {
                 let target = account.clone();

@@ -1,7 +1,7 @@
 //! What goes wrong in one place stays there: failing features, clients that ask too much, slow clients.
 //!
 //! Not here: what goes right (the scenes).
-
+#![allow(clippy::unwrap_used, reason = "a test may")]
 #![allow(clippy::unwrap_used)]
 
 use std::collections::VecDeque;

@@ -1,6 +1,6 @@
 //! Ad-Hoc Commands of a hosted domain: listing, running, sessions.
 //!
-//! XEP-0050 1.3.0 (complete for commands of one form)
+//! XEP-0050 1.3.0 (complete for commands of one form), XEP-0004 2.13.2 (forms), XEP-0133 1.3.1 (commands)
 //!
 //! Every stage checks anew who asks.
 //!

@@ -1,6 +1,6 @@
 //! The roster as clients manage it.
 //!
-//! RFC 6121 sections 2.1 to 2.6
+//! RFC 6121 sections 2.1 to 2.6, XEP-0237 1.3 (versioning, which the RFC took over)
 //!
 //! Not here: subscriptions and pushes that follow from them (kernel).
 

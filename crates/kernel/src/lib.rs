@@ -28,11 +28,12 @@ mod turn;
 
 pub use account::{Account, Available, Session};
 pub use answer::{Answer, Iq, Then};
-pub use card::{Card, Form, IqRoute, Kept, Spec, Status, Target, Who};
+pub use card::{Card, Form, IqRoute, Kept, Target, Who};
 pub use effects::{Effect, Effects, Resume};
 pub use feature::{Event, Feature, Flow, Step, Way};
 pub use host::{Host, HostFacts};
 pub use kernel::Kernel;
+pub use model::spec::{Spec, Status};
 pub use roster::{Direction, Item, ROSTER, Roster};
 pub use slots::Slots;
 pub use turn::{Now, Turn};

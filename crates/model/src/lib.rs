@@ -5,4 +5,5 @@
 pub mod link;
 pub mod query;
 pub mod spaces;
+pub mod spec;
 pub mod storage;

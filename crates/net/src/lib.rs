@@ -15,6 +15,7 @@ mod counters;
 mod framing;
 mod http;
 mod link;
+mod parts;
 mod peers;
 mod quiet;
 mod roll;
@@ -35,6 +36,7 @@ use tokio::sync::{mpsc, watch};
 pub use authority::{Answering, Authority};
 pub use config::{BoshLimits, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
 pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_name};
+pub use parts::PARTS;
 pub use tls::{TlsError, TlsNote, TlsStore};
 
 use shared::Shared;

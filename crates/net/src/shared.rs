@@ -144,7 +144,9 @@ impl Shared {
     pub(crate) fn note(&self, what: &Misbehaviour, peer: IpAddr) {
         let now = Instant::now();
         self.counters().misbehaved(misbehaviour_name(what));
-        if matches!(what, Misbehaviour::AuthFailed(_)) {
+        // A failure of ours is not theirs: it must not keep an address out for longer.
+        if matches!(what, Misbehaviour::AuthFailed(condition) if *condition != sasl::Condition::TemporaryAuthFailure)
+        {
             self.peers.failed(peer, now);
         }
         if let Some(left_out) = self.log.misbehaviour.write(now) {

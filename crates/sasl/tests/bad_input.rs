@@ -1,6 +1,7 @@
 //! Bad input, row by row of the security checklist (group C), through the public interface.
 //!
 //! Not here: rows about accounts, streams and rate limits.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use sasl::{
     Answer, Channel, Condition, Decoy, Exchange, Hash, Mechanism, Nonce, Offer, Password, Question,

@@ -1,6 +1,7 @@
 //! Whole exchanges with a small client of our own that checks the downgrade attributes as XEP-0474 and XEP-0515 ask.
 //!
 //! Not here: an independent client (`peer.rs`).
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use sasl::{

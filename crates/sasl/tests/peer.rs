@@ -4,6 +4,7 @@
 //! downgrade attributes are off here. It prepares no passwords; so it gets a prepared one.
 //!
 //! Not here: FAST, which that client does not know (`ht.rs`); the downgrade attributes (`own_client.rs`).
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use rsasl::callback::{Context, Request, SessionCallback, SessionData};
 use rsasl::mechanisms::plain::PLAIN;

@@ -1,6 +1,7 @@
 //! Whatever a client says, it gets in only with the password, and nothing panics.
 //!
 //! Not here: coverage-guided fuzzing.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use proptest::prelude::*;
 use sasl::{

@@ -1,6 +1,7 @@
 //! C-05: nobody can find out by asking which users exist.
 //!
 //! Not here: the time it takes (needs a quiet machine; see `examples/cost.rs` for the means).
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use sasl::{
     Answer, Channel, Condition, Decoy, Exchange, Hash, Mechanism, Nonce, Offer, Password, ScramKeys, Step,

@@ -22,30 +22,30 @@ pub(crate) struct Tables {
 
 impl Tables {
     /// Writes, within a transaction of the caller.
-    pub(crate) fn apply(&mut self, db: &Connection, write: Write) -> Outcome<()> {
+    pub(crate) fn apply(&mut self, db: &Connection, write: &Write) -> Outcome<()> {
         match write {
             Write::DocPut { space, owner, value } => {
-                let slot = self.slots.make(db, space, &owner)?;
-                db.prepare_cached(sql::DOC_PUT)?.execute((slot, &*value))?;
+                let slot = self.slots.make(db, *space, owner)?;
+                db.prepare_cached(sql::DOC_PUT)?.execute((slot, &**value))?;
             }
             Write::DocDelete { space, owner } => {
-                if let Some(slot) = self.slots.find(db, space, &owner)? {
+                if let Some(slot) = self.slots.find(db, *space, owner)? {
                     db.prepare_cached(sql::DOC_DELETE)?.execute([slot])?;
                 }
             }
-            Write::MapPut { space, owner, key, value } => self.map_put(db, space, &owner, &key, &value)?,
+            Write::MapPut { space, owner, key, value } => self.map_put(db, *space, owner, key, value)?,
             Write::MapDelete { space, owner, key } => {
-                if let Some(slot) = self.slots.find(db, space, &owner)? {
-                    db.prepare_cached(sql::MAP_DELETE)?.execute((slot, &*key))?;
+                if let Some(slot) = self.slots.find(db, *space, owner)? {
+                    db.prepare_cached(sql::MAP_DELETE)?.execute((slot, &**key))?;
                 }
             }
-            Write::MapClear { space, owner, prefix } => self.map_clear(db, space, &owner, &prefix)?,
-            Write::LogAppend { space, owner, entry } => self.log_append(db, space, &owner, &entry)?,
+            Write::MapClear { space, owner, prefix } => self.map_clear(db, *space, owner, prefix)?,
+            Write::LogAppend { space, owner, entry } => self.log_append(db, *space, owner, entry)?,
             Write::LogReplace { space, owner, id, value } => {
-                self.log_replace(db, space, &owner, id, &value)?;
+                self.log_replace(db, *space, owner, *id, value)?;
             }
-            Write::LogDelete { space, owner, what } => self.log_delete(db, space, &owner, what)?,
-            Write::Purge { owner } => self.purge(db, &owner)?,
+            Write::LogDelete { space, owner, what } => self.log_delete(db, *space, owner, what)?,
+            Write::Purge { owner } => self.purge(db, owner)?,
         }
         Ok(())
     }

@@ -67,7 +67,7 @@ impl Tables {
         db: &Connection,
         space: Space,
         owner: &Owner,
-        what: Cull,
+        what: &Cull,
     ) -> Outcome<()> {
         let Some(slot) = self.slots.find(db, space, owner)? else {
             return Ok(());
@@ -75,11 +75,11 @@ impl Tables {
         let last = self.slots.end(db, space, owner, slot)?.id;
         let floor: i64 = db.prepare_cached(sql::SLOT_FLOOR)?.query_row([slot], |row| row.get(0))?;
         let up_to = match what {
-            Cull::Ids(ids) => return delete_ids(db, slot, last, &ids),
+            Cull::Ids(ids) => return delete_ids(db, slot, last, ids),
             Cull::All => last,
-            Cull::UpTo(id) => i64::try_from(id).unwrap_or(last).min(last),
-            Cull::Before(ms) => before(db, slot, floor, ms)?.unwrap_or(last),
-            Cull::KeepNewest(n) => nth_newest(db, slot, floor, n)?.unwrap_or(floor),
+            Cull::UpTo(id) => i64::try_from(*id).unwrap_or(last).min(last),
+            Cull::Before(ms) => before(db, slot, floor, *ms)?.unwrap_or(last),
+            Cull::KeepNewest(n) => nth_newest(db, slot, floor, *n)?.unwrap_or(floor),
         };
         if up_to > floor {
             db.prepare_cached(sql::SLOT_FLOOR_SET)?.execute((slot, up_to))?;

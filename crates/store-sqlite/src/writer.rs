@@ -1,7 +1,7 @@
 //! The one thread that writes: takes what waits, makes one transaction of it, and answers after its commit.
 //!
-//! Group commit: under load many callers share one sync of the disk; alone, a caller waits for nobody. Each
-//! batch has a savepoint, so one that fails takes no other with it.
+//! Group commit: under load many callers share one sync of the disk; alone, a caller waits for nobody. A batch
+//! that fails takes no other with it: the group is rolled back and done again with a savepoint for each batch.
 //!
 //! What follows from a failure (see `Fault`):
 //! * *Full, busy*: the group is rolled back and refused; the next one tries anew.
@@ -167,15 +167,57 @@ impl Writer {
         }
     }
 
+    /// Begins a transaction and applies what waits: first as if nothing could fail, and if something does, again with
+    /// a savepoint for each batch.
     fn fill(&mut self, db: &Connection, answers: &mut Vec<Answer>) -> Outcome<()> {
-        let begin = Instant::now();
         if let Err(trouble) = execute(db, "BEGIN IMMEDIATE") {
-            let fault = Fault::from(trouble);
-            answers.extend(self.jobs.drain(..).map(|job| (job.answer, Err(fault.clone()))));
-            return Err(fault.into());
+            return self.refused(trouble, answers);
         }
+        if !self.fill_unguarded(db, answers)? {
+            if !db.is_autocommit() {
+                execute(db, "ROLLBACK")?;
+            }
+            if let Err(trouble) = execute(db, "BEGIN IMMEDIATE") {
+                return self.refused(trouble, answers);
+            }
+            self.fill_guarded(db, answers)?;
+        }
+        self.sweep(db, answers.is_empty())
+    }
+
+    /// No transaction could be begun.
+    fn refused(&mut self, trouble: Trouble, answers: &mut Vec<Answer>) -> Outcome<()> {
+        let fault = Fault::from(trouble);
+        answers.extend(self.jobs.drain(..).map(|job| (job.answer, Err(fault.clone()))));
+        Err(fault.into())
+    }
+
+    /// Applies batches without savepoints, which would copy each page that is written. False if one failed and may be
+    /// tried again: then nothing is answered, and the transaction is to be rolled back.
+    fn fill_unguarded(&mut self, db: &Connection, answers: &mut Vec<Answer>) -> Outcome<bool> {
+        let (begin, highest) = (Instant::now(), self.tables.highest);
+        let (mut done, mut failed) = (0, None);
+        for job in &self.jobs {
+            done += 1;
+            failed = apply(&mut self.tables, db, &job.batch).err().map(Fault::from);
+            if failed.is_some() || begin.elapsed() > GROUP_TIME.max(self.sync) {
+                break;
+            }
+        }
+        if failed.as_ref().is_some_and(is_harmless) {
+            self.tables.slots.clear();
+            self.tables.highest = highest;
+            return Ok(false);
+        }
+        answers.extend(self.jobs.drain(..done).map(|job| (job.answer, Ok(()))));
+        failed.map_or(Ok(true), |fault| Err(fault.into()))
+    }
+
+    /// Applies batches so that each that fails takes no other with it.
+    fn fill_guarded(&mut self, db: &Connection, answers: &mut Vec<Answer>) -> Outcome<()> {
+        let begin = Instant::now();
         while let Some(job) = self.jobs.pop_front() {
-            let result = self.guarded(db, |tables| apply(tables, db, job.batch));
+            let result = self.guarded(db, |tables| apply(tables, db, &job.batch));
             let fatal =
                 result.as_ref().err().filter(|fault| db.is_autocommit() || !is_harmless(fault)).cloned();
             answers.push((job.answer, result));
@@ -186,15 +228,21 @@ impl Writer {
                 break;
             }
         }
-        if self.tables.doomed {
-            let rows = if answers.is_empty() { SWEEP_ALONE } else { SWEEP_BESIDE };
-            if let Err(fault) = self.guarded(db, |tables| tables.sweep(db, rows)) {
-                // Left for the next start, unless it broke the transaction.
-                self.tables.doomed = false;
-                tracing::warn!(%fault, "deleted log entries keep their space for now");
-                if db.is_autocommit() || !is_harmless(&fault) {
-                    return Err(fault.into());
-                }
+        Ok(())
+    }
+
+    /// Deletes some of the rows that await it, if any do.
+    fn sweep(&mut self, db: &Connection, alone: bool) -> Outcome<()> {
+        let rows = if alone { SWEEP_ALONE } else { SWEEP_BESIDE };
+        if !self.tables.doomed {
+            return Ok(());
+        }
+        if let Err(fault) = self.guarded(db, |tables| tables.sweep(db, rows)) {
+            // Left for the next start, unless it broke the transaction.
+            self.tables.doomed = false;
+            tracing::warn!(%fault, "deleted log entries keep their space for now");
+            if db.is_autocommit() || !is_harmless(&fault) {
+                return Err(fault.into());
             }
         }
         Ok(())
@@ -289,8 +337,8 @@ fn open(database: &Database, wal: &Arc<Wal>, after_failure: bool) -> Result<(Con
     Ok((db, tables))
 }
 
-fn apply(tables: &mut Tables, db: &Connection, batch: Batch) -> Outcome<()> {
-    batch.0.into_iter().try_for_each(|write| tables.apply(db, write))
+fn apply(tables: &mut Tables, db: &Connection, batch: &Batch) -> Outcome<()> {
+    batch.0.iter().try_for_each(|write| tables.apply(db, write))
 }
 
 fn execute(db: &Connection, sql: &str) -> Result<(), Trouble> {

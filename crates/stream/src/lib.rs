@@ -23,6 +23,7 @@ mod manage;
 mod misbehaviour;
 mod offered;
 mod opening;
+mod parts;
 mod peer;
 mod port;
 mod profile;
@@ -38,6 +39,7 @@ mod wire;
 
 pub use frame::{Frame, Open, Opened};
 pub use misbehaviour::Misbehaviour;
+pub use parts::PARTS;
 pub use port::{Answer, Ask, Issued, Login, Output, Registration, Tls};
 pub use settings::{Domains, Rate, Settings, Timeouts};
 pub use stream::{Connection, Stream};

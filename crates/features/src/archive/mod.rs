@@ -1,6 +1,7 @@
 //! The message archive: what an account said and heard, in order, on stable storage.
 //!
-//! XEP-0313 1.1.3, XEP-0359 0.7.0 (ids), XEP-0334 1.0.0 (hints), XEP-0441 0.2.0 (preferences)
+//! XEP-0313 1.1.3, XEP-0359 0.7.0 (ids), XEP-0334 1.0.0 (hints), XEP-0441 0.2.0 (preferences),
+//! XEP-0059 1.0 (pages)
 //!
 //! Not here: rooms' archives; messages of rooms are not kept in the archives of accounts.
 
