@@ -2,7 +2,6 @@
 //!
 //! Not here: what goes right (the scenes).
 #![allow(clippy::unwrap_used, reason = "a test may")]
-#![allow(clippy::unwrap_used)]
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
