@@ -30,7 +30,7 @@ lint: ## formatting, clippy, the house rules, licences of dependencies
 unit: ## the tests of all crates
 	$(CARGO) test --workspace --locked
 
-interop: ## the server against real clients and other servers
+interop: ## the server against real clients
 	interop/run
 
 bench: ## measure speed and memory

@@ -38,7 +38,7 @@ impl Engine {
         let (inline, account) = (matches!(bind.resource, Resource::Tagged { .. }), bind.account.clone());
         let session = self.new_session();
         let attached = Attached { stream: bind.stream, link: bind.link };
-        let mut device = Device::new(account.clone(), jid.clone(), bind.about.clone(), attached);
+        let mut device = Device::new(session, account.clone(), jid.clone(), bind.about.clone(), attached);
         device.csi.state = bind.client_state;
         self.devices.insert(session, device);
         let enabled = bind.enable.map(|enable| self.manage(session, enable));

@@ -17,6 +17,8 @@ use crate::sm::Sm;
 
 /// A session as the engine sees it.
 pub(crate) struct Device {
+    /// What the stream that carries it calls it.
+    pub(crate) name: SessionId,
     pub(crate) account: Bare,
     pub(crate) jid: Jid,
     pub(crate) about: Arc<About>,
@@ -55,8 +57,15 @@ pub(crate) enum Health {
 }
 
 impl Device {
-    pub(crate) fn new(account: Bare, jid: Jid, about: Arc<About>, attached: Attached) -> Device {
+    pub(crate) fn new(
+        name: SessionId,
+        account: Bare,
+        jid: Jid,
+        about: Arc<About>,
+        attached: Attached,
+    ) -> Device {
         Device {
+            name,
             account,
             jid,
             about,

@@ -58,6 +58,8 @@ pub struct Engine {
     pub(crate) accounts: HashMap<Bare, Place>,
     pub(crate) idle: VecDeque<Bare>,
     pub(crate) devices: HashMap<SessionId, Device>,
+    /// Sessions by the names that streams which resumed them have for them.
+    pub(crate) names: HashMap<SessionId, SessionId>,
     pub(crate) resumable: HashMap<String, SessionId>,
     pub(crate) ended: Ended,
     pub(crate) ids: Ids,
@@ -96,6 +98,7 @@ impl Engine {
             accounts: HashMap::new(),
             idle: VecDeque::new(),
             devices: HashMap::new(),
+            names: HashMap::new(),
             resumable: HashMap::new(),
             ended: Ended::default(),
             ids: Ids::after(highest_id),
@@ -176,17 +179,32 @@ impl Engine {
     }
 
     fn up(&mut self, up: Up) {
+        let (name, up) = match up {
+            Up::Bind(bind) => return self.bind(bind),
+            Up::Resume(resume) => return self.resume(*resume),
+            Up::Stanza(name, _) | Up::Refused(name, _) | Up::Ack(name, _) | Up::AckRequest(name) => {
+                (name, up)
+            }
+            Up::ClientState(name, _) | Up::Enable(name, _) | Up::Closed(name, ..) => (name, up),
+        };
+        let Some(session) = self.session_named(name) else { return };
         match up {
-            Up::Stanza(session, stanza) => self.stanza_from(session, Some(stanza)),
-            Up::Refused(session, reply) => self.refused(session, reply),
-            Up::Ack(session, h) => self.client_acknowledges(session, h),
-            Up::AckRequest(session) => self.client_asks(session),
-            Up::ClientState(session, state) => self.client_state(session, state),
-            Up::Enable(session, enable) => self.enable(session, enable),
-            Up::Bind(bind) => self.bind(bind),
-            Up::Resume(resume) => self.resume(*resume),
-            Up::Closed(session, stream, end) => self.stream_closed(session, stream, end),
+            Up::Stanza(_, stanza) => self.stanza_from(session, Some(stanza)),
+            Up::Refused(_, reply) => self.refused(session, reply),
+            Up::Ack(_, h) => self.client_acknowledges(session, h),
+            Up::AckRequest(_) => self.client_asks(session),
+            Up::ClientState(_, state) => self.client_state(session, state),
+            Up::Enable(_, enable) => self.enable(session, enable),
+            Up::Closed(_, stream, end) => self.stream_closed(session, stream, end),
+            Up::Bind(_) | Up::Resume(_) => {}
         }
+    }
+
+    /// The session that a stream means. Each stream that resumes one gets a name of its own for it, so what an old
+    /// stream still says after that is nobody's (D-18): its client sends it again over the new one.
+    fn session_named(&self, name: SessionId) -> Option<SessionId> {
+        let session = self.names.get(&name).copied().unwrap_or(name);
+        self.devices.get(&session).filter(|device| device.name == name).map(|_| session)
     }
 
     pub(crate) fn output(&mut self, output: Output) {

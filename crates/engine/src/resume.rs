@@ -76,10 +76,14 @@ impl Engine {
 
     /// All that the old stream brought is stored: the new one may know how much that was, and go on.
     pub(crate) fn complete_resume(&mut self, session: SessionId) {
+        let name = self.new_session();
         let Some(device) = self.devices.get_mut(&session) else { return };
         let (Some(attached), Some(sm)) = (device.resuming.take(), &device.sm) else { return };
+        self.names.remove(&device.name);
+        self.names.insert(name, session);
+        device.name = name;
         let resumed = Resumed {
-            session,
+            session: name,
             jid: device.jid.clone(),
             id: sm.id.clone().unwrap_or_default(),
             h: device.incoming.h(),
@@ -185,6 +189,7 @@ impl Engine {
 
     /// What a device that is gone leaves behind: its name, its count, and stanzas.
     pub(crate) fn settle_estate(&mut self, session: SessionId, mut device: Device) {
+        self.names.remove(&device.name);
         let h = device.incoming.h();
         if let Some(resuming) = device.resuming.take() {
             resuming.link.send(Down::Resumed(Err(ResumeRefused { h: Some(h) })));
