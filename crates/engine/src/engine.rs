@@ -11,7 +11,7 @@ use model::link::{Bound, SessionId, Up};
 use model::query::{AccountFound, AccountQuery, Query};
 use model::storage::Batch;
 
-use crate::device::Device;
+use crate::device::{Device, Token};
 use crate::held::{Held, Line};
 use crate::ids::Ids;
 use crate::input::{Input, Time};
@@ -40,9 +40,10 @@ pub enum Output {
 /// Who wants the answer to a question.
 pub(crate) enum Asked {
     /// A feature, for an account.
-    Account(Bare, Option<SessionId>, kernel::Resume<Account>),
+    /// The stanza that asks is not settled before the answer has been written down.
+    Account(Bare, Option<SessionId>, Option<Token>, kernel::Resume<Account>),
     /// A feature, for a host; the session is the one that asked it, if it is ours.
-    Host(Jid, Option<SessionId>, kernel::Resume<Host>),
+    Host(Jid, Option<SessionId>, Option<Token>, kernel::Resume<Host>),
     /// The engine, to load an account.
     Load(Bare),
     /// The engine, to complete the answer to a Bind 2 request.

@@ -24,7 +24,7 @@ impl Engine {
             self.refuse(&stanza, id, Condition::RemoteServerNotFound);
         } else if to.local().is_none() {
             let session = stanza.from.as_ref().and_then(|from| self.session_of(from));
-            self.host_turn(to.domain(), session, id, |kernel, turn| kernel.host(turn, stanza));
+            self.host_turn(to.domain(), session, id, token, |kernel, turn| kernel.host(turn, stanza));
         } else {
             let account = to.bare();
             // Presence for somebody who is not there changes nothing: it is not worth loading an account for.

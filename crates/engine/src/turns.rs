@@ -215,6 +215,7 @@ impl Engine {
         domain: &str,
         session: Option<SessionId>,
         id: u64,
+        token: Option<Token>,
         act: impl FnOnce(&Kernel, &mut Turn<'_, Host>),
     ) {
         let Some(host) = self.hosts.get_mut(domain) else { return };
@@ -224,7 +225,7 @@ impl Engine {
             *host = Host::new(host.domain.clone(), host.facts.clone());
             return;
         }
-        self.absorb(effects, Origin { session, id, token: None });
+        self.absorb(effects, Origin { session, id, token });
     }
 
     fn absorb(&mut self, mut effects: Effects, origin: Origin) {
@@ -241,11 +242,11 @@ impl Engine {
                 }
                 Effect::Write(write) => self.batch.writes.push(write),
                 Effect::Ask(account, query, resume) => {
-                    let asked = Asked::Account(account, origin.session, resume);
+                    let asked = Asked::Account(account, origin.session, origin.token, resume);
                     self.ask(query, asked);
                 }
                 Effect::AskHost(host, query, resume) => {
-                    let asked = Asked::Host(host, origin.session, resume);
+                    let asked = Asked::Host(host, origin.session, origin.token, resume);
                     self.ask(query, asked);
                 }
                 Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
@@ -253,7 +254,7 @@ impl Engine {
         }
     }
 
-    fn hold(&mut self, token: Token) {
+    pub(crate) fn hold(&mut self, token: Token) {
         if let Some(device) = self.devices.get_mut(&token.session) {
             device.incoming.hold(token);
         }
@@ -266,25 +267,28 @@ impl Engine {
             self.removal_ended(account, &found);
         }
         match asked {
-            Asked::Account(account, session, resume) => {
+            Asked::Account(account, session, token, resume) => {
                 if let Some(Place::Ready(place)) = self.accounts.get_mut(&account) {
                     place.busy = place.busy.saturating_sub(1);
                 }
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
                 self.batch.sessions.extend(session);
-                self.own_turn(&account, session, |_, turn| resume(turn, found));
+                let origin = Origin { token, ..self.own_origin(session) };
+                self.turn(&account, origin, |_, turn| resume(turn, found));
+                self.batch.tokens.extend(token);
                 if let Some((order, done)) = done {
                     self.accounts_changed(&order, &done, session);
                 }
                 self.leave_if_nobody(&account);
             }
-            Asked::Host(host, session, resume) => {
+            Asked::Host(host, session, token, resume) => {
                 if let Some(busy) = self.hosts_busy.get_mut(&host) {
                     *busy = busy.saturating_sub(1);
                 }
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
                 let id = self.ids.next(self.time.now.unix_ms);
-                self.host_turn(host.as_str(), session, id, |_, turn| resume(turn, found));
+                self.host_turn(host.as_str(), session, id, token, |_, turn| resume(turn, found));
+                self.batch.tokens.extend(token);
                 if let Some((order, done)) = done {
                     self.accounts_changed(&order, &done, session);
                 }

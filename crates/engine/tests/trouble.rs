@@ -12,7 +12,8 @@ use bytes::Bytes;
 use engine::{Engine, Input, Output, Ticket, Time, limits};
 use kernel::{Account, Answer, Card, Feature, Flow, HostFacts, Iq, IqRoute, Kernel, Now, Step, Turn, Way};
 use model::link::{
-    About, Bind, Client, ClientState, Down, Enable, Link, Resource, SessionId, StreamId, Transport, Up,
+    About, Bind, Client, ClientState, Down, Enable, Link, Resource, Resume, SessionId, StreamId, Transport,
+    Up,
 };
 use model::query::{Found, Query};
 use model::spaces::ACCOUNT;
@@ -54,6 +55,8 @@ impl Feature for Troublesome {
 struct Pipe {
     downs: Mutex<VecDeque<Down>>,
     backlog: Mutex<usize>,
+    /// What resumes the session that was bound.
+    resumption: Mutex<String>,
 }
 
 impl Link for Pipe {
@@ -70,6 +73,7 @@ impl Pipe {
     fn bound(&self) -> (SessionId, Jid) {
         let bound = self.downs.lock().unwrap().pop_front();
         let Some(Down::Bound(Ok(bound))) = bound else { panic!("not bound") };
+        *self.resumption.lock().unwrap() = bound.enabled.and_then(|enabled| enabled.id).unwrap_or_default();
         (bound.session, bound.jid)
     }
 
@@ -144,15 +148,21 @@ impl World {
         (link.bound().0, link)
     }
 
+    fn resume(&mut self, jid: &str, id: &str) -> Arc<Pipe> {
+        let link = Arc::new(Pipe::default());
+        self.input(Input::Up(Up::Resume(Box::new(Resume {
+            stream: StreamId(2),
+            link: link.clone(),
+            account: Jid::parse(jid).unwrap().bare(),
+            id: id.to_owned(),
+            h: 0,
+            about: Arc::new(about()),
+        }))));
+        link
+    }
+
     fn bind(&mut self, jid: &Jid, resource: Resource, enable: Option<Enable>) -> Arc<Pipe> {
         let link = Arc::new(Pipe::default());
-        let about = About {
-            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            transport: Transport::Tcp,
-            tls: None,
-            mechanism: "PLAIN",
-            client: Client::default(),
-        };
         self.input(Input::Up(Up::Bind(Box::new(Bind {
             stream: StreamId(1),
             link: link.clone(),
@@ -161,7 +171,7 @@ impl World {
             carbons: false,
             enable,
             client_state: ClientState::Active,
-            about: Arc::new(about),
+            about: Arc::new(about()),
         }))));
         link
     }
@@ -174,6 +184,16 @@ impl World {
     fn pass(&mut self, ms: u64) {
         self.ms += ms;
         self.input(Input::Timeout);
+    }
+}
+
+fn about() -> About {
+    About {
+        ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        transport: Transport::Tcp,
+        tls: None,
+        mechanism: "PLAIN",
+        client: Client::default(),
     }
 }
 
@@ -320,4 +340,42 @@ fn nothing_comes_before_the_address() {
     }
     assert_eq!(hers.bound().1, address);
     assert_eq!(hers.said().len(), 1);
+}
+
+#[test]
+fn a_request_is_settled_only_when_its_answer_is_written_down() {
+    let mut world = World::new();
+    let enable = Enable { resume: true, max: None };
+    let (juliet, hers) = world.connect(JULIET, Some(enable));
+    world.kept = Some(Vec::new());
+    world.send(juliet, JULIET, "juliet@a.example", iq("1", ASKS));
+    world.input(Input::Up(Up::AckRequest(juliet)));
+    assert!(hers.said().is_empty(), "what it asks for is not known yet");
+    for ticket in world.kept.take().unwrap() {
+        world.input(Input::Found(ticket, Ok(Found::Loaded(Loaded::Doc(None)))));
+    }
+    let said = hers.said();
+    assert!(said[0].contains("type='result'") && said.contains(&"other".to_owned()), "{said:?}");
+}
+
+#[test]
+fn an_old_stream_has_no_say_after_its_session_went_elsewhere() {
+    let mut world = World::new();
+    let (romeo, _) = world.connect(ROMEO, None);
+    let enable = Some(Enable { resume: true, max: None });
+    let (old, before) = world.connect(JULIET, enable);
+    let id = before.resumption.lock().unwrap().clone();
+    let link = world.resume(JULIET, &id);
+    let Some(Down::Resumed(Ok(resumed))) = link.downs.lock().unwrap().pop_front() else {
+        panic!("not resumed")
+    };
+    assert_eq!(resumed.h, 0);
+    let (_, his) = world.connect("romeo@a.example/other", None);
+    world.send(old, JULIET, "romeo@a.example/other", message(1));
+    assert!(his.said().is_empty(), "said by nobody");
+    world.send(resumed.session, JULIET, "romeo@a.example/other", message(1));
+    assert_eq!(his.said().len(), 1);
+    world.input(Input::Up(Up::Closed(old, StreamId(1), model::link::End::Clean)));
+    world.send(romeo, ROMEO, JULIET, message(1));
+    assert!(link.said().iter().any(|one| one.contains("<body")), "the session lives on");
 }
