@@ -30,8 +30,9 @@ lint: ## formatting, clippy, the house rules, licences of dependencies
 unit: ## the tests of all crates
 	$(CARGO) test --workspace --locked
 
-interop: ## the server against real clients
-	interop/run
+interop: setup ## the server against real clients
+	$(CARGO) build --release --locked -p detente
+	DETENTE_BIN="$$(scripts/target-dir)/release/detente" interop/run
 
 bench: ## measure speed and memory
 	bench/run
