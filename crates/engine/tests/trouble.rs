@@ -2,6 +2,8 @@
 //!
 //! Not here: what goes right (the scenes).
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
