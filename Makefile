@@ -32,7 +32,7 @@ unit: ## the tests of all crates
 
 interop: setup ## the server against real clients
 	$(CARGO) build --release --locked -p detente
-	DETENTE_BIN="$$(scripts/target-dir)/release/detente" interop/run
+	INTEROP_DETENTE="$$(scripts/target-dir)/release/detente" interop/run
 
 bench: ## measure speed and memory
 	bench/run

@@ -24,6 +24,8 @@ class Work:
     relay: bool = True
     plain: bool = False
     restart: bool = False
+    # Done once before it counts: what the first time makes (contacts) is not what is measured.
+    rehearsed: bool = False
     # Fills single archives with many messages: on a domain of its own where the server's default store cannot.
     large_archive: bool = False
     # Arguments that replace `args` from the second round on.
@@ -91,6 +93,6 @@ def works(size):
         idle("idle", f"idle TLS session ({connections})"),
         idle(
             "idle-roster", f"idle TLS session with acks and 20 contacts ({connections})",
-            "--sm", "--roster", "20", first=30000, relay=False,
+            "--sm", "--roster", "20", first=30000, relay=False, rehearsed=True,
         ),
     ]

@@ -159,10 +159,10 @@ class Detente(Server):
 
     def __init__(self, folder, offset):
         super().__init__(folder, offset)
-        candidates = [os.environ.get("DETENTE_BIN"), ROOT / "target/release/detente", ROOT / "target/debug/detente"]
+        candidates = [os.environ.get("INTEROP_DETENTE"), ROOT / "target/release/detente", ROOT / "target/debug/detente"]
         self.binary = next((str(c) for c in candidates if c and Path(c).is_file()), None)
         if self.binary is None:
-            raise SystemExit("no detente binary: build it, or set DETENTE_BIN")
+            raise SystemExit("no detente binary: build it, or set INTEROP_DETENTE")
         self.config = self.dir / "detente.toml"
 
     def init(self):

@@ -33,8 +33,12 @@ pub(crate) struct Device {
     pub(crate) early: Option<Vec<Parcel>>,
     /// Its connection was found to be slow, and will be looked at again.
     pub(crate) slow: bool,
-    /// Counts attachments and acknowledgements, so that timers know whether they still apply.
+    /// Counts attachments, so that timers know whether they still apply.
     pub(crate) epoch: u64,
+    /// When the answer to the last `<r/>` must have come, once that is known; in milliseconds.
+    pub(crate) ack_due: Option<u64>,
+    /// There is a timer that will look at that. One is enough, however often the client is asked.
+    pub(crate) ack_timer: bool,
 }
 
 /// A stream that carries a session.
@@ -54,6 +58,13 @@ pub(crate) enum Health {
     Lagging,
     /// Too much is unacknowledged.
     Overfull,
+}
+
+impl Health {
+    /// That the client was asked is not forgotten over what was sent next.
+    fn after(self, before: Health) -> Health {
+        if self == Health::Good { before } else { self }
+    }
 }
 
 impl Device {
@@ -77,6 +88,8 @@ impl Device {
             early: Some(Vec::new()),
             slow: false,
             epoch: 0,
+            ack_due: None,
+            ack_timer: false,
         }
     }
 
@@ -87,20 +100,21 @@ impl Device {
             let health = if self.csi.is_full() { self.flush() } else { Health::Good };
             return (health, None);
         };
-        if let worse @ (Health::Lagging | Health::Overfull) = self.flush() {
+        let flushed = self.flush();
+        if let Health::Lagging | Health::Overfull = flushed {
             // It is queued behind the rest and shares its fate.
             self.transmit(parcel);
-            return (worse, None);
+            return (flushed, None);
         }
         let settled = if self.sm.is_none() { parcel.token } else { None };
-        (self.transmit(parcel), settled)
+        (self.transmit(parcel).after(flushed), settled)
     }
 
     /// Sends what waited for the client to become active.
     pub(crate) fn flush(&mut self) -> Health {
         let mut health = Health::Good;
         for parcel in self.csi.take() {
-            health = self.transmit(parcel);
+            health = self.transmit(parcel).after(health);
         }
         health
     }
@@ -139,7 +153,7 @@ impl Device {
         match (&mut self.sm, &self.attached) {
             (Some(sm), Some(attached)) if !sm.asked && sm.len() > 0 => {
                 sm.asked = true;
-                self.epoch += 1;
+                self.ack_due = None;
                 attached.link.send(Down::AckRequest);
                 Health::Asked
             }

@@ -151,12 +151,38 @@ impl Engine {
                 Due::Resume(session, epoch) if current(session, epoch) => {
                     self.work.push_back(Work::End(session))
                 }
-                Due::Ack(session, epoch) if current(session, epoch) => {
-                    self.cut_off(session, "no acknowledgement came");
-                }
+                Due::Ack(session) => self.look_for_ack(session),
                 Due::Slow(session) => self.look_again(session),
                 _ => {}
             }
+        }
+    }
+
+    /// The client was just asked to acknowledge.
+    pub(crate) fn expect_ack(&mut self, session: SessionId) {
+        let Some(device) = self.devices.get_mut(&session) else { return };
+        let due = self.time.mono_ms + limits::ACK_MS_MAX;
+        device.ack_due = Some(due);
+        if !device.ack_timer {
+            device.ack_timer = true;
+            self.timers.set(due, Due::Ack(session));
+        }
+    }
+
+    /// The timer is of some `<r/>`, not necessarily of the last.
+    fn look_for_ack(&mut self, session: SessionId) {
+        let Some(device) = self.devices.get_mut(&session) else { return };
+        device.ack_timer = false;
+        if device.attached.is_none() || !device.sm.as_ref().is_some_and(|sm| sm.asked) {
+            return;
+        }
+        match device.ack_due {
+            Some(due) if due <= self.time.mono_ms => self.cut_off(session, "no acknowledgement came"),
+            Some(due) => {
+                device.ack_timer = true;
+                self.timers.set(due, Due::Ack(session));
+            }
+            None => self.expect_ack(session),
         }
     }
 

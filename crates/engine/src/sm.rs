@@ -8,6 +8,9 @@ use std::collections::VecDeque;
 
 use crate::held::Parcel;
 
+/// For how many stanzas an empty queue keeps room.
+const ROOM_KEPT: usize = 16;
+
 /// The outgoing half of stream management for one session.
 #[derive(Debug)]
 pub(crate) struct Sm {
@@ -55,10 +58,15 @@ impl Sm {
         }
         self.acked = h;
         let settled = self.queue.drain(..step);
-        Ok(settled
+        let tokens = settled
             .inspect(|unacked| self.bytes -= unacked.stanza.size())
             .filter_map(|unacked| unacked.token)
-            .collect())
+            .collect();
+        // The presence of a whole roster once made it large; most of the time a session has nothing to wait for.
+        if self.queue.is_empty() && self.queue.capacity() > ROOM_KEPT {
+            self.queue = VecDeque::new();
+        }
+        Ok(tokens)
     }
 
     pub(crate) fn unacked(&self) -> impl Iterator<Item = &Parcel> {

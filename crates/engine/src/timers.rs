@@ -12,8 +12,8 @@ use model::link::SessionId;
 pub(crate) enum Due {
     /// A detached session can no longer be resumed.
     Resume(SessionId, u64),
-    /// A client has not answered `<r/>`.
-    Ack(SessionId, u64),
+    /// A client may not have answered `<r/>`.
+    Ack(SessionId),
     /// A connection was slow.
     Slow(SessionId),
 }

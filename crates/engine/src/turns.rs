@@ -16,7 +16,6 @@ use crate::engine::{Asked, Engine, Output, Ticket};
 use crate::held::{Held, Out, Parcel};
 use crate::limits;
 use crate::places::{Place, Waiting};
-use crate::timers::Due;
 
 /// A piece of work.
 pub(crate) enum Work {
@@ -69,7 +68,6 @@ impl Engine {
         match sm.acknowledge(h) {
             Ok(tokens) => {
                 sm.asked = false;
-                device.epoch += 1;
                 // Who has handled nothing since is not asked again at once: that would go to and fro for ever.
                 let health = if sm.len() < before { device.ask() } else { Health::Good };
                 self.after_delivery(session, health);
@@ -405,11 +403,7 @@ impl Engine {
     pub(crate) fn after_delivery(&mut self, session: SessionId, health: Health) {
         match health {
             Health::Good => {}
-            Health::Asked => {
-                if let Some(device) = self.devices.get(&session) {
-                    self.timers.set(self.time.mono_ms + limits::ACK_MS_MAX, Due::Ack(session, device.epoch));
-                }
-            }
+            Health::Asked => self.expect_ack(session),
             Health::Lagging => self.cut_off(session, "the connection does not read"),
             Health::Overfull => {
                 self.cut_off(session, "too much is unacknowledged");

@@ -18,7 +18,7 @@ use model::link::{
 use model::query::{Found, Query};
 use model::spaces::ACCOUNT;
 use model::storage::{Loaded, Owner, Read, Space};
-use stanza::{Condition, IqType, Kind, MessageType, Stanza};
+use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 
 /// Panics, asks storage or writes, as it is asked to.
 struct Troublesome;
@@ -378,4 +378,45 @@ fn an_old_stream_has_no_say_after_its_session_went_elsewhere() {
     world.input(Input::Up(Up::Closed(old, StreamId(1), model::link::End::Clean)));
     world.send(romeo, ROMEO, JULIET, message(1));
     assert!(link.said().iter().any(|one| one.contains("<body")), "the session lives on");
+}
+
+#[test]
+fn each_request_for_an_acknowledgement_has_its_own_time() {
+    let mut world = World::new();
+    let (romeo, _) = world.connect(ROMEO, None);
+    let (juliet, hers) = world.connect(JULIET, Some(Enable { resume: true, max: None }));
+    let asked = |said: Vec<String>| said.iter().filter(|one| *one == "asked").count();
+    // Long after the first, but each answered in time.
+    for h in 1..=3 {
+        world.send(romeo, ROMEO, JULIET, message(1));
+        assert_eq!(asked(hers.said()), 1);
+        world.pass(limits::ACK_MS_MAX - 1_000);
+        world.input(Input::Up(Up::Ack(juliet, h)));
+    }
+    world.send(romeo, ROMEO, JULIET, message(1));
+    world.pass(limits::ACK_MS_MAX - 1);
+    assert_eq!(hers.said().last().unwrap(), "asked", "a timer of an earlier request does not count");
+    world.pass(1);
+    assert_eq!(hers.said().last().unwrap(), "closed Some(\"connection-timeout\")");
+    // A late acknowledgement does not keep the session for ever.
+    world.input(Input::Up(Up::Ack(juliet, 4)));
+    world.pass(u64::from(limits::RESUME_SECONDS_MAX) * 1_000);
+    assert_eq!(world.engine.session_count(), 1);
+}
+
+#[test]
+fn what_waited_for_an_active_client_is_to_be_acknowledged_too() {
+    let mut world = World::new();
+    let (romeo, _) = world.connect(ROMEO, None);
+    let (other, _) = world.connect("romeo@a.example/y", None);
+    let (juliet, hers) = world.connect(JULIET, Some(Enable { resume: true, max: None }));
+    world.input(Input::Up(Up::ClientState(juliet, ClientState::Inactive)));
+    for (session, from) in [(romeo, ROMEO), (other, "romeo@a.example/y")] {
+        world.send(session, from, JULIET, Stanza::presence(PresenceType::Available));
+    }
+    assert!(hers.said().is_empty());
+    world.input(Input::Up(Up::ClientState(juliet, ClientState::Active)));
+    assert_eq!(hers.said().iter().filter(|one| *one == "asked").count(), 1);
+    world.pass(limits::ACK_MS_MAX);
+    assert_eq!(hers.said(), ["closed Some(\"connection-timeout\")"]);
 }

@@ -23,6 +23,8 @@ impl Kernel {
         about: Arc<About>,
         carbons: bool,
     ) {
+        // Most accounts have one, and a session is large.
+        turn.place.sessions.reserve_exact(1);
         turn.place.sessions.push(Session::new(id, jid, about));
         self.tell(turn, &Event::SessionOpened { session: id, carbons });
     }

@@ -4,8 +4,6 @@
 //!
 //! Not here: the iq that manages it (features, roster), the rules by which subscriptions change (`subscription.rs`).
 
-use std::collections::BTreeMap;
-
 use address::Jid;
 use model::storage::{Loaded, Owner, Space};
 use serde::{Deserialize, Serialize};
@@ -100,25 +98,30 @@ impl Item {
 /// All contacts of an account, by bare JID, and the version of the whole.
 #[derive(Debug, Default)]
 pub struct Roster {
-    items: BTreeMap<Jid, Item>,
+    /// Sorted by address. A tree would take twice the memory, and rosters are many and small.
+    items: Vec<(Jid, Item)>,
     version: u64,
 }
 
 impl Roster {
     /// The contact with that bare JID.
     pub fn item(&self, contact: &str) -> Option<&Item> {
-        // Few rosters are large; keyed by prepared text, so order by text is order by key.
-        self.items.get(contact)
+        self.find(contact).ok().map(|at| &self.items[at].1)
+    }
+
+    /// Where that contact is, or where it would be.
+    fn find(&self, contact: &str) -> Result<usize, usize> {
+        self.items.binary_search_by(|(jid, _)| jid.as_str().cmp(contact))
     }
 
     /// All contacts, sorted by address.
     pub fn iter(&self) -> impl Iterator<Item = (&Jid, &Item)> {
-        self.items.iter()
+        self.items.iter().map(|(jid, item)| (jid, item))
     }
 
     /// Contacts that the user sees in the roster: without strangers who only asked.
     pub fn listed(&self) -> impl Iterator<Item = (&Jid, &Item)> {
-        self.items.iter().filter(|(_, item)| item.listed)
+        self.iter().filter(|(_, item)| item.listed)
     }
 
     /// How many, strangers who asked included.
@@ -140,7 +143,8 @@ impl Roster {
     pub fn set(&mut self, owner: &Owner, contact: &Jid, item: Item, fx: &mut Effects) {
         let key = contact.as_str();
         if item.is_blank() {
-            if self.items.remove(contact).is_some() {
+            if let Ok(at) = self.find(key) {
+                self.items.remove(at);
                 fx.write(model::storage::Write::MapDelete {
                     space: ROSTER,
                     owner: owner.clone(),
@@ -151,7 +155,14 @@ impl Roster {
             // Writing text, options and lists as JSON cannot fail.
             #[allow(clippy::unwrap_used)]
             fx.put_map(ROSTER, owner.clone(), key, serde_json::to_vec(&item).unwrap());
-            self.items.insert(contact.clone(), item);
+            self.put(contact.clone(), item);
+        }
+    }
+
+    fn put(&mut self, contact: Jid, item: Item) {
+        match self.find(contact.as_str()) {
+            Ok(at) => self.items[at].1 = item,
+            Err(at) => self.items.insert(at, (contact, item)),
         }
     }
 
@@ -162,11 +173,12 @@ impl Roster {
     }
 
     pub(crate) fn hydrate(&mut self, items: Loaded, version: Loaded) {
-        for (key, value) in items.into_map() {
+        let stored = items.into_map();
+        self.items.reserve_exact(stored.len());
+        // They come in the order of their keys, so each is put at the end.
+        for (key, value) in stored {
             match (Jid::parse(&key), serde_json::from_slice(&value)) {
-                (Ok(jid), Ok(item)) => {
-                    self.items.insert(jid, item);
-                }
+                (Ok(jid), Ok(item)) => self.put(jid, item),
                 _ => tracing::error!(contact = %key, "a stored contact is unreadable and left out"),
             }
         }
