@@ -15,7 +15,7 @@ use admin::{Failure, FailureKind, Live, Port};
 use config::{Config, LogFormat};
 use engine::{Engine, Handle, Services};
 use model::storage::Read;
-use net::{Net, Phase, TlsStore};
+use net::{Current, Net, Phase, TlsStore};
 use store::Store;
 use store_sqlite::Sqlite;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -34,32 +34,47 @@ const WAITING: (usize, usize) = (4_096, 64);
 pub(crate) fn run(args: cli::Serve) -> Result<(), Failure> {
     let file = locate(&args.config)?;
     let config = accept(config::check(&file, environment(), &Reader), &file, true)?;
-    log(&config, args.log_format)?;
+    let relevel = log(&config, args.log_format)?;
     if rustix::process::geteuid().is_root() {
         tracing::warn!("this server runs as root and needs not: give it a user of its own");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
-    runtime.block_on(serve(config, file))
+    runtime.block_on(serve(config, file, relevel))
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(FailureKind::Failed, error)
 }
 
-fn log(config: &Config, format: Option<cli::LogFormat>) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&config.log.level)
-        .map_err(|error| failed(format_args!("`level` in [log] is \"{}\": {error}", config.log.level)))?;
+/// Changes how much is logged.
+type Relevel = Box<dyn Fn(&str) -> Result<(), Failure>>;
+
+fn level(text: &str) -> Result<EnvFilter, Failure> {
+    EnvFilter::try_new(text).map_err(|error| failed(format_args!("`level` in [log] is \"{text}\": {error}")))
+}
+
+fn log(config: &Config, format: Option<cli::LogFormat>) -> Result<Relevel, Failure> {
+    let filter = level(&config.log.level)?;
     let json = match format {
         Some(format) => matches!(format, cli::LogFormat::Json),
         None => config.log.format == LogFormat::Json,
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let builder = builder.with_ansi(std::io::stderr().is_terminal());
-    match json {
-        true => builder.json().init(),
-        false => builder.with_target(false).init(),
-    }
-    Ok(())
+    Ok(match json {
+        true => {
+            let builder = builder.json().with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            Box::new(move |text| handle.reload(level(text)?).map_err(failed))
+        }
+        false => {
+            let builder = builder.with_target(false).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            Box::new(move |text| handle.reload(level(text)?).map_err(failed))
+        }
+    })
 }
 
 /// What runs, and how it is stopped.
@@ -70,9 +85,10 @@ struct Running {
     administration: JoinHandle<()>,
     phase: watch::Sender<Phase>,
     tls: Arc<TlsStore>,
+    streams: Current,
 }
 
-async fn serve(mut config: Config, file: PathBuf) -> Result<(), Failure> {
+async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<(), Failure> {
     // Before anything else, so that no signal is missed.
     let mut signals = Signals::new()?;
     leave_out_ipv6(&mut config);
@@ -91,7 +107,7 @@ async fn serve(mut config: Config, file: PathBuf) -> Result<(), Failure> {
     loop {
         tokio::select! {
             event = signals.next() => match event {
-                Event::Reload => config = reload(&file, config, &running.tls),
+                Event::Reload => config = reload(&file, config, &running, &relevel),
                 _ => break,
             },
             // It ends only when it is told to. Without it nobody is served: better to be started again.
@@ -125,7 +141,9 @@ async fn start(
     let known = Known(accounts.clone());
     // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
     let (phase, phases) = watch::channel(Phase::Running);
-    let sockets = Net::bind(translate::sockets(config, tls.clone()), up, Arc::new(known.clone()), phases)
+    let settings = translate::sockets(config, tls.clone());
+    let streams = settings.stream.clone();
+    let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases)
         .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))?;
     let ready = listening(config, &sockets);
     if let Some(welcome) = first_run::welcome(&accounts, config, file).await? {
@@ -143,6 +161,7 @@ async fn start(
         sockets: tokio::spawn(sockets.run()),
         phase,
         tls,
+        streams,
     };
     Ok((running, ready))
 }
@@ -181,34 +200,45 @@ fn certificates(config: &Config, tls: &TlsStore) -> Result<(), Failure> {
     outcome
 }
 
-/// On SIGHUP. A configuration with errors changes nothing (L-04).
-fn reload(file: &Path, running: Config, tls: &TlsStore) -> Config {
+/// On SIGHUP: certificates, what streams may ask for, how much is logged. A configuration with errors changes nothing
+/// (L-04). Gives back what runs now.
+fn reload(file: &Path, mut now: Config, running: &Running, relevel: &Relevel) -> Config {
     let checked = config::check(file, environment(), &Reader);
     for fault in &checked.faults {
         tracing::warn!("{fault}");
     }
     let Some(mut config) = checked.config else {
         tracing::error!("the configuration has errors: the server goes on with the old one");
-        return running;
+        return now;
     };
     leave_out_ipv6(&mut config);
-    if let Err(failure) = certificates(&config, tls) {
-        tracing::error!("{failure}");
+    now.tls = config.tls.clone();
+    for (name, domain) in &mut now.domain {
+        let new = config.domain.get(name).cloned().unwrap_or_default();
+        (domain.certificate, domain.key) = (new.certificate, new.key);
     }
-    let rest = |config: &Config| {
-        let mut rest = config.clone();
-        rest.tls = config::Tls::default();
-        rest.domain.values_mut().for_each(|domain| (domain.certificate, domain.key) = (None, None));
-        rest
+    now.limits = config::Limits {
+        stanza_bytes: config.limits.stanza_bytes,
+        rate_bytes_per_second: config.limits.rate_bytes_per_second,
+        burst_bytes: config.limits.burst_bytes,
+        authenticate_seconds: config.limits.authenticate_seconds,
+        idle_seconds: config.limits.idle_seconds,
+        answer_seconds: config.limits.answer_seconds,
+        auth_failures: config.limits.auth_failures,
+        ..now.limits
     };
-    match rest(&config) == rest(&running) {
-        true => tracing::info!("reloaded: certificates were read again"),
-        false => tracing::warn!(
-            "certificates were read again; what else has changed takes effect at the next start"
-        ),
+    now.log.level = config.log.level.clone();
+    for outcome in [certificates(&now, &running.tls), relevel(&now.log.level)] {
+        if let Err(failure) = outcome {
+            tracing::error!("{failure}");
+        }
     }
-    // Compared with what runs, until the next start.
-    Config { tls: config.tls, ..running }
+    running.streams.replace(translate::streams(&now));
+    match now == config {
+        true => tracing::info!("reloaded"),
+        false => tracing::warn!("reloaded; some of what has changed takes effect at the next start"),
+    }
+    now
 }
 
 /// A system without IPv6 shall not keep the defaults from working.

@@ -122,7 +122,7 @@ pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>) -> NetConfig {
     NetConfig {
         listeners: listeners(config),
         tls,
-        stream: Arc::new(streams(config)),
+        stream: net::Current::new(streams(config)),
         http: http(config),
         limits: net::Limits {
             connections: limits.connections,

@@ -70,7 +70,7 @@ fn serve(count: usize, kind: &str) {
         config.limits.connects_per_address = u32::MAX;
         let mut settings = world::settings();
         settings.plain_on_loopback = true;
-        config.stream = std::sync::Arc::new(settings);
+        config.stream = net::Current::new(settings);
     });
     let address = match kind {
         "direct" => world.direct,

@@ -138,7 +138,7 @@ impl Carrier {
     /// No more input; what is left is written.
     fn close(&mut self) {
         self.fill();
-        self.closed = Some(Instant::now() + self.shared.config.stream.timeouts.close);
+        self.closed = Some(Instant::now() + self.shared.config.stream.now().timeouts.close);
         if self.socket != Socket::Lost {
             self.framing.close(&mut self.wire);
             self.wire.say_goodbye();

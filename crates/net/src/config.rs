@@ -3,7 +3,7 @@
 //! Not here: where the values come from (config), what concerns the stream itself (`stream::Settings`).
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::counters::Counters;
@@ -17,13 +17,35 @@ pub struct NetConfig {
     /// The certificates.
     pub tls: Arc<TlsStore>,
     /// For the streams.
-    pub stream: Arc<stream::Settings>,
+    pub stream: Current,
     /// For HTTP.
     pub http: HttpSettings,
     /// Limits.
     pub limits: Limits,
     /// Where to count.
     pub counters: Arc<Counters>,
+}
+
+/// What new streams go by. A reload replaces it; streams that are open keep what they began with.
+#[derive(Clone, Debug)]
+pub struct Current(Arc<RwLock<Arc<stream::Settings>>>);
+
+impl Current {
+    /// Begins with these.
+    pub fn new(settings: stream::Settings) -> Current {
+        Current(Arc::new(RwLock::new(Arc::new(settings))))
+    }
+
+    /// Those in force.
+    pub fn now(&self) -> Arc<stream::Settings> {
+        // Nothing panics while it holds this lock, and the value is whole at every moment.
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on these.
+    pub fn replace(&self, settings: stream::Settings) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
 }
 
 /// One listening socket.

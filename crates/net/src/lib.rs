@@ -34,7 +34,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 pub use authority::{Answering, Authority};
-pub use config::{BoshLimits, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
+pub use config::{BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
 pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_name};
 pub use parts::PARTS;
 pub use tls::{TlsError, TlsNote, TlsStore};

@@ -115,7 +115,7 @@ impl Shared {
         let counters = self.counters().clone();
         counters.streams(transport).one();
         let presence = Presence { _place: self.roll.enter(id, line.clone()), counters, transport };
-        Some(Opened { stream: Stream::new(self.config.stream.clone(), connection, now), line, presence })
+        Some(Opened { stream: Stream::new(self.config.stream.now(), connection, now), line, presence })
     }
 
     /// Asks the account store, unless the address has failed too often.

@@ -114,7 +114,7 @@ pub(crate) async fn answer(
 /// Reads a request and has it answered.
 async fn post(web: &Arc<Web>, asked: &Asked, request: hyper::Request<Incoming>) -> Result<Bytes, StatusCode> {
     let shared = &web.shared;
-    let settings = &shared.config.stream;
+    let settings = shared.config.stream.now();
     let mut reader = Reader::new(settings.limits_before_auth);
     let (mut known, mut handle, mut fault) = (false, None, None);
     read_body(request.into_body(), shared.config.http.request, |bytes| {

@@ -44,7 +44,7 @@ fn answer(
     form: impl FnOnce(&Links) -> String,
 ) -> Response<Body> {
     let config = &web.shared.config;
-    if !config.stream.domains.serves(asked.domain()) && config.http.public_url.is_none() {
+    if !config.stream.now().domains.serves(asked.domain()) && config.http.public_url.is_none() {
         return Reply::plain(StatusCode::NOT_FOUND, "This host is not served here.\n");
     }
     let base = match &config.http.public_url {

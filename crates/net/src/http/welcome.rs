@@ -13,7 +13,7 @@ use super::request::Asked;
 pub(crate) fn page(asked: &Asked, web: &Web) -> Response<Body> {
     let domain = asked.domain();
     // `domain` consists of harmless characters only, see `Asked::host`.
-    let name = if web.shared.config.stream.domains.serves(domain) { domain } else { "this server" };
+    let name = if web.shared.config.stream.now().domains.serves(domain) { domain } else { "this server" };
     let html = include_str!("welcome.html").replace("{name}", name);
     let mut response = Reply::of(StatusCode::OK, "text/html; charset=utf-8", html);
     set(

@@ -98,7 +98,7 @@ async fn start(web: Arc<Web>, asked: Asked, upgraded: hyper::upgrade::OnUpgrade)
     }
     let wire = parts.io.into_inner().into_wire();
     let shared = web.shared.clone();
-    let limit = shared.config.stream.limits_before_auth.element_bytes as usize;
+    let limit = shared.config.stream.now().limits_before_auth.element_bytes as usize;
     let Some(opened) = shared.open(Transport::WebSocket, asked.peer, Instant::now()) else { return };
     let framing = Framing::WebSocket(Box::new(Codec::new(limit)));
     let mut carrier = Carrier::new(shared, asked.peer, wire, framing, opened);

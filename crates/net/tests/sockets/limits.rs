@@ -30,7 +30,7 @@ async fn an_address_that_guesses_passwords_is_held_back_over_all_its_connections
         config.limits.failures_per_address = 3;
         let mut settings = crate::world::settings();
         settings.timeouts.failure = Duration::from_millis(1);
-        config.stream = std::sync::Arc::new(settings);
+        config.stream = net::Current::new(settings);
     });
     for n in 0..4 {
         let mut client = Client::tls(&world, world.direct);

@@ -221,7 +221,7 @@ async fn silence_before_authentication_ends_and_white_space_does_not_help() {
     let world = World::with(|config| {
         let mut settings = settings();
         settings.timeouts.authenticate = Duration::from_millis(300);
-        config.stream = Arc::new(settings);
+        config.stream = net::Current::new(settings);
     });
     let mut client = Client::plain(world.c2s);
     client.open();

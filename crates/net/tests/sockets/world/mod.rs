@@ -108,7 +108,7 @@ impl World {
         let mut config = NetConfig {
             listeners: [Kind::C2s, Kind::C2sDirectTls, Kind::Http, Kind::Https].map(listener).to_vec(),
             tls: tls.clone(),
-            stream: Arc::new(settings()),
+            stream: net::Current::new(settings()),
             http: net::HttpSettings::default(),
             limits: net::Limits::default(),
             counters: Arc::default(),
