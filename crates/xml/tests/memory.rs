@@ -1,6 +1,6 @@
 //! What a connection costs while it is idle, and what a message costs while it passes.
 //!
-//! One test in a process of its own, as it counts every allocation.
+//! A program without the test harness, whose own thread would allocate while every allocation is counted.
 //!
 //! Not here: times (examples/speed.rs).
 
@@ -17,8 +17,7 @@ const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' 
 const CHAT: &str = "<message to='a@b.example/c' id='1' type='chat'><body>Hello, it&apos;s me</body>\
                     <active xmlns='http://jabber.org/protocol/chatstates'/></message>";
 
-#[test]
-fn idle_and_busy() {
+fn main() {
     let region = Region::new(ALLOCATOR);
     let held = |region: &Region<'_, System>| {
         let change = region.change();
