@@ -4,11 +4,14 @@
 //!
 //! Not here: reading dates.
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 /// `2020-03-12T14:36:15Z` for seconds since 1970.
 pub(crate) fn seconds(unix: u64) -> String {
-    let (date, clock) = (unix / 86_400, unix % 86_400);
-    let (year, month, day) = civil(date);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", clock / 3600, clock / 60 % 60, clock % 60)
+    // Years beyond 9999 cannot be written; no clock of ours gets there.
+    let time = i64::try_from(unix).ok().and_then(|unix| OffsetDateTime::from_unix_timestamp(unix).ok());
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 /// `2020-03-12T14:36:15.042Z` for milliseconds since 1970.
@@ -17,18 +20,6 @@ pub(crate) fn milliseconds(unix: u64) -> String {
     text.pop();
     text.push_str(&format!(".{:03}Z", unix % 1000));
     text
-}
-
-/// Gregorian date of a day since 1970: counted in eras of 400 years from 0000-03-01, so that a leap day is a year's last.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
