@@ -29,4 +29,4 @@ mod turns;
 
 pub use engine::{Engine, Output, Random, Ticket};
 pub use input::{Input, Time};
-pub use run::{Accounts, Handle, Services, run, start_time};
+pub use run::{Accounts, Files, Handle, NoFiles, Services, run, start_time};

@@ -23,6 +23,7 @@ mod running;
 mod scene;
 mod stanza_ids;
 pub mod time;
+pub mod upload;
 mod user_commands;
 pub mod vcard;
 pub mod version;
@@ -45,6 +46,7 @@ pub fn all(version: &'static str, os: &'static str) -> Vec<Box<dyn Feature>> {
         Box::new(roster::Roster),
         Box::new(stanza_ids::StanzaIds),
         Box::new(time::Time),
+        Box::new(upload::Upload),
         Box::new(vcard::Vcard),
         Box::new(version::Version { version, os }),
     ];

@@ -101,7 +101,12 @@ impl Files {
     }
 
     /// The file of a slot is whole. Nobody else fills it (see [`Claim`]), but it may have been taken away.
-    async fn complete(&self, token: &str, said: Option<String>, intake: Box<dyn Intake>) -> Result<(), Refusal> {
+    async fn complete(
+        &self,
+        token: &str,
+        said: Option<String>,
+        intake: Box<dyn Intake>,
+    ) -> Result<(), Refusal> {
         let account = self.record(token).await?.ok_or(Refusal::NotFound)?.account;
         let _lock = self.lock(&account).await;
         let before = self.record(token).await?.ok_or(Refusal::NotFound)?;

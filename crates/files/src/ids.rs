@@ -45,7 +45,9 @@ mod tests {
     fn tokens_differ_and_secrets_are_known_again() {
         let (one, two) = (token().unwrap(), token().unwrap());
         assert!(is_token(&one) && is_token(&two) && one != two);
-        for bad in ["", "..", &one[1..], &one.to_uppercase(), &format!("{one}0"), &one.replace(&one[..1], "/")] {
+        for bad in
+            ["", "..", &one[1..], &one.to_uppercase(), &format!("{one}0"), &one.replace(&one[..1], "/")]
+        {
             assert!(bad == one || !is_token(bad), "{bad}");
         }
         assert!(proves(&one, &hash(&one)) && !proves(&two, &hash(&one)));

@@ -54,7 +54,8 @@ pub(crate) fn encode(name: &str) -> String {
 pub(crate) fn media_type(text: &str) -> Option<String> {
     let essence = text.split(';').next()?.trim().to_ascii_lowercase();
     let token = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
     };
     let (ty, subtype) = essence.split_once('/')?;
     (essence.len() <= limits::MEDIA_TYPE_BYTES_MAX && token(ty) && token(subtype)).then_some(essence)

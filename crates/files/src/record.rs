@@ -107,7 +107,8 @@ impl Record {
         ];
         writes.extend(before.and_then(Record::due).map(|due| not_due(due, token)));
         let key = |due: u64| format!("{due:012x}{token}").into();
-        let put = |due| Write::MapPut { space: DUE, owner: EVERYBODY.into(), key: key(due), value: Bytes::new() };
+        let put =
+            |due| Write::MapPut { space: DUE, owner: EVERYBODY.into(), key: key(due), value: Bytes::new() };
         writes.extend(self.due().map(put));
         writes
     }

@@ -89,7 +89,8 @@ impl Files {
         if usage.day(now).saturating_add(bytes) > settings.day_bytes {
             return Some(UploadFound::Quota(usage.relief(now)));
         }
-        let full = usage.bytes.saturating_add(bytes) > settings.account_bytes || usage.files >= limits::FILES_MAX;
+        let full =
+            usage.bytes.saturating_add(bytes) > settings.account_bytes || usage.files >= limits::FILES_MAX;
         // Something may go within a day; nobody knows.
         full.then_some(UploadFound::Quota(now + DAY))
     }

@@ -31,8 +31,9 @@ pub(crate) struct Usage {
 impl Usage {
     pub(crate) fn read(bytes: Option<Bytes>) -> Result<Usage, Fault> {
         let Some(bytes) = bytes else { return Ok(Usage::default()) };
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Fault::new(FaultKind::Corrupt, format!("the sums of an account's files: {error}")))
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Fault::new(FaultKind::Corrupt, format!("the sums of an account's files: {error}"))
+        })
     }
 
     /// Bytes of the last 24 hours, counted in whole hours.

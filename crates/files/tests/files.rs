@@ -107,7 +107,8 @@ async fn what_is_put_can_be_fetched() {
 #[tokio::test]
 async fn what_does_not_fit_is_refused() {
     let house = House::new(|_| {});
-    let UploadFound::Slot(slot) = house.ask("a.png", 4, Some("image/PNG; q=1"), Purpose::Message).await else {
+    let UploadFound::Slot(slot) = house.ask("a.png", 4, Some("image/PNG; q=1"), Purpose::Message).await
+    else {
         panic!()
     };
     let (token, secret, name) = parts(&slot.put);

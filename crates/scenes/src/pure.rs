@@ -12,7 +12,7 @@ use kernel::{HostFacts, Kernel, Now};
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, End, Resource, Resume, StreamId, Transport, Up,
 };
-use model::query::{AccountQuery, Found, Password, Query};
+use model::query::{AccountQuery, Found, Password, Query, UploadFound};
 use model::storage::{Batch, Read};
 use stanza::{Condition, Stanza, StanzaError};
 use store::memory::Memory;
@@ -134,6 +134,7 @@ impl Pure {
                 let found = match query {
                     Query::Read(read) => block_on(self.store.read(read)).map(Found::Loaded),
                     Query::Account(query) => accounts::answer(&self.store, &query).map(Found::Account),
+                    Query::Upload(_) => Ok(Found::Upload(UploadFound::Off)),
                     Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
                 };
                 Input::Found(ticket, found.map_err(|fault| refusal(&fault)))
