@@ -28,6 +28,8 @@ pub struct HostFacts {
     pub registration: bool,
     /// When the server started, in Unix milliseconds.
     pub started_ms: u64,
+    /// Services that belong to it (XEP-0030 items): address and name.
+    pub services: Vec<(Jid, String)>,
     /// XEP-0092: whether to tell the operating system.
     pub tell_os: bool,
 }
