@@ -26,7 +26,7 @@ pub mod vcard;
 pub mod version;
 
 use kernel::Feature;
-use stanza::{forms, rsm, when};
+use stanza::{forms, when};
 
 /// All features of accounts and hosts. `version` and `os` are the program's, for those who ask (XEP-0092).
 pub fn all(version: &'static str, os: &'static str) -> Vec<Box<dyn Feature>> {

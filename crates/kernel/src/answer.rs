@@ -143,6 +143,18 @@ pub fn answer(turn: &mut Turn<'_, Spot>, request: Stanza, answer: Answer<Spot>) 
     conclude(turn, request, answer);
 }
 
+impl Turn<'_, Spot> {
+    /// Asks for data on behalf of a service's place, outside of a request.
+    pub fn ask(&mut self, query: Query, then: impl FnOnce(&mut Turn<'_, Spot>, Found) + Send + 'static) {
+        let resume: crate::Resume<Spot> = Box::new(move |turn, found| {
+            if let Ok(found) = found {
+                then(turn, found);
+            }
+        });
+        Spot::ask(self, query, resume);
+    }
+}
+
 /// Sends an answer, or writes down what must be known first and goes on then.
 fn conclude<P: Asks + Replies + 'static>(turn: &mut Turn<'_, P>, request: Stanza, answer: Answer<P>) {
     match answer {

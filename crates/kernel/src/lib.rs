@@ -19,6 +19,7 @@ mod hydrate;
 mod kernel;
 mod leave;
 pub mod limits;
+pub mod mam;
 mod presence;
 mod roster;
 mod service;
