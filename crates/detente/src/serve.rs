@@ -196,7 +196,8 @@ async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> 
             std::process::abort();
         }
     });
-    Ok(Engine::new(kernel, hosts, highest, time, random))
+    let services = translate::services(config, time.now.unix_ms);
+    Ok(Engine::new(kernel, hosts, highest, time, random).with_services(services))
 }
 
 /// Loads all certificates; those that cannot be loaded leave the old ones in service.

@@ -24,6 +24,7 @@ mod resume;
 mod route;
 mod run;
 mod sm;
+mod spots;
 mod timers;
 mod turns;
 

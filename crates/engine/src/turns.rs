@@ -35,10 +35,10 @@ pub(crate) enum Work {
 
 /// Where the effects of a turn come from.
 #[derive(Clone, Copy)]
-struct Origin {
-    session: Option<SessionId>,
-    id: u64,
-    token: Option<Token>,
+pub(crate) struct Origin {
+    pub(crate) session: Option<SessionId>,
+    pub(crate) id: u64,
+    pub(crate) token: Option<Token>,
 }
 
 impl Engine {
@@ -145,7 +145,7 @@ impl Engine {
         self.own_turn(account, None, |kernel, turn| kernel.undelivered(turn, stanza, session, parcel.id));
     }
 
-    fn own_origin(&mut self, session: Option<SessionId>) -> Origin {
+    pub(crate) fn own_origin(&mut self, session: Option<SessionId>) -> Origin {
         Origin { session, id: self.ids.next(self.time.now.unix_ms), token: None }
     }
 
@@ -226,7 +226,7 @@ impl Engine {
         self.absorb(effects, Origin { session, id, token });
     }
 
-    fn absorb(&mut self, mut effects: Effects, origin: Origin) {
+    pub(crate) fn absorb(&mut self, mut effects: Effects, origin: Origin) {
         for effect in effects.take() {
             match effect {
                 Effect::Send { to, stanza, token } => {
@@ -246,6 +246,9 @@ impl Engine {
                 Effect::AskHost(host, query, resume) => {
                     let asked = Asked::Host(host, origin.session, origin.token, resume);
                     self.ask(query, asked);
+                }
+                Effect::AskSpot(spot, query, resume) => {
+                    self.ask(query, Asked::Spot(spot, origin.token, resume));
                 }
                 Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
             }
@@ -291,6 +294,8 @@ impl Engine {
                     self.accounts_changed(&order, &done, session);
                 }
             }
+            Asked::Spot(spot, token, resume) => self.spot_found(&spot, token, found, resume),
+            Asked::LoadSpot(spot) => self.spot_loaded(&spot, found),
             Asked::Load(account) => self.loaded(account, found),
             Asked::Bounds(session, bound) => self.bounds_found(session, bound, found),
             Asked::Operator(query, reply) => self.operator_found(query, found, reply),
@@ -301,6 +306,7 @@ impl Engine {
     pub(crate) fn seal(&mut self) {
         if self.batch.is_empty() {
             self.batch.sessions.clear();
+            self.batch.spots.clear();
             return;
         }
         let mut held = std::mem::take(&mut self.batch);
@@ -344,6 +350,9 @@ impl Engine {
         for account in accounts {
             let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
             self.drop_account(&account, &error);
+        }
+        for spot in failed.spots {
+            self.drop_spot(&spot);
         }
     }
 

@@ -130,9 +130,13 @@ impl Form {
     }
 }
 
-fn no_items() -> bytes::Bytes {
+fn items_of(services: &[(address::Jid, String)]) -> bytes::Bytes {
     let mut w = Writer::new(ns::CLIENT);
-    w.open("query", ns::DISCO_ITEMS).close();
+    w.open("query", ns::DISCO_ITEMS);
+    for (jid, name) in services {
+        w.open("item", ns::DISCO_ITEMS).attr("jid", jid.as_str()).attr("name", name).close();
+    }
+    w.close();
     w.finish()
 }
 
@@ -150,7 +154,7 @@ impl Feature for Disco {
             return Condition::ItemNotFound.into();
         }
         if iq.payload.ns() == ns::DISCO_ITEMS {
-            return Answer::Reply(no_items());
+            return Answer::Reply(items_of(&[]));
         }
         let identity = Identity { category: "account", ty: "registered", name: "" };
         let info = Info { identities: vec![identity], vars: self.account_vars.clone(), forms: Vec::new() };
@@ -162,7 +166,7 @@ impl Feature for Disco {
         let items = iq.payload.ns() == ns::DISCO_ITEMS;
         let Some(node) = node else {
             return Answer::Reply(if items {
-                no_items()
+                items_of(&turn.place.facts.services)
             } else {
                 self.host_info(&turn.place.facts).write(None)
             });
@@ -225,11 +229,15 @@ mod tests {
     }
 
     #[test]
-    fn the_host_has_no_items_and_no_other_nodes() {
+    fn the_host_has_its_services_and_no_other_nodes() {
         let mut scene = scene();
         assert!(
             host(&mut scene, "items", "").contains("<query xmlns='http://jabber.org/protocol/disco#items'/>")
         );
+        let services = vec![(address::Jid::parse("rooms.example.org").unwrap(), "Rooms".to_owned())];
+        scene.facts(HostFacts { services, ..HostFacts::default() });
+        let seen = host(&mut scene, "items", "");
+        assert!(seen.contains("<item jid='rooms.example.org' name='Rooms'/></query>"), "{seen}");
         for which in ["info", "items"] {
             assert!(host(&mut scene, which, " node='x'").contains(&error("cancel", "item-not-found")));
         }

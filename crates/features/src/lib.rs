@@ -10,14 +10,12 @@ pub mod blocking;
 pub mod caps;
 mod carbons;
 pub mod disco;
-mod forms;
 pub mod last;
 mod offline;
 pub mod ping;
 pub mod private;
 pub mod register;
 mod roster;
-mod rsm;
 mod running;
 #[cfg(test)]
 mod scene;
@@ -27,9 +25,9 @@ pub mod upload;
 mod user_commands;
 pub mod vcard;
 pub mod version;
-mod when;
 
 use kernel::Feature;
+use stanza::{forms, when};
 
 /// All features of accounts and hosts. `version` and `os` are the program's, for those who ask (XEP-0092).
 pub fn all(version: &'static str, os: &'static str) -> Vec<Box<dyn Feature>> {

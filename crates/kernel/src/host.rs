@@ -30,6 +30,8 @@ pub struct HostFacts {
     pub started_ms: u64,
     /// XEP-0363: what may be uploaded; `None` if nothing.
     pub upload: Option<UploadFacts>,
+    /// Services that belong to it (XEP-0030 items): address and name.
+    pub services: Vec<(Jid, String)>,
     /// XEP-0092: whether to tell the operating system.
     pub tell_os: bool,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use address::{Bare, Jid};
 use engine::{Engine, Input, Output, Ticket, Time};
-use kernel::{HostFacts, Kernel, Now};
+use kernel::{HostFacts, Kernel, Now, Service};
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, End, Resource, Resume, StreamId, Transport, Up,
 };
@@ -84,13 +84,9 @@ impl Pure {
                     *byte = (seed >> 56) as u8;
                 }
             };
-            Engine::new(
-                kernel,
-                hosts.map(|host| (host, facts.clone())).collect(),
-                highest,
-                time,
-                Box::new(random),
-            )
+            let hosts: Vec<_> = hosts.map(|host| (host, facts.clone())).collect();
+            let services = services(hosts.iter().map(|(host, _)| host), time);
+            Engine::new(kernel, hosts, highest, time, Box::new(random)).with_services(services)
         })
     }
 
@@ -389,6 +385,11 @@ impl World for Pure {
         self.settle();
         self.heard.remove(&client).unwrap_or_default()
     }
+}
+
+/// The hosted services of these domains.
+fn services<'a>(_: impl Iterator<Item = &'a Jid>, _: Time) -> Vec<Arc<dyn Service>> {
+    Vec::new()
 }
 
 fn enable(wish: &Wish) -> Option<Enable> {
