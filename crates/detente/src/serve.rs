@@ -19,7 +19,7 @@ use net::{Current, Net, Phase, TlsStore};
 use store::Store;
 use store_sqlite::Sqlite;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
@@ -28,8 +28,8 @@ use crate::config_file::{accept, environment, locate};
 use crate::reach::SOCKET;
 use crate::{cli, first_run, notify, secret, translate};
 
-/// Inputs that may wait for the engine, from streams and from operators.
-const WAITING: (usize, usize) = (4_096, 64);
+/// Inputs of operators that may wait for the engine.
+const WAITING: usize = 64;
 
 pub(crate) fn run(args: cli::Serve) -> Result<(), Failure> {
     let file = locate(&args.config)?;
@@ -134,8 +134,8 @@ async fn start(
 ) -> Result<(Running, String), Failure> {
     let tls = Arc::new(TlsStore::new());
     certificates(config, &tls)?;
-    let (handle, inputs) = Handle::new(WAITING.1);
-    let (up, ups) = mpsc::channel(WAITING.0);
+    let (handle, inputs) = Handle::new(WAITING);
+    let (up, ups) = mailbox::mailbox();
     let port: Arc<dyn Port> = Arc::new(Live::new(handle.clone(), config.server.domains.clone()));
     accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     let known = Known(accounts.clone());

@@ -42,5 +42,7 @@ pub const ASKS_MAX: usize = 1_024;
 pub const LINE_MAX: usize = 16;
 /// Most inputs in one batch.
 pub const BATCH_MAX: usize = 512;
+/// Most bytes of stanzas in one batch, besides the stanza that passes this mark.
+pub const BATCH_BYTES_MAX: usize = 4 << 20;
 /// Most stanzas that one input may cause to be routed, as a guard against loops.
 pub const ROUTES_PER_INPUT_MAX: usize = 20_000;
