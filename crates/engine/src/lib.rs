@@ -10,6 +10,7 @@
 
 mod asks;
 mod bind;
+mod commit;
 mod contained;
 mod csi;
 mod device;
@@ -26,6 +27,7 @@ mod run;
 mod sm;
 mod timers;
 mod turns;
+mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
 pub use input::{Input, Time};

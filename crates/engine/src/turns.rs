@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use address::Bare;
 use kernel::{Account, Effect, Effects, Host, Kernel, Turn};
-use model::link::{ClientState, Down, SessionId};
+use model::link::SessionId;
 use model::query::{AccountFound, AccountQuery, Found};
-use stanza::{Condition, Stanza, StanzaError, StreamCondition, StreamError, ns};
+use stanza::{Condition, Stanza, StanzaError, StreamCondition};
 
 use crate::contained::contained;
-use crate::device::{Device, Health, Token};
-use crate::engine::{Asked, Engine, Output, Ticket};
-use crate::held::{Held, Out, Parcel};
+use crate::device::Token;
+use crate::engine::{Asked, Engine, Ticket};
+use crate::held::{Out, Parcel};
 use crate::limits;
 use crate::places::{Place, Waiting};
 
@@ -42,62 +42,6 @@ struct Origin {
 }
 
 impl Engine {
-    /// A client sent a stanza (or something that counts as one).
-    pub(crate) fn stanza_from(&mut self, session: SessionId, stanza: Option<Stanza>) {
-        let Some(device) = self.devices.get_mut(&session) else { return };
-        let token = device.incoming.begin(session);
-        self.batch.sessions.push(session);
-        match stanza {
-            Some(stanza) => self.work.push_back(Work::Leave(session, stanza, token)),
-            None => self.batch.tokens.extend(token),
-        }
-    }
-
-    pub(crate) fn refused(&mut self, session: SessionId, reply: Option<Stanza>) {
-        self.stanza_from(session, None);
-        if let Some(reply) = reply {
-            let parcel = Parcel { stanza: reply.into(), token: None, id: 0 };
-            self.batch.outs.push(Out::Send(session, parcel));
-        }
-    }
-
-    pub(crate) fn client_acknowledges(&mut self, session: SessionId, h: u32) {
-        let Some(device) = self.devices.get_mut(&session) else { return };
-        let Some(sm) = &mut device.sm else { return };
-        let before = sm.len();
-        match sm.acknowledge(h) {
-            Ok(tokens) => {
-                sm.asked = false;
-                // Who has handled nothing since is not asked again at once: that would go to and fro for ever.
-                let health = if sm.len() < before { device.ask() } else { Health::Good };
-                self.after_delivery(session, health);
-                if !tokens.is_empty() {
-                    self.work.push_back(Work::Acknowledged(session, tokens));
-                }
-            }
-            Err(too_high) => {
-                let error = handled_count_too_high(h, too_high.sent);
-                self.batch.outs.push(Out::Close(session, Some(error)));
-            }
-        }
-    }
-
-    pub(crate) fn client_asks(&mut self, session: SessionId) {
-        if let Some(device) = self.devices.get_mut(&session) {
-            device.incoming.asked();
-            device.answer();
-        }
-    }
-
-    pub(crate) fn client_state(&mut self, session: SessionId, state: ClientState) {
-        let Some(device) = self.devices.get_mut(&session) else { return };
-        device.csi.state = state;
-        if state == ClientState::Active {
-            let health = device.flush();
-            self.after_delivery(session, health);
-        }
-    }
-
     pub(crate) fn inject(&mut self, stanza: Stanza) {
         let id = self.ids.next(self.time.now.unix_ms);
         self.work.push_back(Work::Route(stanza, id, None));
@@ -296,145 +240,11 @@ impl Engine {
             Asked::Operator(query, reply) => self.operator_found(query, found, reply),
         }
     }
-
-    /// Closes the batch and hands its writes to storage.
-    pub(crate) fn seal(&mut self) {
-        if self.batch.is_empty() {
-            self.batch.sessions.clear();
-            return;
-        }
-        let mut held = std::mem::take(&mut self.batch);
-        if !held.writes.is_empty() {
-            let ticket = self.new_ticket();
-            held.waits = Some(ticket);
-            let writes = held.take_writes();
-            self.output(Output::Commit(ticket, writes.into()));
-        }
-        self.line.push_back(held);
-    }
-
-    /// A commit has an outcome.
-    pub(crate) fn committed(&mut self, ticket: Ticket, outcome: Result<(), StanzaError>) {
-        let Some(held) = self.line.iter_mut().find(|held| held.waits == Some(ticket)) else { return };
-        held.waits = None;
-        if outcome.is_err() {
-            // Fail loud: nothing of it leaves. What is in memory is ahead of storage, so the sessions that caused it
-            // end and their accounts are read again (docs/decisions/006-acknowledgement.md).
-            let failed = std::mem::take(held);
-            self.commit_failed(failed);
-        }
-    }
-
-    fn commit_failed(&mut self, failed: Held) {
-        let mut accounts = failed.changed;
-        let account = |session: &SessionId| self.devices.get(session).map(|device| device.account.clone());
-        // Whose stanzas would be acknowledged with it too: no acknowledgement will come any more.
-        let sessions = failed.sessions.iter().copied().chain(failed.tokens.iter().map(|token| token.session));
-        accounts.extend(sessions.filter_map(|session| account(&session)));
-        for out in failed.outs {
-            match out {
-                Out::Ask(query, asked) => self.ask_now(*query, asked),
-                Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
-                Out::Close(session, error) => self.close(session, error),
-                Out::Enable(session, enable) => self.enable_out(session, enable),
-                Out::Bound(session, _) => self.unbind(session),
-                Out::Send(..) => {}
-            }
-        }
-        for account in accounts {
-            let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
-            self.drop_account(&account, &error);
-        }
-    }
-
-    /// Lets go what is stored, in order.
-    pub(crate) fn release(&mut self) {
-        while self.line.front().is_some_and(|held| held.waits.is_none()) {
-            let Some(held) = self.line.pop_front() else { return };
-            for out in held.outs {
-                self.let_out(out);
-            }
-            for token in held.tokens {
-                self.settle(token);
-            }
-        }
-    }
-
-    fn settle(&mut self, token: Token) {
-        let Some(device) = self.devices.get_mut(&token.session) else { return };
-        device.incoming.release(token);
-        device.answer();
-        if device.resuming.is_some() && device.incoming.is_settled() {
-            self.complete_resume(token.session);
-        }
-    }
-
-    fn let_out(&mut self, out: Out) {
-        match out {
-            Out::Send(session, parcel) => self.send(session, parcel),
-            Out::Bound(session, bound) => self.bound_out(session, bound),
-            Out::Enable(session, enable) => self.enable_out(session, enable),
-            Out::Close(session, error) => self.close(session, error),
-            Out::Ask(query, asked) => self.ask_now(*query, asked),
-            Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
-        }
-    }
-
-    pub(crate) fn send(&mut self, session: SessionId, parcel: Parcel) {
-        let alive = |device: &&mut Device| device.attached.is_some() || device.sm.is_some();
-        let Some(device) = self.devices.get_mut(&session).filter(alive) else {
-            // Its session has just ended, or is about to: the stanza still gets its one fate. Whose it was is in its address.
-            if let (Some(to), None) = (&parcel.stanza.to, parcel.token) {
-                self.work.push_back(Work::Undelivered(to.bare(), session, parcel));
-            }
-            return;
-        };
-        if let Some(early) = &mut device.early {
-            return early.push(parcel);
-        }
-        let (health, settled) = device.deliver(parcel);
-        self.after_delivery(session, health);
-        self.mind_pace(session);
-        if let Some(token) = settled {
-            self.work.push_back(Work::Acknowledged(session, vec![token]));
-        }
-    }
-
-    pub(crate) fn after_delivery(&mut self, session: SessionId, health: Health) {
-        match health {
-            Health::Good => {}
-            Health::Asked => self.expect_ack(session),
-            Health::Lagging => self.cut_off(session, "the connection does not read"),
-            Health::Overfull => {
-                self.cut_off(session, "too much is unacknowledged");
-                self.work.push_back(Work::End(session));
-            }
-        }
-    }
-
-    /// Ends a session with a word to its stream.
-    pub(crate) fn close(&mut self, session: SessionId, error: Option<StreamError>) {
-        if let Some(device) = self.devices.get_mut(&session) {
-            device.tell(Down::Close(error));
-            device.attached = None;
-            self.work.push_back(Work::End(session));
-        }
-    }
 }
 
 fn account_found(found: &Found) -> Option<AccountFound> {
     match found {
         Found::Account(found) => Some(found.clone()),
         _ => None,
-    }
-}
-
-/// XEP-0198 section 4.
-fn handled_count_too_high(h: u32, sent: u32) -> StreamError {
-    let app = format!("<handled-count-too-high xmlns='{}' h='{h}' send-count='{sent}'/>", ns::SM);
-    StreamError {
-        condition: StreamCondition::UndefinedCondition,
-        text: Some("acknowledged more than was sent"),
-        app: Some(app),
     }
 }
