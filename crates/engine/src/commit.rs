@@ -3,6 +3,7 @@
 //! Not here: what is in a batch (turns), what a session does with a stanza (device).
 
 use model::link::{Down, SessionId};
+use model::storage::Batch;
 use stanza::{StanzaError, StreamCondition, StreamError};
 
 use crate::device::{Device, Health, Token};
@@ -21,8 +22,10 @@ impl Engine {
         if !held.writes.is_empty() {
             let ticket = self.new_ticket();
             held.waits = Some(ticket);
-            let writes = held.take_writes();
-            self.output(Output::Commit(ticket, writes.into()));
+            let writes = Batch::from(held.take_writes());
+            held.bytes = writes.bytes();
+            self.unstored += held.bytes;
+            self.output(Output::Commit(ticket, writes));
         }
         self.line.push_back(held);
     }
@@ -31,6 +34,7 @@ impl Engine {
     pub(crate) fn committed(&mut self, ticket: Ticket, outcome: Result<(), StanzaError>) {
         let Some(held) = self.line.iter_mut().find(|held| held.waits == Some(ticket)) else { return };
         held.waits = None;
+        self.unstored -= std::mem::take(&mut held.bytes);
         if outcome.is_err() {
             // Fail loud: nothing of it leaves. What is in memory is ahead of storage, so the sessions that caused it
             // end and their accounts are read again (docs/decisions/006-acknowledgement.md).

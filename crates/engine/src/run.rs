@@ -84,7 +84,8 @@ pub async fn run(mut engine: Engine, mut ups: Inbox, mut inputs: mpsc::Receiver<
             return;
         }
         // What waits for storage is bounded: meanwhile streams are not listened to.
-        let open = !engine.is_congested();
+        let congested = engine.is_congested();
+        let (more, open) = (engine.has_work() && !congested, !engine.has_work() && !congested);
         let wait = engine.poll_timeout().map(|at| at.saturating_sub(clock.time().mono_ms));
         let timeout = async {
             match wait {
@@ -97,6 +98,7 @@ pub async fn run(mut engine: Engine, mut ups: Inbox, mut inputs: mpsc::Receiver<
             Some(input) = inputs.recv() => batch.push(input),
             _ = ups.take(&mut said, limits::BATCH_MAX, limits::BATCH_BYTES_MAX), if open && !over => {}
             () = timeout => batch.push(Input::Timeout),
+            () = std::future::ready(()), if more => {}
         }
         // What else is ready belongs to the same batch: one commit for all of it.
         if open && said.is_empty() {

@@ -106,15 +106,19 @@ mod tests {
     use stanza::{MessageType, Stanza};
 
     use super::*;
-    use crate::{Refused, SHARE_BYTES_MAX, Share, WORDS_MAX, mailbox};
+    use crate::{SHARE_BYTES_MAX, Sent, Share, WORDS_MAX, mailbox};
 
     /// A word of stream `stream`.
     fn word(stream: u64) -> Up {
         Up::AckRequest(SessionId(stream))
     }
 
+    fn put(share: &Share, up: Up) {
+        assert!(matches!(share.try_send(up), Sent::Done));
+    }
+
     fn fill(share: &Share, stream: u64) -> usize {
-        (0..).take_while(|_| share.try_send(word(stream)).is_ok()).count()
+        (0..).take_while(|_| matches!(share.try_send(word(stream)), Sent::Done)).count()
     }
 
     fn streams(words: Vec<Up>) -> Vec<u64> {
@@ -146,18 +150,18 @@ mod tests {
         let (mailbox, mut inbox) = mailbox();
         let [flooder, other, third] = [(); 3].map(|()| mailbox.share());
         assert_eq!(fill(&flooder, 1), SHARE_WORDS_MAX);
-        assert!(matches!(flooder.try_send(word(1)), Err(Refused::Full(_))));
-        other.try_send(word(2)).unwrap();
-        other.try_send(word(2)).unwrap();
+        assert!(matches!(flooder.try_send(word(1)), Sent::Full(_)));
+        put(&other, word(2));
+        put(&other, word(2));
         assert_eq!(now(&mut inbox, 3), [1, 2, 1]);
-        third.try_send(word(3)).unwrap();
+        put(&third, word(3));
         // The round that had begun is finished; then whoever came late is in the first round that follows.
         assert_eq!(now(&mut inbox, 4), [2, 1, 3, 1]);
         assert_eq!(now(&mut inbox, usize::MAX), vec![1; SHARE_WORDS_MAX - 4]);
         assert_eq!(now(&mut inbox, 1), []);
         // A long silence is not saved up.
         fill(&other, 2);
-        flooder.try_send(word(1)).unwrap();
+        put(&flooder, word(1));
         assert_eq!(now(&mut inbox, 2), [2, 1]);
     }
 
@@ -166,12 +170,12 @@ mod tests {
         let (mailbox, mut inbox) = mailbox();
         let large = mailbox.share();
         let stanza = || Stanza::message(MessageType::Chat).with_inner("x".repeat(SHARE_BYTES_MAX).into());
-        large.try_send(Up::Stanza(SessionId(1), stanza())).unwrap();
-        large.try_send(word(1)).unwrap_err();
+        put(&large, Up::Stanza(SessionId(1), stanza()));
+        assert!(matches!(large.try_send(word(1)), Sent::Full(_)));
         inbox.take_now(&mut Vec::new(), 1, usize::MAX);
         // And so is what is taken at once.
         for _ in 0..2 {
-            mailbox.share().try_send(Up::Stanza(SessionId(1), stanza())).unwrap();
+            put(&mailbox.share(), Up::Stanza(SessionId(1), stanza()));
         }
         let mut taken = Vec::new();
         inbox.take_now(&mut taken, 9, SHARE_BYTES_MAX);
@@ -216,7 +220,7 @@ mod tests {
         let mut words = Vec::new();
         assert!(inbox.poll_take(&mut cx, &mut words, 9, 9).is_pending());
         let share = mailbox.share();
-        share.try_send(word(1)).unwrap();
+        put(&share, word(1));
         assert_eq!(bell.0.load(Ordering::Relaxed), 1);
         assert_eq!(inbox.poll_take(&mut cx, &mut words, 9, 9), Poll::Ready(true));
         drop(mailbox);

@@ -10,7 +10,7 @@ mod inbox;
 mod share;
 
 pub use inbox::Inbox;
-pub use share::{Mailbox, Refused, Share};
+pub use share::{Mailbox, Sent, Share};
 
 /// Most words of one stream that wait.
 pub const SHARE_WORDS_MAX: usize = 64;

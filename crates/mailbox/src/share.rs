@@ -3,7 +3,6 @@
 //! Not here: the order in which they are taken out (`inbox.rs`).
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,8 +24,10 @@ pub struct Share {
     own: Arc<Own>,
 }
 
-/// Why a word was not taken.
-pub enum Refused {
+/// What became of a word.
+pub enum Sent {
+    /// It waits to be read.
+    Done,
     /// The stream has its share waiting; the word comes back. See [`Share::send`].
     Full(Up),
     /// Nobody reads any more.
@@ -163,13 +164,10 @@ impl Drop for Mailbox {
 
 impl Share {
     /// Puts a word in, if there is room for it.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn try_send(&self, up: Up) -> Result<(), Refused> {
+    pub fn try_send(&self, up: Up) -> Sent {
         let (shared, own) = (&self.mailbox.0, &self.own);
         if !shared.has_room(own) {
-            return Err(Refused::Full(up));
+            return Sent::Full(up);
         }
         let bytes = weight(&up);
         own.words.fetch_add(1, SeqCst);
@@ -178,7 +176,7 @@ impl Share {
         let item = Item { up, bytes, own: own.clone() };
         let mut rounds = shared.rounds();
         if shared.gone.load(SeqCst) {
-            return Err(Refused::Gone);
+            return Sent::Gone;
         }
         let round = rounds.first.max(own.next.load(SeqCst));
         own.next.store(round + 1, SeqCst);
@@ -191,7 +189,7 @@ impl Share {
         let reader = rounds.reader.take();
         drop(rounds);
         reader.into_iter().for_each(Waker::wake);
-        Ok(())
+        Sent::Done
     }
 
     /// Puts a word in; waits for room. `false`: nobody reads any more.
@@ -200,13 +198,13 @@ impl Share {
         poll_fn(|cx| {
             std::task::ready!(self.poll_room(cx));
             match up.take().map(|up| self.try_send(up)) {
-                Some(Err(Refused::Full(back))) => {
+                Some(Sent::Full(back)) => {
                     up = Some(back);
                     cx.waker().wake_by_ref();
                     Poll::Pending
                 }
-                Some(Err(Refused::Gone)) => Poll::Ready(false),
-                Some(Ok(())) | None => Poll::Ready(true),
+                Some(Sent::Gone) => Poll::Ready(false),
+                Some(Sent::Done) | None => Poll::Ready(true),
             }
         })
         .await
@@ -224,15 +222,6 @@ impl Share {
             return Poll::Ready(());
         }
         Poll::Pending
-    }
-}
-
-impl fmt::Debug for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Refused::Full(_) => "Full",
-            Refused::Gone => "Gone",
-        })
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use mailbox::{Refused, Share};
+use mailbox::{Sent, Share};
 use model::link::Down;
 use stream::{Output, Stream};
 use tokio::time::Sleep;
@@ -119,10 +119,10 @@ impl Carrier {
             match output {
                 Output::Up(up) => {
                     let told = match self.mailbox.try_send(up) {
-                        Ok(()) => true,
-                        Err(Refused::Gone) => false,
+                        Sent::Done => true,
+                        Sent::Gone => false,
                         // Boxed: this seldom happens, and the room for it would be kept by every connection.
-                        Err(Refused::Full(up)) => Box::pin(self.mailbox.send(up)).await,
+                        Sent::Full(up) => Box::pin(self.mailbox.send(up)).await,
                     };
                     if !told {
                         (self.socket, self.closed) = (Socket::Lost, Some(Instant::now())); // the process ends
