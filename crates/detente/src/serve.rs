@@ -166,7 +166,8 @@ async fn start(
     Ok((running, ready))
 }
 
-async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> {
+/// The engine, for nobody yet.
+pub(crate) async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> {
     let highest = store.read(Read::HighestId).await?.into_highest_id();
     let kernel = kernel::Kernel::new(crate::translate::features());
     let time = engine::start_time();
