@@ -20,7 +20,7 @@ use net::{Current, Net, Phase, TlsStore};
 use store::Store;
 use store_sqlite::Sqlite;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
@@ -30,8 +30,8 @@ use crate::reach::SOCKET;
 use crate::uploads::{self, Shelf};
 use crate::{cli, first_run, notify, secret, translate};
 
-/// Inputs that may wait for the engine, from streams and from operators.
-const WAITING: (usize, usize) = (4_096, 64);
+/// Inputs of operators that may wait for the engine.
+const WAITING: usize = 64;
 
 pub(crate) fn run(args: cli::Serve) -> Result<(), Failure> {
     let file = locate(&args.config)?;
@@ -146,8 +146,8 @@ async fn start(
 ) -> Result<(Running, String), Failure> {
     let tls = Arc::new(TlsStore::new());
     certificates(config, &tls)?;
-    let (handle, inputs) = Handle::new(WAITING.1);
-    let (up, ups) = mpsc::channel(WAITING.0);
+    let (handle, inputs) = Handle::new(WAITING);
+    let (up, ups) = mailbox::mailbox();
     let port: Arc<dyn Port> = Arc::new(Live::new(handle.clone(), config.server.domains.clone()));
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
@@ -184,7 +184,8 @@ async fn start(
     Ok((running, ready))
 }
 
-async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> {
+/// The engine, for nobody yet.
+pub(crate) async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> {
     let highest = store.read(Read::HighestId).await?.into_highest_id();
     let kernel = kernel::Kernel::new(crate::translate::features());
     let time = engine::start_time();

@@ -10,6 +10,7 @@
 
 mod asks;
 mod bind;
+mod commit;
 mod contained;
 mod csi;
 mod device;
@@ -27,6 +28,7 @@ mod sm;
 mod spots;
 mod timers;
 mod turns;
+mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
 pub use input::{Input, Time};

@@ -107,7 +107,7 @@ impl Pure {
         loop {
             self.engine().finish();
             let outputs: Vec<Output> = std::iter::from_fn(|| self.engine().poll_output()).collect();
-            let mut moved = !outputs.is_empty();
+            let mut moved = !outputs.is_empty() || self.engine().has_work();
             for output in outputs {
                 self.carry_out(output);
             }
