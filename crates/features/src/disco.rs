@@ -31,6 +31,7 @@ static CARD: Card = Card {
 /// XEP-0030. Build it from the cards of all other features.
 pub struct Disco {
     account_vars: Vec<&'static str>,
+    account_identities: Vec<(&'static str, &'static str)>,
     host_vars: Vec<&'static str>,
 }
 
@@ -44,6 +45,7 @@ impl Disco {
             vars
         };
         Disco {
+            account_identities: all().flat_map(|card| card.account_identities).copied().collect(),
             account_vars: unique(all().flat_map(|card| card.account_vars).copied().collect()),
             host_vars: unique(all().flat_map(|card| card.host_vars).copied().collect()),
         }
@@ -78,10 +80,18 @@ pub(crate) struct Info {
 impl Info {
     /// Writes it as `<query/>`.
     pub(crate) fn write(&self, node: Option<&str>) -> bytes::Bytes {
+        self.write_with(node, &[])
+    }
+
+    /// The same, with more identities.
+    fn write_with(&self, node: Option<&str>, more: &[(&str, &str)]) -> bytes::Bytes {
         let (mut w, id) = (Writer::new(ns::CLIENT), &self.identity);
         w.open("query", ns::DISCO_INFO).attr_opt("node", node);
         w.open("identity", ns::DISCO_INFO).attr("category", id.category).attr("type", id.ty);
         w.attr_opt("name", (!id.name.is_empty()).then_some(id.name)).close();
+        for (category, ty) in more {
+            w.open("identity", ns::DISCO_INFO).attr("category", category).attr("type", ty).close();
+        }
         for var in &self.vars {
             w.open("feature", ns::DISCO_INFO).attr("var", var).close();
         }
@@ -131,7 +141,7 @@ impl Feature for Disco {
         }
         let identity = Identity { category: "account", ty: "registered", name: "" };
         let info = Info { identity, vars: self.account_vars.clone(), contacts: Vec::new() };
-        Answer::Reply(info.write(None))
+        Answer::Reply(info.write_with(None, &self.account_identities))
     }
 
     fn host_iq(&self, turn: &mut Turn<'_, Host>, iq: &Iq<'_>) -> Answer<Host> {

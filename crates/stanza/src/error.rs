@@ -18,12 +18,14 @@ pub struct StanzaError {
     pub text: Option<&'static str>,
     /// An application-specific condition: element name and namespace.
     pub app: Option<(&'static str, &'static str)>,
+    /// An attribute of the application-specific condition: name and value.
+    pub app_attr: Option<(&'static str, &'static str)>,
 }
 
 impl StanzaError {
     /// An error of the type that the RFC recommends for `condition`.
     pub const fn new(condition: Condition, ty: ErrorType) -> StanzaError {
-        StanzaError { condition, ty, text: None, app: None }
+        StanzaError { condition, ty, text: None, app: None, app_attr: None }
     }
 
     /// The same error with an explanation.
@@ -37,6 +39,13 @@ impl StanzaError {
     #[must_use]
     pub const fn app(mut self, name: &'static str, ns: &'static str) -> StanzaError {
         self.app = Some((name, ns));
+        self
+    }
+
+    /// The same error with an attribute of its application-specific condition.
+    #[must_use]
+    pub const fn app_attr(mut self, name: &'static str, value: &'static str) -> StanzaError {
+        self.app_attr = Some((name, value));
         self
     }
 
@@ -55,7 +64,11 @@ impl StanzaError {
             w.open("text", ns::STANZAS).attr("xml:lang", "en").text(text).close();
         }
         if let Some((name, ns)) = self.app {
-            w.open(name, ns).close();
+            w.open(name, ns);
+            if let Some((name, value)) = self.app_attr {
+                w.attr(name, value);
+            }
+            w.close();
         }
         w.close();
     }
