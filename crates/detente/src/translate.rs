@@ -54,7 +54,7 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
 
 /// All features of accounts and hosts, as this program has them.
 pub(crate) fn features() -> Vec<Box<dyn kernel::Feature>> {
-    features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS)
+    features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS, pubsub::features())
 }
 
 /// What a domain can, as its streams say it (XEP-0115 section 6.3).

@@ -31,6 +31,7 @@ static CARD: Card = Card {
 /// XEP-0030. Build it from the cards of all other features.
 pub struct Disco {
     account_vars: Vec<&'static str>,
+    account_identities: Vec<(&'static str, &'static str)>,
     host_vars: Vec<&'static str>,
 }
 
@@ -44,6 +45,7 @@ impl Disco {
             vars
         };
         Disco {
+            account_identities: all().flat_map(|card| card.account_identities).copied().collect(),
             account_vars: unique(all().flat_map(|card| card.account_vars).copied().collect()),
             host_vars: unique(all().flat_map(|card| card.host_vars).copied().collect()),
         }
@@ -157,8 +159,10 @@ impl Feature for Disco {
             return Answer::Reply(items_of(&[]));
         }
         let identity = Identity { category: "account", ty: "registered", name: "" };
-        let info = Info { identities: vec![identity], vars: self.account_vars.clone(), forms: Vec::new() };
-        Answer::Reply(info.write(None))
+        let mut identities = vec![identity];
+        let more = self.account_identities.iter();
+        identities.extend(more.map(|(category, ty)| Identity { category, ty, name: "" }));
+        Answer::Reply(Info { identities, vars: self.account_vars.clone(), forms: Vec::new() }.write(None))
     }
 
     fn host_iq(&self, turn: &mut Turn<'_, Host>, iq: &Iq<'_>) -> Answer<Host> {

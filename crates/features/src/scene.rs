@@ -15,7 +15,9 @@
 //! halves are played one after the other with [`Scene::send`] and [`Scene::get`].
 #![allow(dead_code)] // a stage has more than each play needs
 
+#[path = "scene/book.rs"]
 mod book;
+#[path = "scene/lines.rs"]
 mod lines;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -127,6 +127,16 @@ impl Effects {
         self.wake.take()
     }
 
+    /// The same; goes on too if there is no answer.
+    pub fn ask_either(
+        &mut self,
+        account: &Bare,
+        query: Query,
+        then: impl FnOnce(&mut Turn<'_, Account>, Result<Found, StanzaError>) + Send + 'static,
+    ) {
+        self.push(Effect::Ask(account.clone(), query, Box::new(then)));
+    }
+
     /// Ends a session.
     pub fn close(&mut self, session: SessionId, error: Option<StreamError>) {
         self.list.push(Effect::Close(session, error));

@@ -72,7 +72,7 @@ impl Pure {
     fn engine(&mut self) -> &mut Engine {
         let (hosts, time, store) = (&self.hosts, self.time, &self.store);
         self.engine.get_or_insert_with(|| {
-            let kernel = Kernel::new(features::all("0", ""));
+            let kernel = Kernel::new(features::all("0", "", pubsub::features()));
             let hosts = hosts.iter().filter_map(|host| Jid::parse(host).ok());
             let facts = Arc::new(HostFacts { started_ms: time.now.unix_ms, ..HostFacts::default() });
             let highest = block_on(store.read(Read::HighestId)).map_or(0, |found| found.into_highest_id());
