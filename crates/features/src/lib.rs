@@ -4,7 +4,6 @@
 //! nodes.
 
 pub mod adhoc;
-mod admin_commands;
 mod archive;
 pub mod blocking;
 pub mod caps;
@@ -12,18 +11,17 @@ mod carbons;
 pub mod disco;
 mod forms;
 pub mod last;
+mod notices;
 mod offline;
 pub mod ping;
 pub mod private;
 pub mod register;
 mod roster;
 mod rsm;
-mod running;
 #[cfg(test)]
 mod scene;
 mod stanza_ids;
 pub mod time;
-mod user_commands;
 pub mod vcard;
 pub mod version;
 mod when;
@@ -38,6 +36,7 @@ pub fn all(version: &'static str, os: &'static str) -> Vec<Box<dyn Feature>> {
         Box::new(blocking::Blocking),
         Box::new(carbons::Carbons),
         Box::new(last::Last),
+        Box::new(notices::Notices),
         Box::new(offline::Offline),
         Box::new(ping::Ping),
         Box::new(private::Private),
