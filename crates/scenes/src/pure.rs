@@ -299,6 +299,7 @@ impl Pure {
         let query = match order {
             "removes" => AccountQuery::Remove { account },
             "creates" => AccountQuery::Create { account, password },
+            "promotes" => AccountQuery::SetAdmin { account, admin: true },
             "suspends" => AccountQuery::Suspend { account, suspended: true },
             "changes the password of" => AccountQuery::SetPassword { account, password },
             "ends the sessions of" => AccountQuery::EndSessions { account },
