@@ -314,7 +314,7 @@ mod tests {
         ] {
             let mut scene = Scene::one(Blocking);
             command(&mut scene, "block", &[blocked]);
-            assert_eq!(blocks(&scene.account, &crate::scene::jid(other)), covered, "{blocked} {other}");
+            assert_eq!(scene.account.blocks(&crate::scene::jid(other)), covered, "{blocked} {other}");
         }
     }
 
