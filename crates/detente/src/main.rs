@@ -18,6 +18,7 @@ mod serve;
 mod session;
 mod show;
 mod translate;
+mod uploads;
 mod user;
 mod xeps;
 

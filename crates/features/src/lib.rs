@@ -10,25 +10,24 @@ pub mod blocking;
 pub mod caps;
 mod carbons;
 pub mod disco;
-mod forms;
 pub mod last;
 mod offline;
 pub mod ping;
 pub mod private;
 pub mod register;
 mod roster;
-mod rsm;
 mod running;
 #[cfg(test)]
 mod scene;
 mod stanza_ids;
 pub mod time;
+pub mod upload;
 mod user_commands;
 pub mod vcard;
 pub mod version;
-mod when;
 
 use kernel::Feature;
+use stanza::{forms, when};
 
 /// All features of accounts and hosts, with those `others` that stand in crates of their own. `version` and `os` are the
 /// program's, for those who ask (XEP-0092).
@@ -46,6 +45,7 @@ pub fn all(version: &'static str, os: &'static str, others: Vec<Box<dyn Feature>
         Box::new(roster::Roster),
         Box::new(stanza_ids::StanzaIds),
         Box::new(time::Time),
+        Box::new(upload::Upload),
         Box::new(vcard::Vcard),
         Box::new(version::Version { version, os }),
     ];

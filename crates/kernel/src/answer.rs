@@ -12,7 +12,7 @@ use xml::El;
 
 use crate::card::{IqRoute, Who};
 use crate::effects::Asks;
-use crate::{Account, Host, Kernel, Turn};
+use crate::{Account, Host, Kernel, Spot, Turn};
 
 /// A request that a feature is asked to answer.
 pub struct Iq<'a> {
@@ -146,6 +146,23 @@ fn permitted(route: &IqRoute, set: bool, own: bool, stranger: bool) -> Result<()
     }
 }
 
+/// Answers a request to a service's place: sends what there is to say, or asks first and goes on then.
+pub fn answer(turn: &mut Turn<'_, Spot>, request: Stanza, answer: Answer<Spot>) {
+    conclude(turn, request, answer);
+}
+
+impl Turn<'_, Spot> {
+    /// Asks for data on behalf of a service's place, outside of a request.
+    pub fn ask(&mut self, query: Query, then: impl FnOnce(&mut Turn<'_, Spot>, Found) + Send + 'static) {
+        let resume: crate::Resume<Spot> = Box::new(move |turn, found| {
+            if let Ok(found) = found {
+                then(turn, found);
+            }
+        });
+        Spot::ask(self, query, resume);
+    }
+}
+
 /// Sends an answer, or writes down what must be known first and goes on then.
 fn conclude<P: Asks + Replies + 'static>(turn: &mut Turn<'_, P>, request: Stanza, answer: Answer<P>) {
     match answer {
@@ -186,6 +203,12 @@ impl Replies for Account {
 
 impl Replies for Host {
     fn reply(turn: &mut Turn<'_, Host>, reply: Stanza) {
+        turn.fx.route(reply);
+    }
+}
+
+impl Replies for Spot {
+    fn reply(turn: &mut Turn<'_, Spot>, reply: Stanza) {
         turn.fx.route(reply);
     }
 }

@@ -18,7 +18,7 @@ use crate::home::Home;
 use crate::indexed::{indexed, is_indexed};
 use crate::limits::DISCO_MAX;
 use crate::node::{Affiliation, Node, State};
-use crate::when;
+use stanza::when;
 
 /// Writes the nodes below `collection` that `who` may see; `None` is what is in no collection.
 pub(crate) fn write_nodes<P: Home>(w: &mut Writer, place: &P, who: &Jid, collection: Option<&str>) {

@@ -31,7 +31,6 @@ mod retrieve;
 #[path = "../../features/src/scene.rs"]
 mod scene;
 mod subscribe;
-mod when;
 
 use kernel::Feature;
 

@@ -18,7 +18,7 @@ use crate::config::{Config, ItemReply, Style};
 use crate::home::Home;
 use crate::items::Item;
 use crate::node::{Node, Scope, State, Subscription};
-use crate::when::write_delay;
+use stanza::when::write_delay;
 
 /// What is said of an item.
 pub(crate) struct Said<'a> {
@@ -87,7 +87,7 @@ pub(crate) fn happened(what: &str, node: &str) -> Bytes {
 pub(crate) fn last(node: &str, config: &Config, item: &Item) -> Bytes {
     let mut w = Writer::new(ns::CLIENT);
     w.raw(&published(node, config, Some(&Said::of(item))));
-    write_delay(&mut w, item.at_ms);
+    write_delay(&mut w, None, item.at_ms);
     w.finish()
 }
 

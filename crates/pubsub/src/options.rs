@@ -16,7 +16,7 @@ use crate::home::{Home, owner};
 use crate::node::{Scope, Subscription};
 use crate::request::node_of;
 use crate::subscribe::jid_of;
-use crate::when;
+use stanza::when;
 
 /// The fields with their values.
 pub(crate) fn fields(held: &Subscription) -> Vec<Field> {

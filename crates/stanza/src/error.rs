@@ -4,6 +4,8 @@
 //!
 //! Not here: stream errors (`stream_error.rs`); faults of ours, which a peer only sees as `internal-server-error`.
 
+use bytes::Bytes;
+
 use crate::{Condition, ErrorType, ns};
 use xml::Writer;
 
@@ -20,12 +22,14 @@ pub struct StanzaError {
     pub app: Option<(&'static str, &'static str)>,
     /// An attribute of the application-specific condition: name and value.
     pub app_attr: Option<(&'static str, &'static str)>,
+    /// An application-specific condition with content of its own, in canonical form below [`ns::CLIENT`].
+    pub details: Option<Bytes>,
 }
 
 impl StanzaError {
     /// An error of the type that the RFC recommends for `condition`.
     pub const fn new(condition: Condition, ty: ErrorType) -> StanzaError {
-        StanzaError { condition, ty, text: None, app: None, app_attr: None }
+        StanzaError { condition, ty, text: None, app: None, app_attr: None, details: None }
     }
 
     /// The same error with an explanation.
@@ -49,6 +53,13 @@ impl StanzaError {
         self
     }
 
+    /// The same error with an application-specific condition that has content: canonical XML below [`ns::CLIENT`].
+    #[must_use]
+    pub fn details(mut self, canonical: Bytes) -> StanzaError {
+        self.details = Some(canonical);
+        self
+    }
+
     /// The same error with another type.
     #[must_use]
     pub const fn ty(mut self, ty: ErrorType) -> StanzaError {
@@ -69,6 +80,9 @@ impl StanzaError {
                 w.attr(name, value);
             }
             w.close();
+        }
+        if let Some(details) = &self.details {
+            w.raw(details);
         }
         w.close();
     }

@@ -181,6 +181,13 @@ pub const HINTS: &str = "urn:xmpp:hints";
 pub const CSI: &str = "urn:xmpp:csi:0";
 // XEP-0353
 pub const JINGLE_MESSAGE: &str = "urn:xmpp:jingle-message:0";
+// XEP-0363
+pub const UPLOAD: &str = "urn:xmpp:http:upload:0";
+pub const UPLOAD_PURPOSE: &str = "urn:xmpp:http:upload:purpose:0";
+pub const UPLOAD_MESSAGE: &str = "urn:xmpp:http:upload:purpose:0#message";
+pub const UPLOAD_PROFILE: &str = "urn:xmpp:http:upload:purpose:0#profile";
+pub const UPLOAD_EPHEMERAL: &str = "urn:xmpp:http:upload:purpose:0#ephemeral";
+pub const UPLOAD_PERMANENT: &str = "urn:xmpp:http:upload:purpose:0#permanent";
 // XEP-0359
 pub const SID: &str = "urn:xmpp:sid:0";
 // XEP-0373
