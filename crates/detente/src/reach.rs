@@ -7,7 +7,8 @@ use std::sync::Arc;
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Live, Port};
 use config::Config;
-use engine::{Handle, Input, Services};
+use engine::{Handle, Input, NoFiles, Services};
+use files::Files;
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use serde_json::{Map, Value};
 use store::{BoxFuture, FaultKind, Store};
@@ -104,13 +105,16 @@ impl Alone {
         })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(FailureKind::Failed, error))?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let store = Arc::new(store);
+        let files = translate::files(config).map(|of| Arc::new(Files::new(store.clone(), store.clone(), of)));
+        let store: Arc<dyn Store> = store;
         let settings = translate::accounts(config, secret::token_key(&data)?);
         let accounts = Arc::new(runtime.block_on(Accounts::open(store.clone(), settings))?);
         let machine = runtime.block_on(serve::machine(config, &*store))?;
         let (engine, inputs) = Handle::new(1);
         let (_, streams) = mailbox::mailbox();
-        let services = Services { store, accounts: Arc::new(Known(accounts)) };
+        let known = Known { accounts, files };
+        let services = Services { store, accounts: Arc::new(known), files: Arc::new(NoFiles) };
         let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
         let port = Unconnected(Live::new(engine.clone(), config.server.domains.clone()));
         Ok(Alone { runtime, port, engine, task })

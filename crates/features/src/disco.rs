@@ -51,12 +51,6 @@ impl Disco {
         }
     }
 
-    /// What an account is: `first`, and what the cards say.
-    fn account_identities(&self, first: Identity) -> Vec<Identity> {
-        let more = self.account_identities.iter().map(|(category, ty)| Identity { category, ty, name: "" });
-        std::iter::once(first).chain(more).collect()
-    }
-
     /// What a hosted domain is, for `disco#info` and for the hash of XEP-0115.
     pub(crate) fn host_info(&self, facts: &HostFacts) -> Info {
         let mut contacts: Vec<(String, Vec<String>)> = facts.contacts.clone();
@@ -165,8 +159,10 @@ impl Feature for Disco {
             return Answer::Reply(items_of(&[]));
         }
         let identity = Identity { category: "account", ty: "registered", name: "" };
-        let info = Info { identities: self.account_identities(identity), vars: self.account_vars.clone(), forms: Vec::new() };
-        Answer::Reply(info.write(None))
+        let mut identities = vec![identity];
+        let more = self.account_identities.iter();
+        identities.extend(more.map(|(category, ty)| Identity { category, ty, name: "" }));
+        Answer::Reply(Info { identities, vars: self.account_vars.clone(), forms: Vec::new() }.write(None))
     }
 
     fn host_iq(&self, turn: &mut Turn<'_, Host>, iq: &Iq<'_>) -> Answer<Host> {

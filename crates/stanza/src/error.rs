@@ -20,10 +20,10 @@ pub struct StanzaError {
     pub text: Option<&'static str>,
     /// An application-specific condition: element name and namespace.
     pub app: Option<(&'static str, &'static str)>,
-    /// An attribute of the application-specific condition: name and value.
-    pub app_attr: Option<(&'static str, &'static str)>,
     /// An application-specific condition with content of its own, in canonical form below [`ns::CLIENT`].
     pub details: Option<Bytes>,
+    /// An attribute of the application-specific condition: name and value.
+    pub app_attr: Option<(&'static str, &'static str)>,
 }
 
 impl StanzaError {
@@ -46,17 +46,17 @@ impl StanzaError {
         self
     }
 
-    /// The same error with an attribute of its application-specific condition.
-    #[must_use]
-    pub const fn app_attr(mut self, name: &'static str, value: &'static str) -> StanzaError {
-        self.app_attr = Some((name, value));
-        self
-    }
-
     /// The same error with an application-specific condition that has content: canonical XML below [`ns::CLIENT`].
     #[must_use]
     pub fn details(mut self, canonical: Bytes) -> StanzaError {
         self.details = Some(canonical);
+        self
+    }
+
+    /// The same error with an attribute of its application-specific condition.
+    #[must_use]
+    pub const fn app_attr(mut self, name: &'static str, value: &'static str) -> StanzaError {
+        self.app_attr = Some((name, value));
         self
     }
 
