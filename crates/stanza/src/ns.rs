@@ -114,6 +114,8 @@ pubsub! {
 // XEP-0077
 pub const REGISTER: &str = "jabber:iq:register";
 pub const REGISTER_FEATURE: &str = "http://jabber.org/features/iq-register";
+// XEP-0080
+pub const GEOLOC: &str = "http://jabber.org/protocol/geoloc";
 // XEP-0084
 pub const AVATAR_DATA: &str = "urn:xmpp:avatar:data";
 pub const AVATAR_METADATA: &str = "urn:xmpp:avatar:metadata";
@@ -121,10 +123,16 @@ pub const AVATAR_METADATA: &str = "urn:xmpp:avatar:metadata";
 pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 // XEP-0092
 pub const VERSION: &str = "jabber:iq:version";
+// XEP-0107
+pub const MOOD: &str = "http://jabber.org/protocol/mood";
+// XEP-0108
+pub const ACTIVITY: &str = "http://jabber.org/protocol/activity";
 // XEP-0115
 pub const CAPS: &str = "http://jabber.org/protocol/caps";
 // XEP-0122
 pub const VALIDATE: &str = "http://jabber.org/protocol/xdata-validate";
+// XEP-0118
+pub const TUNE: &str = "http://jabber.org/protocol/tune";
 // XEP-0124
 pub const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
 // XEP-0156
@@ -144,6 +152,8 @@ pub const VCARD_UPDATE: &str = "vcard-temp:x:update";
 pub const SERVER_INFO: &str = "http://jabber.org/network/serverinfo";
 // XEP-0160
 pub const MSG_OFFLINE: &str = "msgoffline";
+// XEP-0172
+pub const NICK: &str = "http://jabber.org/protocol/nick";
 // XEP-0184
 pub const RECEIPTS: &str = "urn:xmpp:receipts";
 // XEP-0191
