@@ -22,6 +22,8 @@ use crate::when::{parse, stamp, write_delay};
 pub(crate) const PAGE_MAX: u32 = 100;
 /// Messages in a page if the client does not say.
 const PAGE_DEFAULT: u32 = 50;
+/// Bytes of messages in a page, besides the message that passes this mark.
+pub(crate) const PAGE_BYTES_MAX: u64 = 1 << 20;
 /// Most ids in one `ids` field.
 const IDS_MAX: usize = 100;
 
@@ -95,6 +97,7 @@ fn read_query(query: El<'_>, owner: Owner) -> Result<LogQuery, StanzaError> {
     }
     let wanted = Wanted::read(query)?;
     log.limit = wanted.max.unwrap_or(PAGE_DEFAULT).min(PAGE_MAX);
+    log.bytes = PAGE_BYTES_MAX;
     log.count = log.limit == 0;
     log.page = match (wanted.after, wanted.before) {
         (Some(after), None) => Paging::Forwards { after: Some(id(&after)?) },
