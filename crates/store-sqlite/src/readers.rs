@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::storage::{Bounds, Loaded, Owner, Read, Space};
+use model::storage::{Bounds, Loaded, Owner, Read, Size, Space};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use store::{Fault, FaultKind};
 
@@ -38,6 +38,7 @@ fn one(db: &Connection, read: Read) -> Outcome<Loaded> {
             Loaded::Map(map_range(db, space, &owner, &prefix, after.as_deref(), limit)?)
         }
         Read::MapGet { space, owner, key } => Loaded::Doc(map_value(db, space, &owner, &key)?),
+        Read::MapSize { space, owner } => Loaded::Size(map_size(db, space, &owner)?),
         Read::Owners { space, after, limit } => Loaded::Owners(owners(db, space, after.as_ref(), limit)?),
         Read::Log(query) => {
             let place = place(db, query.space, &query.owner)?;
@@ -45,7 +46,7 @@ fn one(db: &Connection, read: Read) -> Outcome<Loaded> {
         }
         Read::LogBounds { space, owner, count } => Loaded::Bounds(match place(db, space, &owner)? {
             Some(place) => pages::bounds(db, place, count)?,
-            None => Bounds { count: count.then_some(0), ..Bounds::default() },
+            None => Bounds { count: count.then_some(0), bytes: count.then_some(0), ..Bounds::default() },
         }),
         Read::HighestId => Loaded::HighestId(
             db.prepare_cached(sql::META_HIGHEST)?
@@ -101,6 +102,14 @@ fn map_range(
         None => select.query_map((place.slot, start, limit), row)?.collect::<Result<_, _>>()?,
     };
     Ok(rows)
+}
+
+fn map_size(db: &Connection, space: Space, owner: &Owner) -> Outcome<Size> {
+    let Some(place) = place(db, space, owner)? else { return Ok(Size::default()) };
+    let size = |row: &rusqlite::Row<'_>| {
+        Ok(Size { count: pages::unsigned(row, 0)?, bytes: pages::unsigned(row, 1)? })
+    };
+    Ok(db.prepare_cached(sql::MAP_SIZE)?.query_row([place.slot], size)?)
 }
 
 fn owners(db: &Connection, space: Space, after: Option<&Owner>, limit: u32) -> Outcome<Vec<Owner>> {
