@@ -7,11 +7,12 @@ use std::sync::Arc;
 use accounts::Accounts;
 use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
+use serde_json::Value;
 use stanza::Stanza;
 use store::BoxFuture;
 use tokio::sync::oneshot;
 
-use crate::{Failure, FailureKind};
+use crate::{Failure, FailureKind, Gauges};
 
 /// Where commands go.
 pub trait Port: Send + Sync {
@@ -19,6 +20,8 @@ pub trait Port: Send + Sync {
     fn account(&self, query: AccountQuery) -> BoxFuture<'_, Result<AccountFound, Failure>>;
     /// Who is connected; `None` where nobody can be.
     fn sessions(&self, filter: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>>;
+    /// How the server is doing; `None` where none runs.
+    fn status(&self) -> BoxFuture<'_, Option<Value>>;
     /// Brings a stanza of the server itself on its way; `from` and `to` are set.
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>>;
     /// The domains of this server.
@@ -28,13 +31,14 @@ pub trait Port: Send + Sync {
 /// In a running server.
 pub struct Live {
     engine: Handle,
+    gauges: Arc<Gauges>,
     domains: Vec<String>,
 }
 
 impl Live {
     /// Through this way in.
-    pub fn new(engine: Handle, domains: Vec<String>) -> Live {
-        Live { engine, domains }
+    pub fn new(engine: Handle, gauges: Arc<Gauges>, domains: Vec<String>) -> Live {
+        Live { engine, gauges, domains }
     }
 
     async fn ask<T: Send + 'static>(
@@ -58,6 +62,10 @@ impl Port for Live {
 
     fn sessions(&self, filter: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>> {
         Box::pin(async move { self.ask(move |reply| Input::Sessions(filter, reply)).await.map(Some) })
+    }
+
+    fn status(&self) -> BoxFuture<'_, Option<Value>> {
+        Box::pin(async { Some(self.gauges.status().await) })
     }
 
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
@@ -92,6 +100,10 @@ impl Port for Direct {
 
     fn sessions(&self, _: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>> {
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn status(&self) -> BoxFuture<'_, Option<Value>> {
+        Box::pin(std::future::ready(None))
     }
 
     fn bring(&self, _: Stanza) -> BoxFuture<'_, Result<(), Failure>> {

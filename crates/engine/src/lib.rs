@@ -28,5 +28,5 @@ mod timers;
 mod turns;
 
 pub use engine::{Engine, Output, Random, Ticket};
-pub use input::{Input, Time};
+pub use input::{Input, Standing, Time};
 pub use run::{Accounts, Handle, Services, run, start_time};

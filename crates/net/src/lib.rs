@@ -15,6 +15,7 @@ mod counters;
 mod framing;
 mod http;
 mod link;
+mod monitor;
 mod parts;
 mod peers;
 mod quiet;
@@ -34,8 +35,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 pub use authority::{Answering, Authority};
-pub use config::{BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
+pub use config::{Adjustable, BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
 pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_name};
+pub use monitor::{Monitor, Watching};
 pub use parts::PARTS;
 pub use tls::{TlsError, TlsNote, TlsStore};
 
@@ -86,6 +88,16 @@ impl Net {
         &self.addresses
     }
 
+    /// What can be changed while it serves.
+    pub fn adjustable(&self) -> Adjustable {
+        let shared = &self.shared;
+        Adjustable {
+            stream: shared.config.stream.clone(),
+            http: shared.http.clone(),
+            limits: shared.limits.clone(),
+        }
+    }
+
     /// Serves until the phase is [`Phase::Closing`] (or its sender is gone), and all streams are closed or
     /// [`Limits::shutdown`] is over.
     pub async fn run(self) {
@@ -102,7 +114,7 @@ impl Net {
         }
         shared.roll.tell_all(&Down::Close(Some(StreamError::from(StreamCondition::SystemShutdown))));
         shared.bosh.close();
-        if tokio::time::timeout(shared.config.limits.shutdown, shared.roll.emptied()).await.is_err() {
+        if tokio::time::timeout(shared.limits.now().shutdown, shared.roll.emptied()).await.is_err() {
             tracing::warn!("some streams did not close in time");
         }
     }
