@@ -21,9 +21,14 @@ pub trait Port: Send + Sync {
     /// Who is connected; `None` where nobody can be.
     fn sessions(&self, filter: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>>;
     /// How the server is doing; `None` where none runs.
-    fn status(&self) -> BoxFuture<'_, Option<Value>>;
+    fn status(&self) -> BoxFuture<'_, Option<Value>> {
+        Box::pin(std::future::ready(None))
+    }
     /// Brings a stanza of the server itself on its way; `from` and `to` are set.
-    fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>>;
+    fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
+        let _ = stanza;
+        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
+    }
     /// The domains of this server.
     fn domains(&self) -> &[String];
 }
@@ -31,13 +36,13 @@ pub trait Port: Send + Sync {
 /// In a running server.
 pub struct Live {
     engine: Handle,
-    gauges: Arc<Gauges>,
+    gauges: Option<Arc<Gauges>>,
     domains: Vec<String>,
 }
 
 impl Live {
-    /// Through this way in.
-    pub fn new(engine: Handle, gauges: Arc<Gauges>, domains: Vec<String>) -> Live {
+    /// Through this way in. Without gauges nothing is told of how it is doing.
+    pub fn new(engine: Handle, gauges: Option<Arc<Gauges>>, domains: Vec<String>) -> Live {
         Live { engine, gauges, domains }
     }
 
@@ -65,7 +70,12 @@ impl Port for Live {
     }
 
     fn status(&self) -> BoxFuture<'_, Option<Value>> {
-        Box::pin(async { Some(self.gauges.status().await) })
+        Box::pin(async {
+            match &self.gauges {
+                Some(gauges) => Some(gauges.status().await),
+                None => None,
+            }
+        })
     }
 
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
@@ -100,14 +110,6 @@ impl Port for Direct {
 
     fn sessions(&self, _: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>> {
         Box::pin(std::future::ready(Ok(None)))
-    }
-
-    fn status(&self) -> BoxFuture<'_, Option<Value>> {
-        Box::pin(std::future::ready(None))
-    }
-
-    fn bring(&self, _: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
-        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
     }
 
     fn domains(&self) -> &[String] {

@@ -20,6 +20,7 @@ mod session;
 mod show;
 mod status;
 mod translate;
+mod uploads;
 mod user;
 mod xeps;
 

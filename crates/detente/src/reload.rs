@@ -94,6 +94,9 @@ fn adopted(now: &Config, new: &Config) -> Config {
         config::Listen { resume_location: new.listen.resume_location.clone(), ..now.listen.clone() };
     next.log.format = now.log.format;
     next.storage = now.storage.clone();
+    next.upload = now.upload.clone();
+    // Addresses of files that were given out begin with it.
+    next.http.public_url = now.http.public_url.clone();
     // A domain that goes at the next start keeps what it has until then.
     next.domain = now.domain.clone();
     for (name, domain) in &new.domain {
@@ -164,9 +167,11 @@ mod tests {
             "listen.metrics",
             "log.format",
             "storage.durability",
+            "http.public_url",
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
-            let named: Vec<&str> = restart.into_iter().filter(|path| *path == setting.path).collect();
+            let late = restart.contains(&setting.path) || setting.path.starts_with("upload.");
+            let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);
         }
     }

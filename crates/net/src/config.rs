@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::counters::Counters;
+use crate::files::Files;
 use crate::monitor::Monitor;
 use crate::tls::TlsStore;
 
@@ -25,6 +26,8 @@ pub struct NetConfig {
     pub limits: Limits,
     /// Where to count.
     pub counters: Arc<Counters>,
+    /// Who keeps files; `None`: none are taken.
+    pub files: Option<Arc<dyn Files>>,
     /// What [`Kind::Watch`] tells.
     pub monitor: Option<Arc<dyn Monitor>>,
 }
