@@ -90,8 +90,9 @@ fn listeners(source: &mut Source, config: &Config) {
         ("c2s_tls", &listen.c2s_tls),
         ("http", &listen.http),
         ("https", &listen.https),
+        ("metrics", &listen.metrics),
     ];
-    if all.iter().all(|(_, addresses)| addresses.is_empty()) {
+    if all[..4].iter().all(|(_, addresses)| addresses.is_empty()) {
         let fix = "leave at least one of c2s, c2s_tls, http and https as it is by default";
         source.error("listen", "the server would listen nowhere", fix);
     }
@@ -119,6 +120,10 @@ fn listeners(source: &mut Source, config: &Config) {
             if name == "http" && !address.ip().is_loopback() {
                 let fix = "listen on 127.0.0.1 and put a proxy with TLS in front, or use `https`";
                 source.warning(&path, "web clients from other machines would log in without encryption", fix);
+            }
+            if name == "metrics" && !address.ip().is_loopback() {
+                let fix = "listen on 127.0.0.1, or on an address that only your own machines can reach";
+                source.warning(&path, "other machines could see how the server is doing", fix);
             }
         }
     }

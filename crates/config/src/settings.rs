@@ -90,6 +90,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     s("listen.https", Kind::List, "[\"0.0.0.0:5281\", \"[::]:5281\"]", "Web clients, encrypted."),
     s(
+        "listen.metrics",
+        Kind::List,
+        "[]",
+        "For programs that watch the server: /metrics (OpenMetrics), /healthz and /readyz, without encryption. As in \"127.0.0.1:5290\".",
+    ),
+    s(
         "listen.resume_location",
         Kind::Text,
         "",

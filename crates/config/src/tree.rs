@@ -45,6 +45,7 @@ pub struct Listen {
     pub c2s_tls: Vec<String>,
     pub http: Vec<String>,
     pub https: Vec<String>,
+    pub metrics: Vec<String>,
     pub resume_location: Option<String>,
 }
 
@@ -272,6 +273,7 @@ impl Default for Listen {
             c2s_tls: list(&["0.0.0.0:5223", "[::]:5223"]),
             http: list(&["127.0.0.1:5280"]),
             https: list(&["0.0.0.0:5281", "[::]:5281"]),
+            metrics: Vec::new(),
             resume_location: None,
         }
     }

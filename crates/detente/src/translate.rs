@@ -158,24 +158,30 @@ pub(crate) fn files(config: &Config) -> Option<files::Settings> {
 
 /// For the sockets.
 pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>, files: Option<Arc<dyn net::Files>>) -> NetConfig {
-    let limits = &config.limits;
     NetConfig {
         listeners: listeners(config),
         tls,
         stream: net::Current::new(streams(config)),
         http: http(config),
-        limits: net::Limits {
-            connections: limits.connections,
-            connections_per_address: limits.connections_per_address,
-            connects_per_address: limits.connects_per_address,
-            failures_per_address: limits.failures_per_address,
-            handshake: Duration::from_secs(limits.handshake_seconds),
-            write: Duration::from_secs(limits.write_seconds),
-            shutdown: Duration::from_secs(limits.shutdown_seconds),
-            ..net::Limits::default()
-        },
+        limits: limits(config),
         counters: Arc::new(Counters::default()),
+        monitor: None,
         files,
+    }
+}
+
+/// For all sockets together.
+pub(crate) fn limits(config: &Config) -> net::Limits {
+    let limits = &config.limits;
+    net::Limits {
+        connections: limits.connections,
+        connections_per_address: limits.connections_per_address,
+        connects_per_address: limits.connects_per_address,
+        failures_per_address: limits.failures_per_address,
+        handshake: Duration::from_secs(limits.handshake_seconds),
+        write: Duration::from_secs(limits.write_seconds),
+        shutdown: Duration::from_secs(limits.shutdown_seconds),
+        ..net::Limits::default()
     }
 }
 
@@ -186,6 +192,7 @@ fn listeners(config: &Config) -> Vec<Listener> {
         (Kind::C2sDirectTls, &listen.c2s_tls),
         (Kind::Http, &listen.http),
         (Kind::Https, &listen.https),
+        (Kind::Watch, &listen.metrics),
     ];
     let listeners = all.into_iter().flat_map(|(kind, addresses)| {
         // Checked when the configuration was read.
@@ -195,7 +202,8 @@ fn listeners(config: &Config) -> Vec<Listener> {
     listeners.collect()
 }
 
-fn http(config: &Config) -> HttpSettings {
+/// For HTTP.
+pub(crate) fn http(config: &Config) -> HttpSettings {
     let (http, default) = (&config.http, HttpSettings::default());
     let origins = match http.origins.iter().any(|origin| origin == "*") {
         true => Origins::Any,
