@@ -13,6 +13,7 @@ mod init;
 mod notify;
 mod password;
 mod reach;
+mod retention;
 mod secret;
 mod serve;
 mod session;

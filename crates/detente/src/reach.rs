@@ -107,7 +107,7 @@ impl Alone {
         let store: Arc<dyn Store> = Arc::new(store);
         let settings = translate::accounts(config, secret::token_key(&data)?);
         let accounts = Arc::new(runtime.block_on(Accounts::open(store.clone(), settings))?);
-        let machine = runtime.block_on(serve::machine(config, &*store))?;
+        let machine = runtime.block_on(serve::machine(config, &*store, Arc::default()))?;
         let (engine, inputs) = Handle::new(1);
         let (_, streams) = mailbox::mailbox();
         let services = Services { store, accounts: Arc::new(Known(accounts)) };

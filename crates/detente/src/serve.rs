@@ -9,6 +9,7 @@ use std::io::{IsTerminal, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Live, Port};
@@ -26,7 +27,7 @@ use tracing_subscriber::EnvFilter;
 use crate::adapters::{Known, Reader, ThroughEngine};
 use crate::config_file::{accept, environment, locate};
 use crate::reach::SOCKET;
-use crate::{cli, first_run, notify, secret, translate};
+use crate::{cli, first_run, notify, retention, secret, translate};
 
 /// Inputs of operators that may wait for the engine.
 const WAITING: usize = 64;
@@ -86,6 +87,9 @@ struct Running {
     phase: watch::Sender<Phase>,
     tls: Arc<TlsStore>,
     streams: Current,
+    recipients: Arc<AtomicU32>,
+    archive_days: Arc<AtomicU32>,
+    retention: JoinHandle<()>,
 }
 
 async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<(), Failure> {
@@ -149,7 +153,10 @@ async fn start(
     if let Some(welcome) = first_run::welcome(&accounts, config, file).await? {
         say(&welcome);
     }
-    let machine = machine(config, &*store).await?;
+    let recipients = Arc::new(AtomicU32::new(config.limits.recipients_per_minute));
+    let machine = machine(config, &*store, recipients.clone()).await?;
+    let archive_days = Arc::new(AtomicU32::new(config.storage.archive_days));
+    let archives = store.clone();
     let services = Services { store, accounts: Arc::new(known) };
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
     let path = config.data_dir().join(SOCKET);
@@ -162,14 +169,21 @@ async fn start(
         phase,
         tls,
         streams,
+        recipients,
+        retention: tokio::spawn(retention::run(archives, archive_days.clone())),
+        archive_days,
     };
     Ok((running, ready))
 }
 
 /// The engine, for nobody yet.
-pub(crate) async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> {
+pub(crate) async fn machine(
+    config: &Config,
+    store: &dyn Store,
+    recipients: Arc<AtomicU32>,
+) -> Result<Engine, Failure> {
     let highest = store.read(Read::HighestId).await?.into_highest_id();
-    let kernel = kernel::Kernel::new(crate::translate::features());
+    let kernel = kernel::Kernel::new(translate::features(recipients));
     let time = engine::start_time();
     let hosts = translate::hosts(config, time.now.unix_ms);
     // One that fails here later would make secrets that can be guessed: better none of us.
@@ -222,6 +236,7 @@ fn reload(file: &Path, mut now: Config, running: &Running, relevel: &Relevel) ->
         stanza_bytes: config.limits.stanza_bytes,
         rate_bytes_per_second: config.limits.rate_bytes_per_second,
         burst_bytes: config.limits.burst_bytes,
+        recipients_per_minute: config.limits.recipients_per_minute,
         authenticate_seconds: config.limits.authenticate_seconds,
         idle_seconds: config.limits.idle_seconds,
         answer_seconds: config.limits.answer_seconds,
@@ -229,12 +244,15 @@ fn reload(file: &Path, mut now: Config, running: &Running, relevel: &Relevel) ->
         ..now.limits
     };
     now.log.level = config.log.level.clone();
+    now.storage.archive_days = config.storage.archive_days;
     for outcome in [certificates(&now, &running.tls), relevel(&now.log.level)] {
         if let Err(failure) = outcome {
             tracing::error!("{failure}");
         }
     }
     running.streams.replace(translate::streams(&now));
+    running.archive_days.store(now.storage.archive_days, Ordering::Relaxed);
+    running.recipients.store(now.limits.recipients_per_minute, Ordering::Relaxed);
     match now == config {
         true => tracing::info!("reloaded"),
         false => tracing::warn!("reloaded; some of what has changed takes effect at the next start"),
@@ -272,6 +290,7 @@ impl Running {
     /// Sockets, then the engine; the store when the last of them lets it go. A second signal ends it at once.
     async fn stop(self, signals: &mut Signals) {
         self.administration.abort();
+        self.retention.abort();
         let in_order = async {
             let _ = self.phase.send(Phase::Closing);
             let _ = self.sockets.await;

@@ -15,6 +15,7 @@ pub mod last;
 mod offline;
 pub mod ping;
 pub mod private;
+pub mod recipients;
 pub mod register;
 mod roster;
 mod rsm;
@@ -28,10 +29,22 @@ pub mod vcard;
 pub mod version;
 mod when;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
 use kernel::Feature;
 
 /// All features of accounts and hosts. `version` and `os` are the program's, for those who ask (XEP-0092).
 pub fn all(version: &'static str, os: &'static str) -> Vec<Box<dyn Feature>> {
+    with_limits(version, os, Arc::new(AtomicU32::new(recipients::RECIPIENTS_PER_MINUTE)))
+}
+
+/// The same, with limits that may change while the server runs.
+pub fn with_limits(
+    version: &'static str,
+    os: &'static str,
+    recipients_per_minute: Arc<AtomicU32>,
+) -> Vec<Box<dyn Feature>> {
     let mut features: Vec<Box<dyn Feature>> = vec![
         Box::new(adhoc::AdHoc),
         Box::new(archive::Archive),
@@ -41,6 +54,7 @@ pub fn all(version: &'static str, os: &'static str) -> Vec<Box<dyn Feature>> {
         Box::new(offline::Offline),
         Box::new(ping::Ping),
         Box::new(private::Private),
+        Box::new(recipients::Recipients(recipients_per_minute)),
         Box::new(register::Register),
         Box::new(roster::Roster),
         Box::new(stanza_ids::StanzaIds),
