@@ -142,6 +142,12 @@ pub const SETTINGS: &[Setting] = &[
         "Whether anybody may make an account from a client (XEP-0077). Open servers attract spammers.",
     ),
     s(
+        "storage.archive_days",
+        Kind::Number(0, 36_500),
+        "0",
+        "Days for which messages stay in archives; 0 keeps them for ever.",
+    ),
+    s(
         "storage.durability",
         Kind::OneOf(&["full", "normal"]),
         "\"full\"",
@@ -164,6 +170,12 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Number(16_384, 1_073_741_824),
         "262_144",
         "What one client may send at once.",
+    ),
+    s(
+        "limits.recipients_per_minute",
+        Kind::Number(0, 1_000_000),
+        "500",
+        "To how many people, who are no contacts of its account, one client may write in a minute; 0 sets no limit.",
     ),
     s("limits.authenticate_seconds", Kind::Number(5, 600), "30", "From connecting to having logged in."),
     s(

@@ -96,6 +96,7 @@ pub struct Registration {
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Storage {
+    pub archive_days: u32,
     pub durability: Durability,
 }
 
@@ -115,6 +116,7 @@ pub struct Limits {
     pub stanza_bytes: u32,
     pub rate_bytes_per_second: u32,
     pub burst_bytes: u32,
+    pub recipients_per_minute: u32,
     pub authenticate_seconds: u64,
     pub idle_seconds: u64,
     pub answer_seconds: u64,
@@ -304,6 +306,7 @@ impl Default for Limits {
             stanza_bytes: xml::Limits::CLIENT.element_bytes,
             rate_bytes_per_second: rate.bytes_per_second,
             burst_bytes: rate.burst_bytes,
+            recipients_per_minute: 500,
             authenticate_seconds: timeouts.authenticate.as_secs(),
             idle_seconds: timeouts.idle.as_secs(),
             answer_seconds: timeouts.answer.as_secs(),

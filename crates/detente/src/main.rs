@@ -14,6 +14,7 @@ mod notify;
 mod password;
 mod reach;
 mod reload;
+mod retention;
 mod secret;
 mod serve;
 mod session;

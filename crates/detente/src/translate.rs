@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use address::Jid;
@@ -53,13 +54,14 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
 }
 
 /// All features of accounts and hosts, as this program has them.
-pub(crate) fn features() -> Vec<Box<dyn kernel::Feature>> {
-    features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS, pubsub::features())
+pub(crate) fn features(recipients_per_minute: Arc<AtomicU32>) -> Vec<Box<dyn kernel::Feature>> {
+    let os = std::env::consts::OS;
+    features::with_limits(env!("CARGO_PKG_VERSION"), os, recipients_per_minute, pubsub::features())
 }
 
 /// What a domain can, as its streams say it (XEP-0115 section 6.3).
 fn capabilities(facts: &HostFacts) -> Arc<[u8]> {
-    let disco = features::disco(&features());
+    let disco = features::disco(&features(Arc::default()));
     let mut w = xml::Writer::new(stanza::ns::CLIENT);
     features::caps::of_host(&disco, facts).write(&mut w);
     w.finish().to_vec().into()

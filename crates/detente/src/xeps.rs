@@ -24,7 +24,7 @@ pub(crate) struct Row {
 
 /// All of them.
 pub(crate) fn rows() -> Vec<Row> {
-    let kernel = kernel::Kernel::new(crate::translate::features());
+    let kernel = kernel::Kernel::new(crate::translate::features(Default::default()));
     let of_features = kernel
         .cards()
         .flat_map(|card| card.specs.iter().map(|spec| row(card.name, path_of(card.name), spec)));
