@@ -15,6 +15,7 @@ mod password;
 mod reach;
 mod secret;
 mod serve;
+mod services;
 mod session;
 mod show;
 mod translate;

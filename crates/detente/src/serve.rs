@@ -26,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 use crate::adapters::{Known, Reader, ThroughEngine};
 use crate::config_file::{accept, environment, locate};
 use crate::reach::SOCKET;
-use crate::{cli, first_run, notify, secret, translate};
+use crate::{cli, first_run, notify, secret, services, translate};
 
 /// Inputs that may wait for the engine, from streams and from operators.
 const WAITING: (usize, usize) = (4_096, 64);
@@ -178,7 +178,7 @@ async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> 
             std::process::abort();
         }
     });
-    let services = translate::services(config, time.now.unix_ms);
+    let services = services::all(config, time.now.unix_ms);
     Ok(Engine::new(kernel, hosts, highest, time, random).with_services(services))
 }
 
