@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::rooms::Rooms;
+
 /// All of it. Fields are named as in the file and described in [`crate::settings::SETTINGS`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -19,6 +21,7 @@ pub struct Config {
     pub auth: Auth,
     pub registration: Registration,
     pub storage: Storage,
+    pub rooms: Rooms,
     pub limits: Limits,
     pub http: Http,
     pub upload: Upload,

@@ -17,6 +17,7 @@ mod reload;
 mod retention;
 mod secret;
 mod serve;
+mod services;
 mod session;
 mod show;
 mod status;

@@ -30,7 +30,7 @@ use crate::config_file::{accept, environment, locate};
 use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
-use crate::{cli, first_run, notify, retention, secret, translate};
+use crate::{cli, first_run, notify, retention, secret, services, translate};
 
 /// Inputs of operators that may wait for the engine.
 const WAITING: usize = 64;
@@ -214,7 +214,7 @@ pub(crate) async fn machine(
             std::process::abort();
         }
     });
-    let services = translate::services(config, started_ms);
+    let services = services::all(config, started_ms);
     Ok(Engine::new(kernel, hosts, highest, time, random).with_services(services))
 }
 

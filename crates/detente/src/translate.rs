@@ -15,6 +15,7 @@ use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
 
 use crate::adapters::{Ours, Own};
+use crate::services;
 
 /// For the store.
 pub(crate) fn storage(config: &Config) -> store_sqlite::Options {
@@ -79,27 +80,13 @@ pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts
                 permanent: config.upload.permanent,
             }),
             started_ms,
-            services: services(config, started_ms)
-                .iter()
-                .filter(|service| belongs(service.domain(), domain))
-                .map(|service| (service.domain().clone(), service.name().to_owned()))
-                .collect(),
+            services: services::listed(config, domain),
             tell_os: config.server.tell_os,
         };
         // Checked when the configuration was read.
         Some((Jid::parse(domain).ok()?, Arc::new(facts)))
     };
     config.server.domains.iter().filter_map(host).collect()
-}
-
-/// The hosted services, each at its own domain.
-pub(crate) fn services(_: &Config, _started_ms: u64) -> Vec<Arc<dyn kernel::Service>> {
-    Vec::new()
-}
-
-/// Whether a service is one of that domain: it is directly below it.
-fn belongs(service: &Jid, domain: &str) -> bool {
-    service.as_str().split_once('.').is_some_and(|(_, parent)| parent == domain)
 }
 
 /// For the streams.
