@@ -5,7 +5,8 @@
 //! Not here: bookmarks in PEP (pubsub), which are to be preferred.
 
 use kernel::{Account, Answer, Card, Feature, Iq, IqRoute, Spec, Turn};
-use model::storage::{Loaded, Owner, Read, Space, Write};
+use model::spaces::PRIVATE;
+use model::storage::{Loaded, Owner, Read, Write};
 use stanza::{Condition, StanzaError, ns};
 use xml::{El, Writer};
 
@@ -15,8 +16,6 @@ pub const PRIVATE_BYTES_MAX: usize = 65_536;
 pub const PRIVATE_ELEMENTS_MAX: usize = 64;
 /// Most bytes of an element's name and namespace together.
 pub const PRIVATE_KEY_BYTES_MAX: usize = 1_023;
-
-const PRIVATE: Space = Space("private");
 
 static CARD: Card = Card {
     specs: &[Spec::complete("XEP-0049", "1.2")],
