@@ -89,6 +89,12 @@ pub const SETTINGS: &[Setting] = &[
         "Web clients without encryption: for a proxy on this machine.",
     ),
     s("listen.https", Kind::List, "[\"0.0.0.0:5281\", \"[::]:5281\"]", "Web clients, encrypted."),
+    s(
+        "listen.resume_location",
+        Kind::Text,
+        "",
+        "Where clients shall reconnect to resume a session (XEP-0198), as in \"node1.example.org:5222\" or \"[2001:db8::1]:5222\". For several servers behind one name.",
+    ),
     s("tls.certificate", Kind::Text, "", "File with the certificate and those of its issuers (PEM)."),
     s("tls.key", Kind::Text, "", "File with the private key (PEM). Nobody else may read it."),
     s(
@@ -255,6 +261,7 @@ pub const SETTINGS: &[Setting] = &[
     s("domain.*.certificate", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.key", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.registration", Kind::Flag, "", "As `open` in [registration], for this domain."),
+    s("domain.*.resume_location", Kind::Text, "", "As in [listen], for this domain."),
     s(
         "domain.*.contacts.abuse",
         Kind::List,

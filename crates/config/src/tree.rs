@@ -45,6 +45,7 @@ pub struct Listen {
     pub c2s_tls: Vec<String>,
     pub http: Vec<String>,
     pub https: Vec<String>,
+    pub resume_location: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +159,7 @@ pub struct Domain {
     pub certificate: Option<String>,
     pub key: Option<String>,
     pub registration: Option<bool>,
+    pub resume_location: Option<String>,
     pub contacts: Contacts,
 }
 
@@ -230,6 +232,12 @@ impl Config {
     pub fn registers(&self, domain: &str) -> bool {
         self.domain.get(domain).and_then(|domain| domain.registration).unwrap_or(self.registration.open)
     }
+
+    /// Where sessions of that domain are best resumed, if the operator has said so.
+    pub fn resume_location(&self, domain: &str) -> Option<&str> {
+        let own = self.domain.get(domain).and_then(|domain| domain.resume_location.as_deref());
+        own.or(self.listen.resume_location.as_deref())
+    }
 }
 
 impl Contacts {
@@ -264,6 +272,7 @@ impl Default for Listen {
             c2s_tls: list(&["0.0.0.0:5223", "[::]:5223"]),
             http: list(&["127.0.0.1:5280"]),
             https: list(&["0.0.0.0:5281", "[::]:5281"]),
+            resume_location: None,
         }
     }
 }

@@ -22,6 +22,9 @@ use crate::{config_file, secret, serve, translate};
 /// The administration socket, in the data folder.
 pub(crate) const SOCKET: &str = "admin.sock";
 
+/// With what commands begin that make no sense without a running server.
+const NEEDS_SERVER: [&str; 3] = ["session ", "announce", "status"];
+
 /// Arguments of a command.
 pub(crate) fn args<const N: usize>(args: [(&str, Value); N]) -> Map<String, Value> {
     args.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -53,6 +56,10 @@ impl Port for Unconnected {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    fn bring(&self, stanza: stanza::Stanza) -> BoxFuture<'_, Result<(), Failure>> {
+        self.0.bring(stanza)
+    }
+
     fn domains(&self) -> &[String] {
         self.0.domains()
     }
@@ -77,7 +84,7 @@ impl Reach {
             if let Some(answer) = admin::ask(&socket, command, &args) {
                 return answer;
             }
-            if command.starts_with("session ") {
+            if NEEDS_SERVER.iter().any(|word| command.starts_with(word)) {
                 let text = format!("the server does not run: nobody answers at {}", socket.display());
                 return Err(Failure::new(FailureKind::Unreachable, text));
             }

@@ -13,7 +13,7 @@ use kernel::{HostFacts, UploadFacts};
 use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
 
-use crate::adapters::Ours;
+use crate::adapters::{Ours, Own};
 
 /// For the store.
 pub(crate) fn storage(config: &Config) -> store_sqlite::Options {
@@ -105,7 +105,12 @@ pub(crate) fn streams(config: &Config) -> stream::Settings {
     let limits = &config.limits;
     let of_domain = |(domain, facts): (Jid, Arc<HostFacts>)| {
         let domain = domain.as_str().to_owned();
-        (domain.clone(), (config.registers(&domain), capabilities(&facts)))
+        let own = Own {
+            registers: config.registers(&domain),
+            capabilities: capabilities(&facts),
+            resume_location: config.resume_location(&domain).map(Arc::from),
+        };
+        (domain, own)
     };
     let domains = hosts(config, 0).into_iter().map(of_domain).collect();
     let element_bytes = limits.stanza_bytes;

@@ -264,6 +264,8 @@ impl Engine {
                     *busy = busy.saturating_sub(1);
                 }
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
+                // What the host writes on its behalf may fail, as what it writes itself.
+                self.batch.sessions.extend(session);
                 let cause = self.new_cause();
                 self.host_turn(host.as_str(), session, cause, token, |_, turn| resume(turn, found));
                 self.batch.tokens.extend(token);

@@ -4,25 +4,23 @@
 //! nodes.
 
 pub mod adhoc;
-mod admin_commands;
 mod archive;
 pub mod blocking;
 pub mod caps;
 mod carbons;
 pub mod disco;
 pub mod last;
+mod notices;
 mod offline;
 pub mod ping;
 pub mod private;
 pub mod register;
 mod roster;
-mod running;
 #[cfg(test)]
 mod scene;
 mod stanza_ids;
 pub mod time;
 pub mod upload;
-mod user_commands;
 pub mod vcard;
 pub mod version;
 
@@ -38,6 +36,7 @@ pub fn all(version: &'static str, os: &'static str, others: Vec<Box<dyn Feature>
         Box::new(blocking::Blocking),
         Box::new(carbons::Carbons),
         Box::new(last::Last),
+        Box::new(notices::Notices),
         Box::new(offline::Offline),
         Box::new(ping::Ping),
         Box::new(private::Private),

@@ -272,6 +272,9 @@ impl Scene {
             jid: session.jid.clone(),
             priority: session.available.as_ref().map(|available| available.priority),
             about: Some(session.about.clone()),
+            idle: session.available.as_ref().is_some_and(|available| {
+                available.stanza.payload.text_of("show", stanza::ns::CLIENT).is_some()
+            }),
         });
         let mut found: Vec<_> = own.chain(self.elsewhere.iter().cloned()).collect();
         found.retain(|session| match filter {
