@@ -68,7 +68,8 @@ impl Client {
         let success = self.until("</success>")?;
         self.until("</stream:features>")?;
         let (_, rest) = success.split_once("<authorization-identifier>").ok_or("no address")?;
-        rest.split('<').next().map(str::to_owned).ok_or_else(|| "no address".into())
+        let jid = rest.split('<').next().filter(|jid| jid.contains('/'));
+        jid.map(str::to_owned).ok_or_else(|| format!("no resource was bound: {success}"))
     }
 
     /// Authenticates and binds this resource as RFC 6120 says; gives the answer to the request for a resource.
@@ -94,13 +95,21 @@ impl Client {
 
     /// Whether the server still answers; gives what it said before.
     pub(crate) fn probe(&mut self, id: &str) -> Outcome<String> {
-        let domain = &self.target.domain;
+        let domain = self.target.domain.clone();
+        self.probe_of(&domain, id)
+    }
+
+    /// The same by way of another address.
+    pub(crate) fn probe_of(&mut self, to: &str, id: &str) -> Outcome<String> {
         let ping = format!(
-            "<iq xmlns='jabber:client' type='get' to='{domain}' id='{id}'><ping xmlns='urn:xmpp:ping'/></iq>"
+            "<iq xmlns='jabber:client' type='get' to='{to}' id='{id}'><ping xmlns='urn:xmpp:ping'/></iq>"
         );
         self.say(ping)?;
         let seen = self.until(&format!("id='{id}'"))?;
-        self.until(">")?;
+        // A result has nothing inside, an error has.
+        if !self.until(">")?.ends_with("/>") {
+            self.until("</iq>")?;
+        }
         Ok(seen[..seen.rfind('<').unwrap_or(0)].to_owned())
     }
 }

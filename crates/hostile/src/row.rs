@@ -76,6 +76,8 @@ pub(crate) enum On {
     Streams,
     /// One document for each element: WebSocket and BOSH.
     Frames,
+    /// One connection for the whole stream: all but BOSH.
+    Lasting,
     Only(Transport),
 }
 
@@ -87,7 +89,6 @@ pub(crate) enum Say {
     Pieces(Vec<u8>, usize),
     /// The beginning of a stream, with these attributes.
     Open(String),
-    Close,
 }
 
 impl On {
@@ -96,6 +97,7 @@ impl On {
             On::All => true,
             On::Streams => !transport.is_framed(),
             On::Frames => transport.is_framed(),
+            On::Lasting => transport != Transport::Bosh,
             On::Only(only) => only == transport,
         }
     }

@@ -39,7 +39,7 @@ pub struct Server {
     pub(crate) log: Arc<Log>,
     addresses: AtomicU32,
     users: AtomicU32,
-    rested: Mutex<Vec<String>>,
+    rested: Mutex<Vec<(String, u32)>>,
 }
 
 impl Drop for Server {
@@ -102,8 +102,8 @@ impl Server {
     /// An account that others may have used before, and that is given back.
     pub(crate) fn borrow_user(&self) -> Outcome<Borrowed<'_>> {
         let rested = self.rested.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let name = rested.map_or_else(|| self.user(), Ok)?;
-        Ok(Borrowed { server: self, name })
+        let (name, uses) = rested.map_or_else(|| self.user().map(|name| (name, 0)), Ok)?;
+        Ok(Borrowed { server: self, name, uses })
     }
 
     /// Makes an account.
@@ -139,12 +139,18 @@ impl Server {
 pub(crate) struct Borrowed<'a> {
     server: &'a Server,
     pub(crate) name: String,
+    uses: u32,
 }
+
+/// Sessions of BOSH live on for a while after their client; an account has 16 at most.
+const USES_MAX: u32 = 6;
 
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        let mut rested = self.server.rested.lock().unwrap_or_else(PoisonError::into_inner);
-        rested.push(std::mem::take(&mut self.name));
+        if self.uses < USES_MAX {
+            let mut rested = self.server.rested.lock().unwrap_or_else(PoisonError::into_inner);
+            rested.push((std::mem::take(&mut self.name), self.uses + 1));
+        }
     }
 }
 
@@ -195,11 +201,10 @@ fn target(begin: &str) -> Outcome<Target> {
     };
     Ok(Target {
         c2s: address("c2s")?,
-        direct: address("c2s_tls")?,
+        direct: address("c2s-tls")?,
         http: address("http")?,
         https: address("https")?,
         domain: DOMAINS[0].into(),
-        other: DOMAINS[1].into(),
     })
 }
 

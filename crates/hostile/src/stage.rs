@@ -40,11 +40,6 @@ impl<'a> Stage<'a> {
         if self.transport.is_framed() { b"http/1.1" } else { b"xmpp-client" }
     }
 
-    /// The domain under attack.
-    pub(crate) fn domain(&self) -> &str {
-        &self.server.target.domain
-    }
-
     /// Connected, features read.
     pub(crate) fn offered(&self) -> Outcome<Client> {
         let mut client = self.connect()?;
@@ -118,7 +113,6 @@ impl<'a> Stage<'a> {
                         Say::Raw(bytes) => client.say(bytes)?,
                         Say::Pieces(bytes, size) => client.say_in_pieces(bytes, *size)?,
                         Say::Open(attributes) => client.open(attributes)?,
-                        Say::Close => client.close()?,
                     }
                 }
                 verdict.check(&mut client, *at)?;

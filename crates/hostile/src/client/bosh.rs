@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::http::{Incoming, Progress};
 use super::socket::{Offer, Socket};
-use super::{Came, Target};
+use super::{Came, PATIENCE, Target};
 use crate::Outcome;
 
 const NAMESPACES: &str = "xmlns='http://jabber.org/protocol/httpbind' xmlns:xmpp='urn:xmpp:xbosh'";
@@ -23,8 +23,13 @@ pub(crate) struct Bosh {
     pub(crate) rid: u64,
     waiting: VecDeque<Connection>,
     free: Vec<Connection>,
+    /// What came while something was sent.
+    early: VecDeque<Came>,
     end: Option<String>,
 }
+
+/// Requests that may be open at once.
+const OPEN_MAX: usize = 2;
 
 struct Connection {
     socket: Socket,
@@ -40,6 +45,7 @@ impl Bosh {
             rid: 1_000,
             waiting: VecDeque::new(),
             free: Vec::new(),
+            early: VecDeque::new(),
             end: None,
         }
     }
@@ -81,6 +87,16 @@ impl Bosh {
 
     /// Sends a body as it is.
     pub(crate) fn post(&mut self, body: &[u8], size: usize) -> Outcome {
+        while self.waiting.len() >= OPEN_MAX {
+            match self.answer(PATIENCE)? {
+                Came::Text(text) => self.early.push_back(Came::Text(text)),
+                Came::Nothing => {}
+                Came::End(end) => {
+                    self.early.push_back(Came::End(end));
+                    return Ok(());
+                }
+            }
+        }
         let mut connection = match self.free.pop() {
             Some(connection) => connection,
             None => Connection { socket: self.connection()?, incoming: Incoming::default() },
@@ -101,11 +117,26 @@ impl Bosh {
     pub(crate) fn read(&mut self, patience: Duration) -> Outcome<Came> {
         let until = Instant::now() + patience;
         loop {
+            if let Some(early) = self.early.pop_front() {
+                return Ok(early);
+            }
+            if self.waiting.is_empty() && self.end.is_none() {
+                self.say("", b"")?;
+            }
+            match self.answer(until.saturating_duration_since(Instant::now()))? {
+                // An answer with nothing in it.
+                Came::Text(text) if text.is_empty() => {}
+                came => return Ok(came),
+            }
+        }
+    }
+
+    /// The answer to the oldest request.
+    fn answer(&mut self, patience: Duration) -> Outcome<Came> {
+        let until = Instant::now() + patience;
+        loop {
             if let Some(end) = self.end.take() {
                 return Ok(Came::End(end));
-            }
-            if self.waiting.is_empty() {
-                self.say("", b"")?;
             }
             let Some(mut connection) = self.waiting.pop_front() else { return Ok(Came::Nothing) };
             let patience = until.saturating_duration_since(Instant::now());
@@ -121,9 +152,7 @@ impl Bosh {
                 Progress::Whole(response) => {
                     self.free.push(connection);
                     let text = self.unwrap(&String::from_utf8_lossy(&response.body))?;
-                    if !text.is_empty() {
-                        return Ok(Came::Text(text.into_bytes()));
-                    }
+                    return Ok(Came::Text(text.into_bytes()));
                 }
             }
         }

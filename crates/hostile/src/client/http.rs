@@ -10,7 +10,6 @@ use super::socket::{Read, Socket};
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -55,6 +54,6 @@ impl Incoming {
         let rest = self.bytes.split_off(end + length);
         let body = self.bytes.split_off(end);
         self.bytes = rest;
-        Some(Response { status, head, body })
+        Some(Response { status, body })
     }
 }

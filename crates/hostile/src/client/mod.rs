@@ -11,7 +11,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 pub(crate) use frames::frame;
-pub(crate) use http::Response;
 pub(crate) use socket::{Offer, Read, Socket};
 
 use crate::Outcome;
@@ -45,7 +44,7 @@ impl Transport {
 
 /// Where the server listens, and for which domains.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub(crate) struct Target {
     /// Begins in the clear.
     pub(crate) c2s: SocketAddr,
     /// Begins with TLS.
@@ -56,14 +55,11 @@ pub struct Target {
     pub(crate) https: SocketAddr,
     /// The domain that is attacked.
     pub(crate) domain: String,
-    /// Another domain of the same server.
-    pub(crate) other: String,
 }
 
 /// One connection, or one BOSH session, and what came and was not looked at.
 pub(crate) struct Client {
     pub(crate) transport: Transport,
-    pub(crate) from: Ipv4Addr,
     pub(crate) target: Target,
     lane: Lane,
     pub(crate) seen: String,
@@ -105,14 +101,14 @@ impl Client {
             }
             Transport::Bosh => Lane::Bosh(Box::new(Bosh::new(target, from))),
         };
-        Ok(Client { transport, from, target: target.clone(), lane, seen: String::new(), end: None })
+        Ok(Client { transport, target: target.clone(), lane, seen: String::new(), end: None })
     }
 
     /// Connected in the clear, on the port for STARTTLS.
     pub(crate) fn plain(target: &Target, from: Ipv4Addr) -> Outcome<Client> {
         let lane = Lane::Bytes(Socket::connect(from, target.c2s)?);
         let (seen, target) = (String::new(), target.clone());
-        Ok(Client { transport: Transport::StartTls, from, target, lane, seen, end: None })
+        Ok(Client { transport: Transport::StartTls, target, lane, seen, end: None })
     }
 
     fn start_tls(&mut self) -> Outcome {

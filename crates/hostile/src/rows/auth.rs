@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::client::Client;
+use crate::client::{Client, Transport};
 use crate::login::{auth, authenticate, base64, bind, plain, response};
 use crate::row::{At, On, Row};
 use crate::server::PASSWORD;
@@ -136,7 +136,7 @@ fn mechanisms() -> Vec<Row> {
     }
     unknown = unknown
         .say_on(
-            On::Frames,
+            On::Only(Transport::Bosh),
             At::Offered,
             auth("SCRAM-SHA-256-PLUS", &base64("p=tls-exporter,,n=juliet,r=abcdefgh")),
             Verdict::Fails("invalid-mechanism"),

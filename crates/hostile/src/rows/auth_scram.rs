@@ -67,7 +67,7 @@ fn first() -> Vec<Row> {
     for name in ["a=", "a=2", "a=2c", "a=41", "=", "a=3", "", &"a".repeat(2_048)] {
         names = names.say(At::Offered, scram(&format!("n,,n={name},r=abcdefgh")), malformed());
     }
-    for name in ["a\u{202e}b", "\u{378}", "a b", "a\u{200d}"] {
+    for name in ["a\u{202e}b", "\u{378}", "a b"] {
         names = names.say(At::Offered, scram(&format!("n,,n={name},r=abcdefgh")), Verdict::Fails(""));
     }
     let mut nonces = Row::new("C-08", "a nonce of the client with a comma, empty, too long; a last message with another nonce, a part of it, more than it", "SASL failure")
@@ -136,7 +136,7 @@ fn last() -> Vec<Row> {
             "a client that could bind to the channel and says it was not offered, though it was",
             "SASL failure",
         )
-        .script(On::Streams, |stage| {
+        .script(On::Lasting, |stage| {
             let user = stage.server.borrow_user()?;
             let mut client = stage.offered()?;
             let (_, message) = Scram::begin("y,,", &user.name);
@@ -154,7 +154,7 @@ fn last() -> Vec<Row> {
             "channel binding with wrong data, of another connection, of another type, of an unknown type",
             "SASL failure; with the right data success",
         )
-        .script(On::Streams, |stage| {
+        .script(On::Lasting, |stage| {
             bound(
                 stage,
                 "p=tls-exporter,,",
@@ -162,12 +162,12 @@ fn last() -> Vec<Row> {
                 "<success",
             )
         })
-        .script(On::Streams, |stage| {
+        .script(On::Lasting, |stage| {
             bound(stage, "p=tls-exporter,,", |_, other| other.socket()?.exporter().map(Vec::from), "<failure")
         })
-        .script(On::Streams, |stage| bound(stage, "p=tls-exporter,,", |_, _| Ok(vec![0; 32]), "<failure"))
-        .script(On::Streams, |stage| bound(stage, "p=tls-exporter,,", |_, _| Ok(Vec::new()), "<failure"))
-        .script(On::Streams, |stage| {
+        .script(On::Lasting, |stage| bound(stage, "p=tls-exporter,,", |_, _| Ok(vec![0; 32]), "<failure"))
+        .script(On::Lasting, |stage| bound(stage, "p=tls-exporter,,", |_, _| Ok(Vec::new()), "<failure"))
+        .script(On::Lasting, |stage| {
             bound(
                 stage,
                 "p=tls-server-end-point,,",
@@ -175,9 +175,9 @@ fn last() -> Vec<Row> {
                 "<failure",
             )
         })
-        .script(On::Streams, |stage| refused(stage, "SCRAM-SHA-256-PLUS", "p=tls-unique,,"))
-        .script(On::Streams, |stage| refused(stage, "SCRAM-SHA-256-PLUS", "p=nonsense,,"))
-        .script(On::Streams, |stage| refused(stage, "SCRAM-SHA-256-PLUS", "n,,"))
+        .script(On::Lasting, |stage| refused(stage, "SCRAM-SHA-256-PLUS", "p=tls-unique,,"))
+        .script(On::Lasting, |stage| refused(stage, "SCRAM-SHA-256-PLUS", "p=nonsense,,"))
+        .script(On::Lasting, |stage| refused(stage, "SCRAM-SHA-256-PLUS", "n,,"))
         .script(On::All, |stage| refused(stage, "SCRAM-SHA-256", "p=tls-exporter,,")),
         Row::new("C-09", "c= that is not the header that was sent, is empty, is no base64", "SASL failure")
             .script(On::All, |stage| bent(stage, |text| text.replace("c=biws", "c=eSws")))
@@ -221,8 +221,8 @@ fn refused(stage: &Stage<'_>, mechanism: &str, header: &str) -> Outcome {
 /// The mechanism of tokens that works here: bound to the channel where there is one.
 fn mechanism(stage: &Stage<'_>) -> &'static str {
     match stage.transport {
-        Transport::StartTls | Transport::Direct => "HT-SHA-256-EXPR",
-        _ => "HT-SHA-256-NONE",
+        Transport::Bosh => "HT-SHA-256-NONE",
+        _ => "HT-SHA-256-EXPR",
     }
 }
 

@@ -11,7 +11,6 @@ use super::binding::{resumable, resume};
 use crate::Outcome;
 use crate::client::Client;
 use crate::row::{On, Row};
-use crate::stage::Stage;
 use crate::verdict::stream_error;
 
 pub(super) fn rows() -> Vec<Row> {

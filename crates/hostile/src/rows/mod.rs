@@ -15,7 +15,8 @@ mod xml;
 mod xml_limits;
 mod xml_stream;
 
-pub use absent::{Absent, absent};
+pub(crate) use absent::Absent;
+pub use absent::absent;
 
 use crate::row::Row;
 

@@ -209,7 +209,7 @@ fn quantities() -> Vec<Row> {
                 let mut last = String::new();
                 for n in 0..70 {
                     let id = format!("p{n}");
-                    last = client.ask(&id, &format!("<iq xmlns='jabber:client' type='set' id='{id}'><query xmlns='jabber:iq:private'><x xmlns='urn:{n}'/></query></iq>"))?;
+                    last = client.ask(&id, &format!("<iq xmlns='jabber:client' type='set' id='{id}'><query xmlns='jabber:iq:private'><x xmlns='urn:{n}'>x</x></query></iq>"))?;
                 }
                 if last.contains("type='error'") { Ok(()) } else { Err(last) }
             }),

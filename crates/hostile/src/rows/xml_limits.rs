@@ -268,8 +268,9 @@ fn sameness() -> Vec<Row> {
 
 /// What a message with this body comes back as, sent to oneself: its body, as it stands.
 fn echo(stage: &Stage<'_>, body: &str) -> Outcome<String> {
-    let user = stage.server.borrow_user()?;
-    let (mut client, jid) = stage.online(&user.name)?;
+    // One to whom nobody has sent anything that would come first.
+    let user = stage.server.user()?;
+    let (mut client, jid) = stage.online(&user)?;
     echo_of(&mut client, &jid, body)
 }
 
@@ -287,8 +288,9 @@ fn echo_of(client: &mut Client, jid: &str, body: &str) -> Outcome<String> {
 }
 
 fn separators(stage: &Stage<'_>) -> Outcome {
-    let user = stage.server.borrow_user()?;
-    let (mut client, jid) = stage.online(&user.name)?;
+    // One to whom nobody has sent anything that would come first.
+    let user = stage.server.user()?;
+    let (mut client, jid) = stage.online(&user)?;
     for separator in ["&#10;", "\n", " ", "&#9;", "|", "^", "\u{1f}", "\u{c}", ":", "}", "{"] {
         if separator.chars().any(|c| c < ' ' && c != '\n') {
             continue; // no character of XML; that is A-12

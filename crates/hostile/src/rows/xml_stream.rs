@@ -122,7 +122,12 @@ fn places() -> Vec<Row> {
             "a second header where none is due; another domain after the login",
             "SE policy-violation; SE not-authorized",
         )
-        .says(On::Streams, At::Active, vec![Say::Open("to='a.example' version='1.0'".into())], Verdict::Ends)
+        .say_on(
+            On::Streams,
+            At::Active,
+            "<stream:stream xmlns='jabber:client' to='a.example' version='1.0'/>",
+            dies(&["policy-violation"]),
+        )
         .says(
             On::Frames,
             At::Active,
@@ -136,7 +141,7 @@ fn places() -> Vec<Row> {
             dies(&["policy-violation"]),
         )
         .script(On::All, |stage| restart(stage, "to='b.example' version='1.0'", Some("not-authorized")))
-        .script(On::All, |stage| restart(stage, "to='nobody.example' version='1.0'", Some("not-authorized")))
+        .script(On::All, |stage| restart(stage, "to='nobody.example' version='1.0'", Some("host-unknown")))
         .script(On::All, |stage| {
             restart(
                 stage,
