@@ -169,13 +169,13 @@ fn claims() -> Vec<Row> {
                 false => Err(seen),
             }
         }),
-        Row::new("E-08", "delays that claim to be the server's or the recipient's; a thousand of others, in the future", "ours are taken out").script(On::All, |stage| {
+        Row::new("E-08", "delays that claim to be the server's or the recipient's; two hundred of others, in the future", "ours are taken out").script(On::All, |stage| {
             let delay = |from: &str| format!("<delay xmlns='urn:xmpp:delay' from='{from}' stamp='2099-01-01T00:00:00Z'/>");
             let seen = sent(stage, &[delay("a.example"), delay("A.EXAMPLE"), delay("other.example")].concat())?;
             if seen.matches("<delay").count() != 1 || !seen.contains("other.example") {
                 return Err(seen);
             }
-            sent(stage, &delay("other.example").repeat(1_000)).map(drop)
+            sent(stage, &delay("other.example").repeat(200)).map(drop)
         }),
         Row::new("E-09", "pages of an archive, statuses of rooms, events of PubSub, slots for uploads, from a stranger", "delivered with the true sender only").script(On::All, |stage| {
             for inside in [
@@ -290,9 +290,9 @@ fn privacy() -> Vec<Row> {
             let (_client, _, mut eve) = pair(stage)?;
             let offline = stage.server.user()?;
             eve.say("<message xmlns='jabber:client' to='nobody@a.example' type='chat' id='u'><body>b</body></message>")?;
-            let unknown = eve.probe("unknown")?;
+            let unknown = eve.probe_of("nobody@a.example", "unknown")?;
             eve.say(format!("<message xmlns='jabber:client' to='{offline}@a.example' type='chat' id='k'><body>b</body></message>"))?;
-            let known = eve.probe("known")?;
+            let known = eve.probe_of("nobody@a.example", "known")?;
             if unknown.contains("<service-unavailable") && known.is_empty() { Ok(()) } else { Err(format!("{unknown}, {known}")) }
         }),
     ]

@@ -58,7 +58,7 @@ fn headers() -> Vec<Row> {
             .open("to='a..example' version='1.0'", dies(&["host-unknown", "improper-addressing"]))
             .open(&format!("to='{long}' version='1.0'"), Verdict::Ends),
         Row::new("A-23", "`version` missing, 0.9, no number, too large a number; 2.0 is accepted", "SE unsupported-version")
-            .logs("")
+
             .open("to='a.example'", version())
             .open("to='a.example' version='0.9'", version())
             .open("to='a.example' version='1.0abc'", version())

@@ -73,8 +73,6 @@ pub(crate) struct Reader {
     /// Bytes that the wrapper's start tag may have.
     header: usize,
     closed: bool,
-    /// Something stands behind the wrapper: a program between us that reads on would read something else.
-    trailing: bool,
 }
 
 /// The whole request.
@@ -95,7 +93,6 @@ impl Reader {
             room: room(&limits),
             header: limits.header_bytes as usize,
             closed: false,
-            trailing: false,
         }
     }
 
@@ -117,7 +114,6 @@ impl Reader {
 
     /// Adds bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.trailing |= self.closed && !is_space(bytes);
         self.parser.push(bytes);
     }
 
@@ -137,10 +133,7 @@ impl Reader {
                     self.children.push(element.bytes().clone());
                 }
                 Event::Whitespace => {}
-                Event::Close => {
-                    self.closed = true;
-                    self.trailing |= !is_space(self.parser.unread());
-                }
+                Event::Close => self.closed = true,
             }
         }
         Ok(())
@@ -150,7 +143,8 @@ impl Reader {
     pub(crate) fn finish(mut self) -> Result<Request, Terminal> {
         self.read()?;
         match self.wrapper {
-            Some(wrapper) if self.closed && !self.trailing => {
+            // What stands behind it a program between us might take for another request.
+            Some(wrapper) if self.closed && !self.parser.has_trailing() => {
                 Ok(Request { wrapper, children: self.children })
             }
             _ => Err(Terminal::BadRequest),
@@ -164,10 +158,6 @@ fn terminal(error: xml::Error) -> Terminal {
         xml::Error::LimitPassed(_) => Terminal::PolicyViolation,
         _ => Terminal::BadRequest,
     }
-}
-
-fn is_space(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
 /// Several stanzas may come at once.
