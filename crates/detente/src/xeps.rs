@@ -37,7 +37,7 @@ pub(crate) fn rows() -> Vec<Row> {
 /// A feature is one file, or one folder.
 fn path_of(feature: &str) -> String {
     match feature {
-        "archive" => format!("crates/features/src/{feature}/mod.rs"),
+        "adhoc" | "archive" => format!("crates/features/src/{feature}/mod.rs"),
         _ => format!("crates/features/src/{feature}.rs"),
     }
 }
