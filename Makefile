@@ -6,7 +6,7 @@ RUN_DIR ?= run
 DOMAIN ?= localhost
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit interop bench setup
+.PHONY: help run test lint unit attack interop bench setup
 
 help: ## this list
 	@printf '\nDétente, an XMPP server\n\n'
@@ -29,6 +29,10 @@ lint: ## formatting, clippy, the house rules, licences of dependencies
 
 unit: ## the tests of all crates
 	$(CARGO) test --workspace --locked
+
+attack: setup ## the server against all bad input that we know of; writes docs/bad-input.md
+	$(CARGO) build --release --locked -p detente -p hostile
+	@bin="$$(scripts/target-dir)/release"; "$$bin/detente-attack" "$$bin/detente" --document docs/bad-input.md
 
 interop: setup ## the server against real clients
 	$(CARGO) build --release --locked -p detente

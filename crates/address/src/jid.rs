@@ -4,7 +4,7 @@
 //!
 //! Not here: who owns an address, or whether its domain is ours.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -50,8 +50,9 @@ impl Jid {
         if is_plain(text) {
             return Ok(Jid::from_prepared(text.into()));
         }
+        let text = with_ascii_dots(text);
         let prepared =
-            jid_prep::Jid::new(text).map_err(|_| JidError("a part is empty, too long or forbidden"))?;
+            jid_prep::Jid::new(&text).map_err(|_| JidError("a part is empty, too long or forbidden"))?;
         // Preparation must be a fixpoint, else two spellings of one account would differ (E-25).
         let again =
             jid_prep::Jid::new(prepared.as_str()).map_err(|_| JidError("unstable under preparation"))?;
@@ -139,6 +140,19 @@ impl Jid {
     pub fn with_resource(&self, resource: &str) -> Result<Jid, JidError> {
         Jid::from_parts(self.local(), self.domain(), Some(resource))
     }
+}
+
+/// RFC 3490 section 3.1: these separate labels too, and preparation leaves two of them as they are. A domain that looks
+/// like ours would be another one.
+fn with_ascii_dots(text: &str) -> Cow<'_, str> {
+    const DOTS: [char; 3] = ['\u{3002}', '\u{ff0e}', '\u{ff61}'];
+    let slash = text.find('/').unwrap_or(text.len());
+    let (bare, rest) = text.split_at(slash);
+    let domain = bare.find('@').map_or(0, |at| at + 1);
+    if !bare[domain..].contains(DOTS) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned([&bare[..domain], &bare[domain..].replace(DOTS, "."), rest].concat())
 }
 
 /// Whether preparation would leave `text` as it is: lower-case ASCII of harmless characters, one of each separator.
@@ -307,6 +321,11 @@ mod tests {
             ("A\u{30a}ngstrom@example.com", Some("ångstrom@example.com")),
             ("\u{fb01}sh@example.com", Some("fish@example.com")),
             ("\u{212a}@example.com", Some("k@example.com")),
+            // E-24: every separator of labels is a dot.
+            ("a@example\u{3002}com", Some("a@example.com")),
+            ("example\u{ff61}com\u{ff0e}", Some("example.com")),
+            ("a\u{3002}b@example.com/c\u{3002}d", Some("a\u{3002}b@example.com/c\u{3002}d")),
+            ("a@example\u{3002}\u{3002}com", None),
             ("localhost", Some("localhost")),
             (full.as_str(), Some(full.as_str())),
             ("", None),

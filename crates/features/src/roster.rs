@@ -5,8 +5,8 @@
 //! Not here: subscriptions and pushes that follow from them (kernel).
 
 use address::Jid;
-use kernel::{Account, Answer, Card, Feature, Iq, IqRoute, Kernel, Spec, Turn, limits};
-use stanza::{Condition, StanzaError, ns};
+use kernel::{Account, Answer, Card, Feature, Flow, Iq, IqRoute, Kernel, Spec, Step, Turn, Way, limits};
+use stanza::{Condition, IqType, Kind, Stanza, StanzaError, ns};
 use xml::{El, Writer};
 
 /// See the file's header.
@@ -20,6 +20,7 @@ impl Feature for Roster {
                 Spec::complete("XEP-0237", "1.3").note("as RFC 6121 section 2.6 has it"),
             ],
             account_vars: &[ns::ROSTER],
+            steps: &[(Way::Arrive, Step::Screen)],
             iqs: &[IqRoute::own(ns::ROSTER)],
             ..Card::named("roster")
         };
@@ -32,6 +33,20 @@ impl Feature for Roster {
         }
         let outcome = if iq.is_set() { set(turn, iq.payload) } else { Ok(get(turn, iq.payload)) };
         outcome.unwrap_or_else(Answer::Refuse)
+    }
+
+    /// RFC 6121 section 2.1.6: a push is the server's own. A client that forgets to look at its sender shall not be
+    /// given anybody else's to look at.
+    fn step(&self, _: Way, _: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
+        let Kind::Iq(ty) = stanza.kind else { return Flow::On };
+        let own = stanza.from.as_ref().is_none_or(|from| from.bare_str() == turn.place.jid.as_str());
+        if own || !stanza.payload.has_ns(ns::ROSTER) {
+            return Flow::On;
+        }
+        match ty {
+            IqType::Get | IqType::Set => Flow::Refuse(Condition::ServiceUnavailable.into()),
+            IqType::Result | IqType::Error => Flow::Stop,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::alarm;
 use crate::authority::Answering;
 use crate::framing::Framing;
 use crate::link::Line;
-use crate::shared::{Opened, Presence, Shared};
+use crate::shared::{Opened, Presence, Shared, Trial};
 use crate::tls::{Purpose, secure};
 use crate::wire::{self, Read, Wire};
 
@@ -42,6 +42,7 @@ pub(crate) struct Carrier {
     /// Taken from the line and not yet handed to the stream.
     words: std::vec::IntoIter<Down>,
     question: Option<Answering>,
+    trial: Trial,
     /// When the connection counts as broken because the peer does not read, and what was written then.
     stuck: Option<(Instant, u64)>,
     socket: Socket,
@@ -80,6 +81,7 @@ impl Carrier {
             mailbox,
             words,
             question: None,
+            trial: Trial::default(),
             stuck: None,
             socket: Socket::Open,
             closed: None,
@@ -128,9 +130,9 @@ impl Carrier {
                         (self.socket, self.closed) = (Socket::Lost, Some(Instant::now())); // the process ends
                     }
                 }
-                Output::Ask(ask) => self.question = Some(self.shared.ask(ask, self.peer)),
-                Output::Note(what) => self.shared.note(&what, self.peer),
-                Output::Authenticated(account) => self.shared.authenticated(&account, self.peer),
+                Output::Ask(ask) => self.question = Some(self.shared.ask(ask, self.peer, &self.trial)),
+                Output::Note(what) => self.shared.note(&what, self.peer, &self.trial),
+                Output::Authenticated(account) => self.shared.authenticated(&account, self.peer, &self.trial),
                 Output::StartTls => Box::pin(self.start_tls()).await,
                 Output::Closed => self.close(),
             }
@@ -265,6 +267,9 @@ impl Carrier {
                 self.stream.handle_eof(now);
             }
             Poll::Ready(Err(_)) => self.broken(),
+        }
+        if let Some((name, code)) = self.framing.take_fault() {
+            self.shared.misbehaved(name, &code, self.peer, now);
         }
         let replies = self.framing.replies();
         if self.socket != Socket::Lost && self.wire.push(&replies).is_err() {

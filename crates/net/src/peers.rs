@@ -32,6 +32,24 @@ struct Peer {
     open: u32,
     connects: Bucket,
     failures: Bucket,
+    /// Logins under way, each of which may become a failure.
+    trying: u32,
+}
+
+/// Whether an address may try to log in.
+pub(crate) enum Chance {
+    /// It may.
+    Now(Attempt),
+    /// Not before some of those under way are over: all of them together could be one guess too many.
+    Later,
+    /// Not for a while.
+    Never,
+}
+
+/// A login under way; over when dropped, after its failure was counted.
+pub(crate) struct Attempt {
+    peers: Arc<Peers>,
+    of: IpAddr,
 }
 
 /// A connection counted against its address; ends when dropped.
@@ -113,6 +131,24 @@ impl Peers {
         table.peers.get_mut(&network(ip)).is_none_or(|peer| peer.failures.free(size, window, now))
     }
 
+    /// Begins a login. Counting only those that have failed would let any number through at once (C-27).
+    pub(crate) fn attempt(self: &Arc<Self>, ip: IpAddr, now: Instant) -> Chance {
+        let (limits, of) = (self.limits.now(), network(ip));
+        let (size, window) = (limits.failures_per_address, limits.failures_window);
+        let mut table = self.table();
+        table.sweep(&limits, now);
+        let peer = table.peer(of, now);
+        if !peer.failures.free(size, window, now) {
+            return Chance::Never;
+        }
+        // The first may always try: `used` need not be a whole number.
+        if peer.trying > 0 && peer.failures.used + peer.trying as f32 + 1.0 > size as f32 {
+            return Chance::Later;
+        }
+        peer.trying += 1;
+        Chance::Now(Attempt { peers: self.clone(), of })
+    }
+
     /// An authentication from there failed.
     pub(crate) fn failed(&self, ip: IpAddr, now: Instant) {
         let limits = self.limits.now();
@@ -130,6 +166,7 @@ impl Table {
             open: 0,
             connects: Bucket::new(now),
             failures: Bucket::new(now),
+            trying: 0,
         })
     }
 
@@ -142,7 +179,7 @@ impl Table {
         self.peers.retain(|_, peer| {
             peer.connects.refill(limits.connects_per_address, limits.connects_window, now);
             peer.failures.refill(limits.failures_per_address, limits.failures_window, now);
-            peer.open > 0 || peer.connects.used > 0.0 || peer.failures.used > 0.0
+            peer.open > 0 || peer.trying > 0 || peer.connects.used > 0.0 || peer.failures.used > 0.0
         });
         self.sweep_at = self.peers.len() * 2;
     }
@@ -154,6 +191,14 @@ impl Drop for Permit {
         table.open -= 1;
         if let Some(peer) = self.of.and_then(|ip| table.peers.get_mut(&ip)) {
             peer.open -= 1;
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(peer) = self.peers.table().peers.get_mut(&self.of) {
+            peer.trying -= 1;
         }
     }
 }
@@ -240,6 +285,30 @@ mod tests {
         assert!(!peers.may_try(ip, now));
         current.replace(Limits { failures_per_address: 2, ..limits() });
         assert!(peers.may_try(ip, now));
+    }
+
+    #[test]
+    fn c27_logins_at_once_are_no_more_than_logins_one_by_one() {
+        let limits = Limits { failures_per_address: 3, ..limits() };
+        let (peers, now, ip) =
+            (Peers::new(Current::new(limits)), Instant::now(), "192.0.2.1".parse().unwrap());
+        let attempt = || peers.attempt(ip, now);
+        let mut all: Vec<Attempt> = Vec::new();
+        while let Chance::Now(one) = attempt() {
+            all.push(one);
+        }
+        assert!(all.len() == 3 && matches!(attempt(), Chance::Later));
+        // One succeeds, and another may try.
+        all.pop();
+        let Chance::Now(again) = attempt() else { panic!("there is room") };
+        all.push(again);
+        assert!(matches!(attempt(), Chance::Later));
+        // All fail.
+        for one in all {
+            peers.failed(ip, now);
+            drop(one);
+        }
+        assert!(matches!(attempt(), Chance::Never));
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::alarm;
 use crate::authority::Answering;
 use crate::config::BoshLimits;
 use crate::link::Line;
-use crate::shared::{Presence, Shared};
+use crate::shared::{Presence, Shared, Trial};
 
 /// Requests that a client may have open: one that waits, and one that brings something.
 pub(super) const REQUESTS: u64 = 2;
@@ -68,6 +68,7 @@ pub(super) struct Session {
     mailbox: Share,
     pub(super) words: std::vec::IntoIter<Down>,
     pub(super) question: Option<Answering>,
+    trial: Trial,
     /// The stream is over.
     pub(super) closed: bool,
     /// The client is gone, or is treated so; the stream may still have to wait for a word of the engine.
@@ -132,6 +133,7 @@ impl Session {
             mailbox: opened.mailbox,
             words: Vec::new().into_iter(),
             question: None,
+            trial: Trial::default(),
             closed: false,
             abandoned: false,
             limits,
@@ -173,11 +175,11 @@ impl Session {
                         (self.closed, self.abandoned) = (true, true); // the process ends
                     }
                 }
-                Output::Ask(ask) => self.question = Some(self.shared().ask(ask, self.peer)),
-                Output::Note(what) => self.shared().note(&what, self.peer),
+                Output::Ask(ask) => self.question = Some(self.shared().ask(ask, self.peer, &self.trial)),
+                Output::Note(what) => self.shared().note(&what, self.peer, &self.trial),
                 Output::Authenticated(account) => {
                     self.authenticated.store(true, Ordering::Relaxed);
-                    self.shared().authenticated(&account, self.peer);
+                    self.shared().authenticated(&account, self.peer, &self.trial);
                 }
                 Output::StartTls => {} // never offered here
                 Output::Closed => self.closed = true,
