@@ -10,6 +10,7 @@ mod documents;
 mod exit;
 mod first_run;
 mod init;
+mod log;
 mod notify;
 mod password;
 mod reach;
@@ -20,6 +21,8 @@ mod show;
 mod translate;
 mod user;
 mod xeps;
+
+use std::io::Write;
 
 use clap::Parser;
 
@@ -40,7 +43,8 @@ fn main() -> std::process::ExitCode {
     match outcome {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
-            eprintln!("detente: {}", failure.text);
+            // Whether somebody reads it or not: the exit code says it too.
+            let _ = writeln!(std::io::stderr(), "detente: {}", failure.text);
             Exit::of(failure.kind).into()
         }
     }
