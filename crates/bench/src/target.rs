@@ -117,20 +117,12 @@ impl Target {
     ///
     /// # Errors
     /// Its own, or that it took longer than `--patience`.
-    pub async fn patiently<T>(
-        &self,
-        what: &str,
-        work: impl Future<Output = Outcome<T>>,
-    ) -> Outcome<T> {
+    pub async fn patiently<T>(&self, what: &str, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         within(self.patience, what, work).await
     }
 
     /// [`Self::patiently`] for long preparations: ten times as long.
-    pub async fn very_patiently<T>(
-        &self,
-        what: &str,
-        work: impl Future<Output = Outcome<T>>,
-    ) -> Outcome<T> {
+    pub async fn very_patiently<T>(&self, what: &str, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         within(self.patience * 10, what, work).await
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Not here: what is in it (config).
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use admin::{Failure, FailureKind};

@@ -106,8 +106,14 @@ impl Crowd {
             // Neighbours, so that there is order to be kept, and now and then the own account's other device is copied.
             let peers = [n + 1, n + 2, n + 5].map(|peer| format!("user{}@{DOMAIN}", peer % size.accounts));
             for resource in ["phone", "desk"].iter().take(1 + n % 2) {
-                let device =
-                    Device::new(shared.clone(), accounts[n].clone(), resource, peers.to_vec(), pace, chance.next());
+                let device = Device::new(
+                    shared.clone(),
+                    accounts[n].clone(),
+                    resource,
+                    peers.to_vec(),
+                    pace,
+                    chance.next(),
+                );
                 devices.push(runtime.spawn(device.live()));
             }
         }
@@ -204,7 +210,8 @@ async fn canary(shared: Arc<Shared>) {
     let account = Account { name: "canary".into(), password: "canary".into() };
     while !shared.is_over() {
         let Ok(Ok(mut session)) =
-            tokio::time::timeout(Duration::from_secs(5), shared.target.authenticate(&account, "canary")).await
+            tokio::time::timeout(Duration::from_secs(5), shared.target.authenticate(&account, "canary"))
+                .await
         else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;

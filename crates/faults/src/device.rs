@@ -149,10 +149,7 @@ impl Device {
     /// Whether the old session goes on. If not, it is over.
     async fn resume(&mut self, session: &mut Session) -> Outcome<bool> {
         let Some(sm) = &self.sm else { return Ok(false) };
-        session.queue(&format!(
-            "<resume xmlns='urn:xmpp:sm:3' previd='{}' h='{}'/>",
-            sm.id, sm.received
-        ));
+        session.queue(&format!("<resume xmlns='urn:xmpp:sm:3' previd='{}' h='{}'/>", sm.id, sm.received));
         let answer = session.next().await?;
         let h = attribute(&answer, "h").and_then(|h| h.parse::<u32>().ok());
         let resumed = answer.starts_with(b"<resumed");
@@ -264,7 +261,8 @@ impl Device {
             self.counter
         );
         let archives = vec![self.bare.clone(), to.clone()];
-        let what = What::Send { device: self.full.clone(), session: self.number(), key: key.clone(), to, archives };
+        let what =
+            What::Send { device: self.full.clone(), session: self.number(), key: key.clone(), to, archives };
         let mut pages = self.shared.book.open();
         (pages.sent, pages.open) = (pages.sent + 1, pages.open + 1);
         pages.history.push(what);
@@ -305,7 +303,8 @@ impl Device {
             }
             Some(Heard::Error { id, condition }) => {
                 let counter = id.strip_prefix('m').and_then(|number| number.parse().ok());
-                let key = Key::new(self.shared.run, &self.full, counter.ok_or("an error for nothing of ours")?);
+                let key =
+                    Key::new(self.shared.run, &self.full, counter.ok_or("an error for nothing of ours")?);
                 let mut pages = self.shared.book.open();
                 pages.refused += 1;
                 pages.history.push(What::Err { device: self.full.clone(), key, condition });

@@ -58,9 +58,15 @@ fn stanza_id(message: &[u8], account: &str) -> Option<String> {
 }
 
 fn condition(stanza: &[u8]) -> &str {
-    const CONDITIONS: [&str; 5] =
-        ["resource-constraint", "internal-server-error", "service-unavailable", "remote-server-not-found", "not-allowed"];
-    let known = CONDITIONS.into_iter().find(|name| text(stanza, name).is_some() || has(stanza, &format!("<{name}")));
+    const CONDITIONS: [&str; 5] = [
+        "resource-constraint",
+        "internal-server-error",
+        "service-unavailable",
+        "remote-server-not-found",
+        "not-allowed",
+    ];
+    let known =
+        CONDITIONS.into_iter().find(|name| text(stanza, name).is_some() || has(stanza, &format!("<{name}")));
     known.unwrap_or("other")
 }
 
@@ -88,7 +94,9 @@ mod tests {
         );
         for (stanza, via) in [(live, Via::Live), (offline, Via::Offline), (carbon, Via::Carbon)] {
             let heard = message(stanza.as_bytes(), "b@x");
-            let Some(Heard::Message { key, from, stanza_id, via: way, .. }) = heard else { panic!("{stanza}") };
+            let Some(Heard::Message { key, from, stanza_id, via: way, .. }) = heard else {
+                panic!("{stanza}")
+            };
             assert_eq!((key, from.as_str()), (Key::new(7, "a@x/1", 3), "a@x/1"));
             assert_eq!((stanza_id.as_deref(), way), (Some("9"), via));
         }

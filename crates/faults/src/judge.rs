@@ -27,8 +27,10 @@ pub(crate) fn finish(world: &mut World, crowd: Crowd, row: &mut Row, bound: Dura
 }
 
 /// Kinds of findings that are known and not mended yet: told in the row, but no failure.
-const KNOWN: &[(Kind, &str)] =
-    &[(Kind::Overtaken, "kept messages came behind newer ones after a login (known, see docs/reliability.md)")];
+const KNOWN: &[(Kind, &str)] = &[(
+    Kind::Overtaken,
+    "kept messages came behind newer ones after a login (known, see docs/reliability.md)",
+)];
 
 /// INV-6: the server's sessions are those of the clients that are there.
 fn ghosts(world: &World, crowd: &Crowd, row: &mut Row) -> Outcome<()> {
@@ -36,7 +38,10 @@ fn ghosts(world: &World, crowd: &Crowd, row: &mut Row) -> Outcome<()> {
     let sessions = world.order("session list", &json!({}))?;
     let names = sessions["sessions"].as_array().map(|all| all.iter().filter_map(|one| one["jid"].as_str()));
     let users = names.map_or(0, |names| names.filter(|name| name.starts_with("user")).count());
-    row.must(here == users, format_args!("INV-6: {here} devices are connected, the server has {users} sessions"));
+    row.must(
+        here == users,
+        format_args!("INV-6: {here} devices are connected, the server has {users} sessions"),
+    );
     Ok(())
 }
 

@@ -131,7 +131,9 @@ pub(crate) async fn read_all(session: &mut Session, direction: Direction) -> Out
             return Ok(pages);
         }
         if empty {
-            return Err(format!("the archive of {bare} gives an empty page and says that there is more").into());
+            return Err(
+                format!("the archive of {bare} gives an empty page and says that there is more").into()
+            );
         }
         asked = next;
     }

@@ -82,7 +82,8 @@ impl Row {
     pub(crate) fn calm(&mut self, when: &str, crowd: &Crowd) {
         let pings = crowd.shared.book.open().pings.clone();
         let mut times: Vec<Duration> = pings.iter().map(|(_, took)| *took).collect();
-        let worst_gap = pings.windows(2).map(|two| two[1].0.duration_since(two[0].0)).max().unwrap_or_default();
+        let worst_gap =
+            pings.windows(2).map(|two| two[1].0.duration_since(two[0].0)).max().unwrap_or_default();
         let p99 = percentile(&mut times, 99);
         self.note(format_args!("ping p99 {}{when}", seconds(p99)));
         self.must(!times.is_empty(), "the canary was never answered");

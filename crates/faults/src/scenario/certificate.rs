@@ -26,7 +26,8 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
     let mut slowest = Duration::ZERO;
     for round in 0..stage.times(60, 10) {
         row.runs += 1;
-        let kind = if round % 2 == 0 { &rcgen::PKCS_ECDSA_P384_SHA384 } else { &rcgen::PKCS_ECDSA_P256_SHA256 };
+        let kind =
+            if round % 2 == 0 { &rcgen::PKCS_ECDSA_P384_SHA384 } else { &rcgen::PKCS_ECDSA_P256_SHA256 };
         let pair = rcgen::KeyPair::generate_for(kind)?;
         let made = rcgen::CertificateParams::new(vec![DOMAIN.to_owned()])?.self_signed(&pair)?;
         if round % 5 == 4 {
@@ -41,7 +42,8 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
         replace(&key, &pair.serialize_pem())?;
         server.signal(Signal::HUP)?;
         let new = made.der().to_vec();
-        slowest = slowest.max(wait_for("the new certificate", BOUND, || shown(&crowd).is_ok_and(|der| der == new))?);
+        slowest = slowest
+            .max(wait_for("the new certificate", BOUND, || shown(&crowd).is_ok_and(|der| der == new))?);
         crowd.works(BOUND)?;
     }
     row.within("longest until it was shown", slowest, BOUND);

@@ -26,7 +26,10 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
         row.runs += 1;
         crowd.shared.book.fault(&format!("the clock is off by {} h", shift / HOUR));
         shim.clock(shift)?;
-        row.must(crowd.works(BOUND).is_ok(), format_args!("nothing went on with the clock off by {} h", shift / HOUR));
+        row.must(
+            crowd.works(BOUND).is_ok(),
+            format_args!("nothing went on with the clock off by {} h", shift / HOUR),
+        );
         sleep(pause);
     }
     let pages = crowd.shared.book.open();

@@ -27,12 +27,7 @@ pub(crate) fn write_error(stage: &Stage, row: Row) -> Outcome<Row> {
 }
 
 /// Errors come, go, and then the power is lost: what a failed sync has left out must not be missed.
-fn errors(
-    stage: &Stage,
-    mut row: Row,
-    name: &str,
-    fail: fn(&Shim, u32) -> Outcome<()>,
-) -> Outcome<Row> {
+fn errors(stage: &Stage, mut row: Row, name: &str, fail: fn(&Shim, u32) -> Outcome<()>) -> Outcome<Row> {
     let Some((mut world, shim)) = shimmed(stage, name)? else { return Ok(row.skip(NO_SHIM)) };
     let mut chance = Chance::new(stage.seed);
     let mut server = world.start()?;

@@ -26,7 +26,8 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
     world.unset("LIMITS__CONNECTIONS_PER_ADDRESS");
     world.unset("LIMITS__CONNECTS_PER_ADDRESS");
     let server = world.start()?;
-    let crowd = Crowd::gather(&world, Size { seed: stage.seed, messages_per_second: 100.0, ..Size::default() })?;
+    let crowd =
+        Crowd::gather(&world, Size { seed: stage.seed, messages_per_second: 100.0, ..Size::default() })?;
     let wanted = stage.times(10_000, 3_000);
     row.bound = "cut off after 10 s (handshake), files as before 5 s later".into();
     crowd.works(Duration::from_secs(10))?;
@@ -36,7 +37,10 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
     let opened = crowd.runtime.block_on(open(world.at, wanted))?;
     row.runs = opened.len();
     row.note(format_args!("{} connections opened in {:.1} s", opened.len(), begin.elapsed().as_secs_f64()));
-    row.must(opened.len() >= wanted * 9 / 10, format_args!("only {} connections could be opened", opened.len()));
+    row.must(
+        opened.len() >= wanted * 9 / 10,
+        format_args!("only {} connections could be opened", opened.len()),
+    );
     let most = server.files();
     let dripping = crowd.runtime.spawn(drip(opened));
     let mut peak = server.memory();

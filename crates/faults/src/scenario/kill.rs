@@ -19,7 +19,8 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
     let mut world = stage.world("kill")?;
     let mut chance = Chance::new(stage.seed);
     let mut server = world.start()?;
-    let crowd = Crowd::gather(&world, Size { messages_per_second: 1000.0, seed: stage.seed, ..Size::default() })?;
+    let crowd =
+        Crowd::gather(&world, Size { messages_per_second: 1000.0, seed: stage.seed, ..Size::default() })?;
     row.runs = stage.times(50, 6);
     row.bound = "ready and all clients back in 10 s".into();
     let (mut ready, mut back) = (Duration::ZERO, Duration::ZERO);

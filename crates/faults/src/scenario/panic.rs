@@ -29,7 +29,8 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
         row.runs += 1;
         crowd.shared.book.fault("a handler panics");
         // At its own account's handlers, at another account's, at the host's.
-        let to = [format!("victim@{DOMAIN}"), format!("bystander@{DOMAIN}"), DOMAIN.to_owned()][round % 3].clone();
+        let to =
+            [format!("victim@{DOMAIN}"), format!("bystander@{DOMAIN}"), DOMAIN.to_owned()][round % 3].clone();
         let target = &crowd.shared.target;
         crowd.runtime.block_on(target.patiently("panic", breaks(&crowd, &to)))?;
         row.must(server.is_running(), format_args!("the process ended by a panic at {to}"));

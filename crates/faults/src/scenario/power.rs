@@ -38,7 +38,8 @@ fn cuts(stage: &Stage, mut row: Row, name: &str, rounds: usize, lie: bool) -> Ou
     let Some((mut world, shim)) = shimmed(stage, name)? else { return Ok((row.skip(NO_SHIM), 0)) };
     let mut chance = Chance::new(stage.seed);
     let mut server = world.start()?;
-    let crowd = Crowd::gather(&world, Size { seed: stage.seed, messages_per_second: 600.0, ..Size::default() })?;
+    let crowd =
+        Crowd::gather(&world, Size { seed: stage.seed, messages_per_second: 600.0, ..Size::default() })?;
     row.bound = "ready and working in 30 s".into();
     let (mut slowest, mut lost, mut unsynced) = (Duration::ZERO, 0, 0);
     for round in 0..rounds {

@@ -23,7 +23,8 @@ const KEPT_EACH: u64 = 24 << 20;
 pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
     let mut world = stage.world("readers")?;
     let server = world.start()?;
-    let crowd = Crowd::gather(&world, Size { seed: stage.seed, messages_per_second: 100.0, ..Size::default() })?;
+    let crowd =
+        Crowd::gather(&world, Size { seed: stage.seed, messages_per_second: 100.0, ..Size::default() })?;
     let readers = stage.times(8, 3);
     (row.runs, row.bound) = (readers, "memory: 24 MiB for each reader".into());
     world.add("flooder", "pw")?;
@@ -44,7 +45,10 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
         let begin = Instant::now();
         crowd.runtime.block_on(flood(&crowd, &format!("reader{n}@{DOMAIN}")))?;
         peak = peak.max(server.memory());
-        row.must(begin.elapsed() < Duration::from_secs(60), format_args!("flooding reader{n} took {:?}", begin.elapsed()));
+        row.must(
+            begin.elapsed() < Duration::from_secs(60),
+            format_args!("flooding reader{n} took {:?}", begin.elapsed()),
+        );
     }
     let growth = peak.saturating_sub(before);
     row.note(format_args!("memory grew by {} MiB", growth >> 20));

@@ -10,11 +10,11 @@ use bench::Outcome;
 use super::{NO_SHIM, Stage, shimmed};
 use crate::chance::Chance;
 use crate::crowd::{Crowd, Size};
+use crate::judge;
 use crate::power;
 use crate::row::Row;
 use crate::shim::Shim;
 use crate::world::World;
-use crate::judge;
 
 const BOUND: Duration = Duration::from_secs(10);
 

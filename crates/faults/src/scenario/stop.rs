@@ -32,7 +32,8 @@ struct Counts {
 pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
     let mut world = stage.world("stop")?;
     let mut server = world.start()?;
-    let crowd = Crowd::gather(&world, Size { seed: stage.seed, messages_per_second: 200.0, ..Size::default() })?;
+    let crowd =
+        Crowd::gather(&world, Size { seed: stage.seed, messages_per_second: 200.0, ..Size::default() })?;
     crowd.patience(Duration::from_secs(60));
     let sessions = stage.times(5_000, 900);
     row.bound = "stopped in 30 s, all back in 60 s".into();
@@ -50,12 +51,17 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
         row.within(&format!("stop with {sessions} sessions"), took, BOUND);
         crowd.runtime.block_on(idle)?;
         let (told, untold) = (counts.told.load(Ordering::Relaxed), counts.untold.load(Ordering::Relaxed));
-        row.must(untold == 0, format_args!("{untold} of {} sessions were not told system-shutdown", told + untold));
+        row.must(
+            untold == 0,
+            format_args!("{untold} of {} sessions were not told system-shutdown", told + untold),
+        );
         server = world.start()?;
         // All at once.
         let (begin, counts) = (Instant::now(), Arc::new(Counts::default()));
         let idle = crowd.runtime.spawn(come(crowd.shared.clone(), counts.clone(), sessions));
-        wait_for("all sessions back", Duration::from_secs(300), || counts.here.load(Ordering::Relaxed) == sessions)?;
+        wait_for("all sessions back", Duration::from_secs(300), || {
+            counts.here.load(Ordering::Relaxed) == sessions
+        })?;
         row.within("all back", begin.elapsed(), Duration::from_secs(60));
         crowd.works(BOUND)?;
         idle.abort();
