@@ -32,13 +32,15 @@ pub struct Wire {
     queued: Vec<u8>,
     leaving: Vec<u8>,
     left: usize,
+    /// The other side has said goodbye.
+    ended: bool,
 }
 
 impl Wire {
     /// A connection over an open socket, not yet encrypted.
     pub fn new(tcp: TcpStream) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
-        Ok(Self { tcp, tls: None, input: vec![], taken: 0, queued: vec![], leaving: vec![], left: 0 })
+        Ok(Self { tcp, tls: None, input: vec![], taken: 0, queued: vec![], leaving: vec![], left: 0, ended: false })
     }
 
     /// Turns TLS on and does the handshake.
@@ -141,6 +143,9 @@ impl Wire {
         if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
+        if self.ended {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        }
         SCRATCH.with_borrow_mut(|scratch| {
             loop {
                 let mut buffer = ReadBuf::new(scratch);
@@ -157,6 +162,9 @@ impl Wire {
                 let came = self.input.len() - before;
                 if came > 0 || handshaking {
                     return Poll::Ready(Ok(came));
+                }
+                if self.ended {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
                 }
             }
         })
@@ -183,7 +191,9 @@ impl Wire {
                     Err(error) => return Err(error),
                 };
                 if chunk.is_empty() {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
+                    // What came with the goodbye is still to be read.
+                    self.ended = true;
+                    break;
                 }
                 self.input.extend_from_slice(chunk);
                 let count = chunk.len();

@@ -3,6 +3,7 @@
 //! Not here: what is logged.
 
 use std::fs::File;
+use std::io::Write;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::row::Row;
 use crate::volume::Volume;
 use crate::world::World;
 
+/// pipe(7): the default capacity.
+const PIPE_BYTES: usize = 65_536;
 const BOUND: Duration = Duration::from_secs(10);
 
 pub(crate) fn full(stage: &Stage, mut row: Row) -> Outcome<Row> {
@@ -34,14 +37,18 @@ pub(crate) fn full(stage: &Stage, mut row: Row) -> Outcome<Row> {
 
 pub(crate) fn stuck(stage: &Stage, mut row: Row) -> Outcome<Row> {
     let mut world = stage.world("log-stuck")?;
-    service_goes_on(stage, &mut world, Stdio::piped(), &mut row)?;
+    let (reader, mut writer) = std::io::pipe()?;
+    // As much as a pipe holds: the first line of the log waits already.
+    writer.write_all(&vec![b'\n'; PIPE_BYTES])?;
+    service_goes_on(stage, &mut world, writer.into(), &mut row)?;
+    drop(reader);
     Ok(row)
 }
 
 fn service_goes_on(stage: &Stage, world: &mut World, log: Stdio, row: &mut Row) -> Outcome<()> {
     row.bound = "none: no pause at all".into();
-    // Much to say.
-    world.set("LOG__LEVEL", "trace");
+    // Something to say.
+    world.set("LOG__LEVEL", "debug");
     let mut server = world.start_with(Some(log))?;
     let crowd = Crowd::gather(world, Size { seed: stage.seed, ..Size::default() })?;
     for _ in 0..stage.times(10, 3) {

@@ -2,6 +2,8 @@
 //!
 //! Not here: the single steps of a migration (crate `store-sqlite`).
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -26,7 +28,7 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
     let usual = usual_start(&world)?;
     for _ in 0..stage.times(20, 4) {
         std::fs::remove_dir_all(world.data())?;
-        std::fs::create_dir_all(world.data())?;
+        DirBuilder::new().mode(0o700).create(world.data())?;
         for _ in 0..3 {
             row.runs += 1;
             broken_start(&world, &shim, usual, &mut chance)?;

@@ -2,7 +2,7 @@
 //!
 //! Not here: a stop that is not told (`kill`).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,8 @@ struct Counts {
     here: AtomicUsize,
     told: AtomicUsize,
     untold: AtomicUsize,
+    /// What one of them heard instead.
+    instead: Mutex<String>,
 }
 
 pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
@@ -51,9 +53,10 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
         row.within(&format!("stop with {sessions} sessions"), took, BOUND);
         crowd.runtime.block_on(idle)?;
         let (told, untold) = (counts.told.load(Ordering::Relaxed), counts.untold.load(Ordering::Relaxed));
+        let instead = counts.instead.lock().unwrap_or_else(PoisonError::into_inner).clone();
         row.must(
             untold == 0,
-            format_args!("{untold} of {} sessions were not told system-shutdown", told + untold),
+            format_args!("{untold} of {} sessions were not told system-shutdown, but: {instead}", told + untold),
         );
         server = world.start()?;
         // All at once.
@@ -98,8 +101,12 @@ async fn come(shared: Arc<Shared>, counts: Arc<Counts>, sessions: usize) {
                     Err(end) => break end.to_string(),
                 }
             };
-            let count = if end.contains("system-shutdown") { &counts.told } else { &counts.untold };
-            count.fetch_add(1, Ordering::Relaxed);
+            if end.contains("system-shutdown") {
+                counts.told.fetch_add(1, Ordering::Relaxed);
+            } else {
+                counts.untold.fetch_add(1, Ordering::Relaxed);
+                *counts.instead.lock().unwrap_or_else(PoisonError::into_inner) = end;
+            }
         });
     }
     while all.join_next().await.is_some() {}
