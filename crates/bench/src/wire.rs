@@ -40,7 +40,16 @@ impl Wire {
     /// A connection over an open socket, not yet encrypted.
     pub fn new(tcp: TcpStream) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
-        Ok(Self { tcp, tls: None, input: vec![], taken: 0, queued: vec![], leaving: vec![], left: 0, ended: false })
+        Ok(Self {
+            tcp,
+            tls: None,
+            input: vec![],
+            taken: 0,
+            queued: vec![],
+            leaving: vec![],
+            left: 0,
+            ended: false,
+        })
     }
 
     /// Turns TLS on and does the handshake.

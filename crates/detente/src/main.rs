@@ -3,6 +3,8 @@
 //! Not here: what the parts do.
 
 mod adapters;
+#[cfg(feature = "breakable")]
+mod breakable;
 mod check;
 mod cli;
 mod config_file;

@@ -53,7 +53,10 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
 
 /// All features of accounts and hosts, as this program has them.
 pub(crate) fn features() -> Vec<Box<dyn kernel::Feature>> {
-    features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS)
+    let all = features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+    #[cfg(feature = "breakable")]
+    let all = all.into_iter().chain([Box::new(crate::breakable::Breakable) as _]).collect();
+    all
 }
 
 /// What a domain can, as its streams say it (XEP-0115 section 6.3).

@@ -54,6 +54,11 @@ fn errors(stage: &Stage, mut row: Row, name: &str, fail: fn(&Shim, u32) -> Outco
             server = world.start()?;
         }
         slowest = slowest.max(crowd.works(2 * BOUND)?);
+        if chance.below(3) == 0 {
+            // A new process that reads what the old one could not sync.
+            server.kill()?;
+            server = world.start()?;
+        }
         if chance.below(2) == 0 {
             sleep(chance.between_ms(0, 500));
             server.kill()?;

@@ -26,9 +26,11 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
     row.bound = "ready in 10 s".into();
     // On nothing: the folder and the schema are made.
     let usual = usual_start(&world)?;
+    power::settle(&world, &shim)?;
     for _ in 0..stage.times(20, 4) {
         std::fs::remove_dir_all(world.data())?;
         DirBuilder::new().mode(0o700).create(world.data())?;
+        power::settle(&world, &shim)?;
         for _ in 0..3 {
             row.runs += 1;
             broken_start(&world, &shim, usual, &mut chance)?;
@@ -46,11 +48,11 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
         sleep(chance.between_ms(200, 800));
         server.kill()?;
         power::cut(&world, &shim, &mut chance)?;
+        power::settle(&world, &shim)?;
         for _ in 0..3 {
             row.runs += 1;
             broken_start(&world, &shim, usual, &mut chance)?;
         }
-        power::settle(&world, &shim)?;
         server = world.start()?;
         slowest = slowest.max(server.ready);
         crowd.works(3 * BOUND)?;
@@ -69,7 +71,6 @@ fn usual_start(world: &World) -> Outcome<Duration> {
 
 /// Starts, kills somewhere on the way to ready, and cuts the power every second time.
 fn broken_start(world: &World, shim: &Shim, usual: Duration, chance: &mut Chance) -> Outcome<()> {
-    power::settle(world, shim)?;
     let begin = Instant::now();
     let mut child = world.spawn(None)?;
     let after = chance.between_ms(0, usual.as_millis() as u64);
@@ -78,6 +79,7 @@ fn broken_start(world: &World, shim: &Shim, usual: Duration, chance: &mut Chance
     child.wait()?;
     if chance.below(2) == 0 {
         power::cut(world, shim, chance)?;
+        power::settle(world, shim)?;
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 //!
 //! Not here: a stop that is not told (`kill`).
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bench::Outcome;
@@ -56,7 +56,10 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
         let instead = counts.instead.lock().unwrap_or_else(PoisonError::into_inner).clone();
         row.must(
             untold == 0,
-            format_args!("{untold} of {} sessions were not told system-shutdown, but: {instead}", told + untold),
+            format_args!(
+                "{untold} of {} sessions were not told system-shutdown, but: {instead}",
+                told + untold
+            ),
         );
         server = world.start()?;
         // All at once.
