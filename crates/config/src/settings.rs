@@ -46,6 +46,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("storage", "How data is kept."),
     ("limits", "How much one client, one address or all of them may ask for."),
     ("http", "WebSocket and BOSH for web clients, on the listeners `http` and `https`."),
+    (
+        "upload",
+        "Files that people send to others (XEP-0363), on the listener `https` or behind `public_url`.",
+    ),
     ("domain.*", "What differs for one domain. Repeat this section for each."),
 ];
 
@@ -221,6 +225,32 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Flag,
         "true",
         "Whether a connection from this machine without TLS counts as secure, because it comes from a proxy.",
+    ),
+    s("upload.enabled", Kind::Flag, "true", "Whether people of this server may upload files."),
+    s("upload.file_bytes", Kind::Number(1_024, 1 << 40), "52_428_800", "Largest file, in bytes."),
+    s(
+        "upload.day_bytes",
+        Kind::Number(1_024, 1 << 50),
+        "524_288_000",
+        "What one account may upload in 24 hours, in bytes.",
+    ),
+    s(
+        "upload.account_bytes",
+        Kind::Number(1_024, 1 << 50),
+        "2_147_483_648",
+        "What one account may have here at once, in bytes.",
+    ),
+    s(
+        "upload.keep_days",
+        Kind::Number(0, 36_500),
+        "30",
+        "How long attachments stay; 0: until they are removed. Avatars always stay.",
+    ),
+    s(
+        "upload.permanent",
+        Kind::Flag,
+        "false",
+        "Whether a client may upload a file to stay for good, as for a blog.",
     ),
     s("domain.*.certificate", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.key", Kind::Text, "", "As in [tls], for this domain."),

@@ -21,6 +21,7 @@ pub struct Config {
     pub storage: Storage,
     pub limits: Limits,
     pub http: Http,
+    pub upload: Upload,
     pub domain: BTreeMap<String, Domain>,
     /// The folder of the file, from which relative paths are seen.
     #[serde(skip)]
@@ -138,6 +139,18 @@ pub struct Http {
     pub loopback_is_secure: bool,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Upload {
+    pub enabled: bool,
+    pub file_bytes: u64,
+    pub day_bytes: u64,
+    pub account_bytes: u64,
+    pub keep_days: u64,
+    pub permanent: bool,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -195,6 +208,22 @@ impl Config {
             })
         };
         self.server.domains.iter().filter_map(own).collect()
+    }
+
+    /// Where files of a domain's people are found: the beginning of an `https` address. `None`: uploads are off, or there
+    /// is no such way in.
+    pub fn upload_origin(&self, domain: &str) -> Option<String> {
+        if !self.upload.enabled {
+            return None;
+        }
+        if let Some(url) = self.http.public_url.as_ref().filter(|url| url.starts_with("https://")) {
+            return Some(url.trim_end_matches('/').to_owned());
+        }
+        let port = self.listen.https.first()?.rsplit_once(':')?.1;
+        Some(match port {
+            "443" => format!("https://{domain}"),
+            port => format!("https://{domain}:{port}"),
+        })
     }
 
     /// Whether anybody may make an account at that domain.
@@ -275,6 +304,19 @@ impl Default for Limits {
             handshake_seconds: 10,
             write_seconds: 30,
             shutdown_seconds: 30,
+        }
+    }
+}
+
+impl Default for Upload {
+    fn default() -> Upload {
+        Upload {
+            enabled: true,
+            file_bytes: 50 << 20,
+            day_bytes: 500 << 20,
+            account_bytes: 2 << 30,
+            keep_days: 30,
+            permanent: false,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use accounts::{Accounts, Orders};
 use address::Bare;
 use admin::Port;
+use files::Files;
 use model::query::{AccountFound, AccountQuery};
 use net::{Answering, TlsStore};
 use store::{BoxFuture, Fault};
@@ -16,17 +17,37 @@ use stream::Ask;
 
 /// The accounts, as the engine and the sockets see them.
 #[derive(Clone)]
-pub(crate) struct Known(pub(crate) Arc<Accounts>);
+pub(crate) struct Known {
+    pub(crate) accounts: Arc<Accounts>,
+    /// Files go with their account.
+    pub(crate) files: Option<Arc<Files>>,
+}
 
 impl engine::Accounts for Known {
     fn answer(&self, query: AccountQuery) -> BoxFuture<'_, Result<AccountFound, Fault>> {
-        self.0.answer(query)
+        match (&self.files, &query) {
+            (Some(files), AccountQuery::Remove { account }) => {
+                let account = account.clone();
+                Box::pin(async move {
+                    let tokens = files.tokens(&account).await?;
+                    let found = self.accounts.answer(query).await?;
+                    if matches!(found, AccountFound::Done)
+                        && let Err(fault) = files.forget(&tokens).await
+                    {
+                        // The next search for orphans finds them.
+                        tracing::error!(cause = fault.cause(), "files of a removed account are left");
+                    }
+                    Ok(found)
+                })
+            }
+            _ => self.accounts.answer(query),
+        }
     }
 }
 
 impl net::Authority for Known {
     fn answer(&self, ask: Ask, peer: IpAddr) -> Answering {
-        let accounts = self.0.clone();
+        let accounts = self.accounts.clone();
         Box::pin(async move { accounts.ask(ask, peer).await })
     }
 

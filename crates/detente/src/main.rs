@@ -21,6 +21,7 @@ mod serve;
 mod session;
 mod show;
 mod translate;
+mod uploads;
 mod user;
 mod xeps;
 

@@ -13,13 +13,14 @@ use std::sync::Arc;
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Live, Port};
 use config::{Config, LogFormat};
-use engine::{Engine, Handle, Services};
+use engine::{Engine, Handle, NoFiles, Services};
+use files::Files;
 use model::storage::Read;
 use net::{Current, Net, Phase, TlsStore};
 use store::Store;
 use store_sqlite::Sqlite;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
@@ -27,10 +28,11 @@ use crate::adapters::{Known, Reader, ThroughEngine};
 use crate::config_file::{accept, environment, locate};
 use crate::log::Log;
 use crate::reach::SOCKET;
+use crate::uploads::{self, Shelf};
 use crate::{cli, first_run, notify, secret, translate};
 
-/// Inputs that may wait for the engine, from streams and from operators.
-const WAITING: (usize, usize) = (4_096, 64);
+/// Inputs of operators that may wait for the engine.
+const WAITING: usize = 64;
 
 pub(crate) fn run(args: cli::Serve) -> Result<(), Failure> {
     let file = locate(&args.config)?;
@@ -86,6 +88,7 @@ struct Running {
     sockets: JoinHandle<()>,
     administration: JoinHandle<()>,
     phase: watch::Sender<Phase>,
+    sweeping: Option<JoinHandle<()>>,
     tls: Arc<TlsStore>,
     streams: Current,
 }
@@ -99,10 +102,19 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
         let (data, options) = (data.clone(), translate::storage(&config));
         move || Sqlite::open(&data, options)
     });
-    let store: Arc<dyn Store> = Arc::new(store.await.map_err(failed)??);
+    let store = Arc::new(store.await.map_err(failed)??);
+    let settings = translate::files(&config);
+    let files = settings.map(|settings| Arc::new(Files::new(store.clone(), store.clone(), settings)));
+    if config.upload.enabled && files.is_none() {
+        tracing::warn!(
+            "no files can be uploaded: there is neither a listener `https` nor a `public_url` with https"
+        );
+    }
+    let store: Arc<dyn Store> = store;
     let accounts =
         Accounts::open(store.clone(), translate::accounts(&config, secret::token_key(&data)?)).await?;
-    let (mut running, ready) = start(&config, &file, store, Arc::new(accounts)).await?;
+    let (mut running, ready) =
+        start(&config, &file, store, Known { accounts: Arc::new(accounts), files }).await?;
     say(&format!("ready: {ready}"));
     notify::say("READY=1");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), domains = config.server.domains.join(","), "ready");
@@ -132,27 +144,32 @@ async fn start(
     config: &Config,
     file: &Path,
     store: Arc<dyn Store>,
-    accounts: Arc<Accounts>,
+    known: Known,
 ) -> Result<(Running, String), Failure> {
     let tls = Arc::new(TlsStore::new());
     certificates(config, &tls)?;
-    let (handle, inputs) = Handle::new(WAITING.1);
-    let (up, ups) = mpsc::channel(WAITING.0);
+    let (handle, inputs) = Handle::new(WAITING);
+    let (up, ups) = mailbox::mailbox();
     let port: Arc<dyn Port> = Arc::new(Live::new(handle.clone(), config.server.domains.clone()));
-    accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
-    let known = Known(accounts.clone());
+    known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
     let (phase, phases) = watch::channel(Phase::Running);
-    let settings = translate::sockets(config, tls.clone());
+    let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
+    let settings = translate::sockets(config, tls.clone(), shelf.clone().map(|shelf| shelf as _));
     let streams = settings.stream.clone();
     let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases)
         .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))?;
     let ready = listening(config, &sockets);
-    if let Some(welcome) = first_run::welcome(&accounts, config, file).await? {
+    if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
         say(&welcome);
     }
     let machine = machine(config, &*store).await?;
-    let services = Services { store, accounts: Arc::new(known) };
+    let sweeping = known.files.clone().map(uploads::sweep);
+    let files: Arc<dyn engine::Files> = match shelf {
+        Some(shelf) => shelf,
+        None => Arc::new(NoFiles),
+    };
+    let services = Services { store, accounts: Arc::new(known), files };
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
     let path = config.data_dir().join(SOCKET);
     let socket = admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))?;
@@ -162,13 +179,15 @@ async fn start(
         administration: tokio::spawn(socket.run(port)),
         sockets: tokio::spawn(sockets.run()),
         phase,
+        sweeping,
         tls,
         streams,
     };
     Ok((running, ready))
 }
 
-async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> {
+/// The engine, for nobody yet.
+pub(crate) async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> {
     let highest = store.read(Read::HighestId).await?.into_highest_id();
     let kernel = kernel::Kernel::new(crate::translate::features());
     let time = engine::start_time();
@@ -180,7 +199,8 @@ async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> 
             std::process::abort();
         }
     });
-    Ok(Engine::new(kernel, hosts, highest, time, random))
+    let services = translate::services(config, time.now.unix_ms);
+    Ok(Engine::new(kernel, hosts, highest, time, random).with_services(services))
 }
 
 /// Loads all certificates; those that cannot be loaded leave the old ones in service.
@@ -273,6 +293,7 @@ impl Running {
     /// Sockets, then the engine; the store when the last of them lets it go. A second signal ends it at once.
     async fn stop(self, signals: &mut Signals) {
         self.administration.abort();
+        self.sweeping.inspect(JoinHandle::abort);
         let in_order = async {
             let _ = self.phase.send(Phase::Closing);
             let _ = self.sockets.await;

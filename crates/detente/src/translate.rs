@@ -2,13 +2,14 @@
 //!
 //! Not here: what the settings are (config), what they do (the parts).
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use address::Jid;
 use config::Config;
-use kernel::HostFacts;
+use kernel::{HostFacts, UploadFacts};
 use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
 
@@ -53,7 +54,7 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
 
 /// All features of accounts and hosts, as this program has them.
 pub(crate) fn features() -> Vec<Box<dyn kernel::Feature>> {
-    let all = features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+    let all = features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS, pubsub::features());
     #[cfg(feature = "breakable")]
     let all = all.into_iter().chain([Box::new(crate::breakable::Breakable) as _]).collect();
     all
@@ -74,13 +75,32 @@ pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts
         let facts = HostFacts {
             contacts: contacts.into_iter().map(|(field, uris)| (field.to_owned(), uris.to_vec())).collect(),
             registration: config.registers(domain),
+            upload: config.upload_origin(domain).map(|_| UploadFacts {
+                file_bytes: config.upload.file_bytes,
+                permanent: config.upload.permanent,
+            }),
             started_ms,
+            services: services(config, started_ms)
+                .iter()
+                .filter(|service| belongs(service.domain(), domain))
+                .map(|service| (service.domain().clone(), service.name().to_owned()))
+                .collect(),
             tell_os: config.server.tell_os,
         };
         // Checked when the configuration was read.
         Some((Jid::parse(domain).ok()?, Arc::new(facts)))
     };
     config.server.domains.iter().filter_map(host).collect()
+}
+
+/// The hosted services, each at its own domain.
+pub(crate) fn services(_: &Config, _started_ms: u64) -> Vec<Arc<dyn kernel::Service>> {
+    Vec::new()
+}
+
+/// Whether a service is one of that domain: it is directly below it.
+fn belongs(service: &Jid, domain: &str) -> bool {
+    service.as_str().split_once('.').is_some_and(|(_, parent)| parent == domain)
 }
 
 /// For the streams.
@@ -119,8 +139,23 @@ pub(crate) fn streams(config: &Config) -> stream::Settings {
     }
 }
 
+/// For the files; `None`: there are none.
+pub(crate) fn files(config: &Config) -> Option<files::Settings> {
+    let url = |domain: &String| Some((domain.clone(), config.upload_origin(domain)? + net::FILES_PATH));
+    let urls: BTreeMap<String, String> = config.server.domains.iter().filter_map(url).collect();
+    let upload = &config.upload;
+    (!urls.is_empty()).then(|| files::Settings {
+        file_bytes: upload.file_bytes,
+        day_bytes: upload.day_bytes,
+        account_bytes: upload.account_bytes,
+        keep_days: upload.keep_days,
+        permanent: upload.permanent,
+        ..files::Settings::new(urls)
+    })
+}
+
 /// For the sockets.
-pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>) -> NetConfig {
+pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>, files: Option<Arc<dyn net::Files>>) -> NetConfig {
     let limits = &config.limits;
     NetConfig {
         listeners: listeners(config),
@@ -138,6 +173,7 @@ pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>) -> NetConfig {
             ..net::Limits::default()
         },
         counters: Arc::new(Counters::default()),
+        files,
     }
 }
 
@@ -183,7 +219,7 @@ mod tests {
     #[test]
     fn what_is_not_set_is_as_the_parts_have_it() {
         let config = Config::default();
-        let sockets = sockets(&config, Arc::new(TlsStore::new()));
+        let sockets = sockets(&config, Arc::new(TlsStore::new()), None);
         assert_eq!(sockets.limits, net::Limits::default());
         assert_eq!(format!("{:?}", sockets.http), format!("{:?}", HttpSettings::default()));
         let streams = streams(&config);

@@ -166,7 +166,7 @@ pub(crate) fn info(turn: &Turn<'_, Host>, iq: &Iq<'_>, node: &str) -> Answer<Hos
             return Condition::Forbidden.into();
         }
         let identity = Identity { category: "automation", ty, name };
-        Answer::Reply(Info { identity, vars, contacts: Vec::new() }.write(Some(&node)))
+        Answer::Reply(Info { identities: vec![identity], vars, forms: Vec::new() }.write(Some(&node)))
     })
 }
 

@@ -3,11 +3,12 @@
 //! A question goes out after everything that was written before it is on stable storage, so an answer always
 //! includes the asker's own writes.
 //!
-//! Not here: who answers (engine, accounts), and what a feature does with the answer.
+//! Not here: who answers (engine, accounts, files), and what a feature does with the answer.
 
 use address::Bare;
 
 use crate::storage::{Loaded, Read};
+pub use crate::upload::{Purpose, Slot, UploadFound, UploadQuery, UploadedFile};
 
 /// A question to the shell.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub enum Query {
     Account(AccountQuery),
     /// Which sessions are there? Answer: [`Found::Sessions`].
     Sessions(SessionFilter),
+    /// To the files that people upload. Answer: [`Found::Upload`].
+    Upload(UploadQuery),
 }
 
 /// Which sessions.
@@ -38,6 +41,8 @@ pub enum Found {
     Account(AccountFound),
     /// Sessions, sorted by address.
     Sessions(Vec<SessionFound>),
+    /// From the files.
+    Upload(UploadFound),
 }
 
 impl Found {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use mailbox::{Sent, Share};
 use model::link::Down;
 use stream::{Output, Stream};
 use tokio::time::Sleep;
@@ -20,7 +21,7 @@ use crate::alarm;
 use crate::authority::Answering;
 use crate::framing::Framing;
 use crate::link::Line;
-use crate::shared::{Opened, Presence, Shared, Told};
+use crate::shared::{Opened, Presence, Shared};
 use crate::tls::{Purpose, secure};
 use crate::wire::{self, Read, Wire};
 
@@ -37,6 +38,7 @@ pub(crate) struct Carrier {
     framing: Framing,
     stream: Stream,
     line: Arc<Line>,
+    mailbox: Share,
     /// Taken from the line and not yet handed to the stream.
     words: std::vec::IntoIter<Down>,
     question: Option<Answering>,
@@ -66,7 +68,7 @@ impl Carrier {
         framing: Framing,
         opened: Opened,
     ) -> Carrier {
-        let Opened { stream, line, presence } = opened;
+        let Opened { stream, line, mailbox, presence } = opened;
         let words = Vec::new().into_iter();
         Carrier {
             shared,
@@ -75,6 +77,7 @@ impl Carrier {
             framing,
             stream,
             line,
+            mailbox,
             words,
             question: None,
             stuck: None,
@@ -115,11 +118,11 @@ impl Carrier {
         while let Some(output) = self.stream.poll_output() {
             match output {
                 Output::Up(up) => {
-                    let told = match self.shared.try_tell(up) {
-                        Told::Heard => true,
-                        Told::Gone => false,
+                    let told = match self.mailbox.try_send(up) {
+                        Sent::Done => true,
+                        Sent::Gone => false,
                         // Boxed: this seldom happens, and the room for it would be kept by every connection.
-                        Told::Busy(up) => Box::pin(self.shared.tell(up)).await,
+                        Sent::Full(up) => Box::pin(self.mailbox.send(up)).await,
                     };
                     if !told {
                         (self.socket, self.closed) = (Socket::Lost, Some(Instant::now())); // the process ends

@@ -12,6 +12,7 @@ mod bosh;
 mod carrier;
 mod config;
 mod counters;
+mod files;
 mod framing;
 mod http;
 mod link;
@@ -28,14 +29,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use model::link::{Down, Up};
+use mailbox::Mailbox;
+use model::link::Down;
 use stanza::{StreamCondition, StreamError};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 pub use authority::{Answering, Authority};
 pub use config::{BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
 pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_name};
+pub use files::{Download, FILES_PATH, Files, Pending, Status, Taking, Upload};
 pub use parts::PARTS;
 pub use tls::{TlsError, TlsNote, TlsStore};
 
@@ -67,7 +70,7 @@ impl Net {
     /// If one of the sockets cannot be opened.
     pub fn bind(
         config: NetConfig,
-        engine: mpsc::Sender<Up>,
+        engine: Mailbox,
         authority: Arc<dyn Authority>,
         phase: watch::Receiver<Phase>,
     ) -> io::Result<Net> {
@@ -114,7 +117,7 @@ impl Net {
 /// If one of the sockets cannot be opened.
 pub async fn serve(
     config: NetConfig,
-    engine: mpsc::Sender<Up>,
+    engine: Mailbox,
     authority: Arc<dyn Authority>,
     phase: watch::Receiver<Phase>,
 ) -> io::Result<()> {

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use model::link::{StreamId, Transport, Up};
+use mailbox::{Mailbox, Share};
+use model::link::{StreamId, Transport};
 use stream::{Answer, Ask, Connection, Misbehaviour, Stream};
-use tokio::sync::mpsc::Sender;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
 
 use crate::Phase;
@@ -26,7 +25,7 @@ use crate::roll::{Place, Roll};
 /// One server's connections.
 pub(crate) struct Shared {
     pub(crate) config: NetConfig,
-    pub(crate) engine: Sender<Up>,
+    pub(crate) engine: Mailbox,
     pub(crate) authority: Arc<dyn Authority>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) roll: Arc<Roll>,
@@ -48,16 +47,9 @@ pub(crate) struct Logs {
 pub(crate) struct Opened {
     pub(crate) stream: Stream,
     pub(crate) line: Arc<Line>,
+    /// The way to the engine.
+    pub(crate) mailbox: Share,
     pub(crate) presence: Presence,
-}
-
-/// How the engine took a word.
-pub(crate) enum Told {
-    Heard,
-    /// It has no room; the word comes back.
-    Busy(Up),
-    /// The process ends.
-    Gone,
 }
 
 /// Keeps a stream on the roll and in the count of open streams.
@@ -76,7 +68,7 @@ impl Drop for Presence {
 impl Shared {
     pub(crate) fn new(
         config: NetConfig,
-        engine: Sender<Up>,
+        engine: Mailbox,
         authority: Arc<dyn Authority>,
         phase: watch::Receiver<Phase>,
     ) -> Shared {
@@ -115,7 +107,8 @@ impl Shared {
         let counters = self.counters().clone();
         counters.streams(transport).one();
         let presence = Presence { _place: self.roll.enter(id, line.clone()), counters, transport };
-        Some(Opened { stream: Stream::new(self.config.stream.now(), connection, now), line, presence })
+        let stream = Stream::new(self.config.stream.now(), connection, now);
+        Some(Opened { stream, line, mailbox: self.engine.share(), presence })
     }
 
     /// Asks the account store, unless the address has failed too often.
@@ -124,20 +117,6 @@ impl Shared {
             return self.authority.answer(ask, peer);
         }
         Box::pin(std::future::ready(Answer::Refused(sasl::Condition::TemporaryAuthFailure)))
-    }
-
-    /// Tells the engine, unless it is busy.
-    pub(crate) fn try_tell(&self, up: Up) -> Told {
-        match self.engine.try_send(up) {
-            Ok(()) => Told::Heard,
-            Err(TrySendError::Full(up)) => Told::Busy(up),
-            Err(TrySendError::Closed(_)) => Told::Gone,
-        }
-    }
-
-    /// Tells the engine; waits while it is busy. `false`: the engine is gone.
-    pub(crate) async fn tell(&self, up: Up) -> bool {
-        self.engine.send(up).await.is_ok()
     }
 
     /// Takes note of a mistake or an attack.

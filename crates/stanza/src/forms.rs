@@ -6,27 +6,30 @@
 
 use std::borrow::Cow;
 
-use stanza::ns;
+use crate::ns;
 use xml::{El, Writer};
 
 /// A field to be filled in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Field {
-    pub(crate) var: &'static str,
-    pub(crate) label: &'static str,
+pub struct Field {
+    /// Its name.
+    pub var: &'static str,
+    /// What people read.
+    pub label: &'static str,
     /// A type of section 3.3, such as `jid-single`.
-    pub(crate) ty: &'static str,
-    pub(crate) required: bool,
+    pub ty: &'static str,
+    /// Whether it must be filled in.
+    pub required: bool,
 }
 
 impl Field {
     /// A field that must be filled in.
-    pub(crate) const fn required(var: &'static str, ty: &'static str, label: &'static str) -> Field {
+    pub const fn required(var: &'static str, ty: &'static str, label: &'static str) -> Field {
         Field { var, label, ty, required: true }
     }
 
     /// A field that may be left empty.
-    pub(crate) const fn optional(var: &'static str, ty: &'static str, label: &'static str) -> Field {
+    pub const fn optional(var: &'static str, ty: &'static str, label: &'static str) -> Field {
         Field { var, label, ty, required: false }
     }
 }
@@ -41,7 +44,7 @@ fn open(w: &mut Writer, ty: &str, title: Option<&str>, form_type: &str) {
 }
 
 /// Writes a form to be filled in.
-pub(crate) fn ask(w: &mut Writer, title: &str, form_type: &str, fields: &[Field]) {
+pub fn ask(w: &mut Writer, title: &str, form_type: &str, fields: &[Field]) {
     open(w, "form", Some(title), form_type);
     for field in fields {
         w.open("field", ns::FORMS).attr("var", field.var).attr("type", field.ty).attr("label", field.label);
@@ -54,7 +57,7 @@ pub(crate) fn ask(w: &mut Writer, title: &str, form_type: &str, fields: &[Field]
 }
 
 /// Writes a result: fields with their values.
-pub(crate) fn result(w: &mut Writer, form_type: &str, fields: &[(&str, Vec<String>)]) {
+pub fn result(w: &mut Writer, form_type: &str, fields: &[(&str, Vec<String>)]) {
     open(w, "result", None, form_type);
     for (var, values) in fields {
         // Section 3.3: without a type it is text; several values make it several lines.
@@ -70,11 +73,11 @@ pub(crate) fn result(w: &mut Writer, form_type: &str, fields: &[(&str, Vec<Strin
 
 /// What somebody filled in, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Submitted(Vec<(String, Vec<String>)>);
+pub struct Submitted(Vec<(String, Vec<String>)>);
 
 impl Submitted {
     /// Reads `<x type='submit'/>`; `None` if it is another form than `form_type`, or says a field twice.
-    pub(crate) fn read(x: El<'_>, form_type: &str) -> Option<Submitted> {
+    pub fn read(x: El<'_>, form_type: &str) -> Option<Submitted> {
         let mut fields: Vec<(String, Vec<String>)> = Vec::new();
         for field in x.children_named("field", ns::FORMS) {
             let var = field.attr("var").map(Cow::into_owned)?;
@@ -91,18 +94,28 @@ impl Submitted {
     }
 
     /// All values of a field that are not empty.
-    pub(crate) fn values(&self, var: &'static str) -> impl Iterator<Item = &str> {
+    pub fn values(&self, var: &'static str) -> impl Iterator<Item = &str> {
         let found = self.0.iter().filter(move |(name, _)| name == var);
         found.flat_map(|(_, values)| values).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The one value of a field; `None` if there is none.
-    pub(crate) fn value(&self, var: &'static str) -> Option<&str> {
+    pub fn value(&self, var: &'static str) -> Option<&str> {
         self.values(var).next()
     }
 
+    /// All values of a field as they stand, if it was submitted at all.
+    pub fn field(&self, var: &str) -> Option<&[String]> {
+        self.0.iter().find(|(name, _)| name == var).map(|(_, values)| &values[..])
+    }
+
+    /// All fields, in order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(name, values)| (name.as_str(), &values[..]))
+    }
+
     /// Whether every required field has a value.
-    pub(crate) fn fills(&self, fields: &[Field]) -> bool {
+    pub fn fills(&self, fields: &[Field]) -> bool {
         fields.iter().filter(|field| field.required).all(|field| self.value(field.var).is_some())
     }
 }

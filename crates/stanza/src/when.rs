@@ -9,7 +9,7 @@ use ::time::format_description::well_known::Rfc3339;
 use xml::Writer;
 
 /// Unix milliseconds as `2026-11-21T13:16:20.123Z`.
-pub(crate) fn stamp(unix_ms: u64) -> String {
+pub fn stamp(unix_ms: u64) -> String {
     let whole = i128::from(unix_ms) * 1_000_000;
     // Years beyond 9999 cannot be written; no clock of ours gets there.
     OffsetDateTime::from_unix_timestamp_nanos(whole)
@@ -19,14 +19,14 @@ pub(crate) fn stamp(unix_ms: u64) -> String {
 }
 
 /// Reads a DateTime; `None` if it is none, or before 1970.
-pub(crate) fn parse(text: &str) -> Option<u64> {
+pub fn parse(text: &str) -> Option<u64> {
     let time = OffsetDateTime::parse(text.trim(), &Rfc3339).ok()?;
     u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()
 }
 
 /// Writes `<delay/>` (XEP-0203).
-pub(crate) fn write_delay(w: &mut Writer, from: Option<&str>, unix_ms: u64) {
-    w.open("delay", stanza::ns::DELAY).attr_opt("from", from).attr("stamp", stamp(unix_ms)).close();
+pub fn write_delay(w: &mut Writer, from: Option<&str>, unix_ms: u64) {
+    w.open("delay", crate::ns::DELAY).attr_opt("from", from).attr("stamp", stamp(unix_ms)).close();
 }
 
 #[cfg(test)]

@@ -4,23 +4,26 @@
 //!
 //! Not here: the pages themselves.
 
-use stanza::{Condition, StanzaError, ns};
+use crate::{Condition, StanzaError, ns};
 use xml::{El, Writer};
 
 /// What a `<set/>` asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub struct Wanted {
     /// `<max/>`.
-    pub(crate) max: Option<u32>,
+    pub max: Option<u32>,
     /// `<after/>`.
-    pub(crate) after: Option<String>,
+    pub after: Option<String>,
     /// `<before/>`; empty for the last page.
-    pub(crate) before: Option<String>,
+    pub before: Option<String>,
 }
 
 impl Wanted {
     /// Reads the `<set/>` inside `parent`, if there is one.
-    pub(crate) fn read(parent: El<'_>) -> Result<Wanted, StanzaError> {
+    ///
+    /// # Errors
+    /// If it asks for what is not there (an index) or is malformed.
+    pub fn read(parent: El<'_>) -> Result<Wanted, StanzaError> {
         let Some(set) = parent.child("set", ns::RSM) else { return Ok(Wanted::default()) };
         if set.child("index", ns::RSM).is_some() {
             return Err(StanzaError::from(Condition::FeatureNotImplemented).text("no access by index"));
@@ -35,7 +38,7 @@ impl Wanted {
 }
 
 /// Writes the `<set/>` that describes a page: its ends, and how many there are on all pages if that was counted.
-pub(crate) fn write(w: &mut Writer, ends: Option<(&str, &str)>, count: Option<u64>) {
+pub fn write(w: &mut Writer, ends: Option<(&str, &str)>, count: Option<u64>) {
     w.open("set", ns::RSM);
     if let Some((first, last)) = ends {
         w.leaf("first", ns::RSM, first).leaf("last", ns::RSM, last);
