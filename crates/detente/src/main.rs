@@ -3,6 +3,8 @@
 //! Not here: what the parts do.
 
 mod adapters;
+#[cfg(feature = "breakable")]
+mod breakable;
 mod check;
 mod cli;
 mod config_file;
@@ -10,6 +12,7 @@ mod documents;
 mod exit;
 mod first_run;
 mod init;
+mod log;
 mod notify;
 mod password;
 mod reach;
@@ -25,6 +28,8 @@ mod translate;
 mod uploads;
 mod user;
 mod xeps;
+
+use std::io::Write;
 
 use clap::Parser;
 
@@ -47,7 +52,8 @@ fn main() -> std::process::ExitCode {
     match outcome {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
-            eprintln!("detente: {}", failure.text);
+            // Whether somebody reads it or not: the exit code says it too.
+            let _ = writeln!(std::io::stderr(), "detente: {}", failure.text);
             Exit::of(failure.kind).into()
         }
     }

@@ -27,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::adapters::{Known, Reader, ThroughEngine};
 use crate::config_file::{accept, environment, locate};
+use crate::log::Log;
 use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
@@ -38,7 +39,12 @@ const WAITING: usize = 64;
 pub(crate) fn run(args: cli::Serve) -> Result<(), Failure> {
     let file = locate(&args.config)?;
     let config = accept(config::check(&file, environment(), &Reader), &file, true)?;
-    let relevel = log(&config, args.log_format)?;
+    let json = match args.log_format {
+        Some(format) => matches!(format, cli::LogFormat::Json),
+        None => config.log.format == LogFormat::Json,
+    };
+    let (lines, _flush) = Log::start(json).map_err(failed)?;
+    let relevel = log(&config, json, lines)?;
     if rustix::process::geteuid().is_root() {
         tracing::warn!("this server runs as root and needs not: give it a user of its own");
     }
@@ -54,14 +60,10 @@ fn level(text: &str) -> Result<EnvFilter, Failure> {
     EnvFilter::try_new(text).map_err(|error| failed(format_args!("`level` in [log] is \"{text}\": {error}")))
 }
 
-fn log(config: &Config, format: Option<cli::LogFormat>) -> Result<Relevel, Failure> {
+fn log(config: &Config, json: bool, lines: Log) -> Result<Relevel, Failure> {
     let filter = level(&config.log.level)?;
-    let json = match format {
-        Some(format) => matches!(format, cli::LogFormat::Json),
-        None => config.log.format == LogFormat::Json,
-    };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let builder = builder.with_ansi(std::io::stderr().is_terminal());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
+    let builder = builder.with_ansi(std::io::stderr().is_terminal()).log_internal_errors(false);
     Ok(match json {
         true => {
             let builder = builder.json().with_filter_reloading();

@@ -56,8 +56,11 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
 
 /// All features of accounts and hosts, as this program has them.
 pub(crate) fn features(recipients_per_minute: Arc<AtomicU32>) -> Vec<Box<dyn kernel::Feature>> {
-    let os = std::env::consts::OS;
-    features::with_limits(env!("CARGO_PKG_VERSION"), os, recipients_per_minute, pubsub::features())
+    let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+    let all = features::with_limits(version, os, recipients_per_minute, pubsub::features());
+    #[cfg(feature = "breakable")]
+    let all = all.into_iter().chain([Box::new(crate::breakable::Breakable) as _]).collect();
+    all
 }
 
 /// What a domain can, as its streams say it (XEP-0115 section 6.3).

@@ -398,6 +398,38 @@ fn who_would_wait_for_ever_for_an_acknowledgement_is_closed() {
 }
 
 #[test]
+fn what_two_devices_did_not_get_is_left_once() {
+    let sm = Some(Enable { resume: true, max: None });
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, sm);
+    let other = "benvolio@a.example/x";
+    let (benvolio, _) = world.connect(other, None);
+    let mut hers = Vec::new();
+    for resource in ["x", "y"] {
+        let jid = format!("juliet@a.example/{resource}");
+        let (session, link) = world.connect(&jid, sm);
+        world.input(Input::Up(Up::Stanza(
+            session,
+            Stanza::presence(PresenceType::Available).from(&Jid::parse(&jid).unwrap()),
+        )));
+        link.said();
+        hers.push((session, link));
+    }
+    world.send(romeo, ROMEO, "juliet@a.example", message(1));
+    for (_, link) in &hers {
+        assert_eq!(link.said().iter().filter(|said| said.starts_with("<message")).count(), 1);
+    }
+    // Storage fails, and her account is read again: both sessions end with the message unacknowledged.
+    world.full = true;
+    let kept = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{KEPT}'/>").into());
+    world.send(benvolio, other, "juliet@a.example", kept);
+    assert_eq!(hers[0].1.said(), ["closed Some(\"resource-constraint\")"]);
+    // Nobody keeps it here, so each time that it is left its sender hears of it.
+    let bounced = his.said().iter().filter(|said| said.contains("service-unavailable")).count();
+    assert_eq!(bounced, 1);
+}
+
+#[test]
 fn nothing_comes_before_the_address() {
     let mut world = World::new();
     let (romeo, _) = world.connect(ROMEO, None);

@@ -13,6 +13,7 @@ mod checkpoint;
 mod connect;
 mod fault;
 mod fsck;
+mod journal;
 mod lock;
 mod logs;
 mod pages;
@@ -99,7 +100,8 @@ impl Sqlite {
         let blobs = BlobFiles::open(directory)?;
         let readers = options.readers.max(1);
         let database = Database::new(directory, options);
-        let (queue, health, wal) = (Arc::<Queue>::default(), Arc::<Health>::default(), Arc::new(Wal::new()));
+        let (queue, health, wal) =
+            (Arc::<Queue>::default(), Arc::<Health>::default(), Arc::new(Wal::new(&database.path)));
         let writer =
             Writer::open(database.clone(), Arc::clone(&queue), Arc::clone(&health), Arc::clone(&wal))?;
         let connections = (0..readers).map(|_| database.reader()).collect::<fault::Outcome<_>>()?;
