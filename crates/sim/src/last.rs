@@ -22,6 +22,11 @@ impl World {
             self.flush(client);
         }
         self.run_until(self.now + SMALL_MS);
+        for client in 0..self.clients.len() {
+            self.clients[client].ask_ack();
+            self.flush(client);
+        }
+        self.run_until(self.now + SMALL_MS);
         for client in &mut self.clients {
             if client.device.there_at_last {
                 if !client.is_on() {

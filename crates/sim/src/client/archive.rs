@@ -51,10 +51,12 @@ impl Client {
             (Direction::Backwards, None) => "<before/>".to_owned(),
             (Direction::Backwards, Some(id)) => format!("<before>{id}</before>"),
         };
+        // At the end pages are large, or it would take for ever; what pages may do wrong was seen before.
+        let max = if last { self.page.max(40) } else { self.page };
+        let number = self.asked + 1;
         let query = format!(
-            "<query xmlns='urn:xmpp:mam:2' queryid='w'><set xmlns='http://jabber.org/protocol/rsm'><max>{}</max>\
-             {edge}</set></query>",
-            self.page
+            "<query xmlns='urn:xmpp:mam:2' queryid='q{number}'><set xmlns='http://jabber.org/protocol/rsm'><max>{max}</max>\
+             {edge}</set></query>"
         );
         let id = self.request(history, "set", "", &query);
         let (ids, keys) = (Vec::new(), Vec::new());
@@ -63,7 +65,12 @@ impl Client {
 
     /// `<result/>`: one entry of the page.
     pub(super) fn archived(&mut self, result: El<'_>, text: &str) {
-        let Some(reading) = &mut self.reading else { return };
+        let id = result.attr("queryid");
+        // A page that was asked for twice comes twice.
+        let Some(reading) = self.reading.as_mut().filter(|reading| id.as_deref() == Some(&*reading.id))
+        else {
+            return;
+        };
         reading.ids.push(result.attr("id").unwrap_or_default().into_owned());
         reading.keys.push(Key::find(text));
     }

@@ -143,7 +143,12 @@ impl Client {
             let from = el.attr("from").map_or(String::new(), |from| format!(" to='{from}'"));
             return self.stanza(None, format!("<iq type='result' id='{id}'{from}/>"));
         }
-        if let Some(session) = self.session {
+        // An answer to what an earlier session asked may still come to the address.
+        let again = self.answered_peers.contains(&id) || !self.asks.contains(&id);
+        if self.asked_peers.remove(&id) {
+            self.answered_peers.insert(id.clone());
+        }
+        if let Some(session) = self.session.filter(|_| !again) {
             history.push(What::Answer { session, id: id.clone() });
         }
         if let Some((peer, on)) = self.blocking.remove(&id)

@@ -72,6 +72,12 @@ pub(crate) struct Client {
     sm: Option<Sm>,
     counter: u64,
     asked: u64,
+    /// What it asked in this session.
+    asks: BTreeSet<String>,
+    /// Requests to other devices. If one answers and does not acknowledge, the server answers too: who asked takes the
+    /// first answer.
+    asked_peers: BTreeSet<String>,
+    answered_peers: BTreeSet<String>,
     /// The last entry of its archive that it knows to be the last without a hole before it.
     cursor: Option<String>,
     pub(crate) reading: Option<Reading>,
@@ -117,6 +123,9 @@ impl Client {
             sm: None,
             counter: 0,
             asked: 0,
+            asks: BTreeSet::new(),
+            asked_peers: BTreeSet::new(),
+            answered_peers: BTreeSet::new(),
             cursor: None,
             reading: None,
             follows: false,
@@ -144,6 +153,7 @@ impl Client {
         if let Some(session) = self.session {
             history.push(What::Ask { session, id: id.clone() });
         }
+        self.asks.insert(id.clone());
         let to = if to.is_empty() { String::new() } else { format!(" to='{to}'") };
         self.stanza(None, format!("<iq type='{ty}' id='{id}'{to}>{inner}</iq>"));
         id
@@ -175,6 +185,7 @@ impl Client {
         self.reading = None;
         self.sees.clear();
         self.blocking.clear();
+        self.asks.clear();
     }
 
     /// The connection is gone.

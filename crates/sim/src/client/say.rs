@@ -32,7 +32,7 @@ impl Client {
             3 => self.block(history),
             4 => drop(self.request(history, "get", "a.example", "<ping xmlns='urn:xmpp:ping'/>")),
             5 => self.ask_somebody(history),
-            6 => self.invalid(),
+            6 => self.invalid(history),
             7 => self.ask_ack(),
             8 => self.typing(),
             9 => {
@@ -150,17 +150,17 @@ impl Client {
 
     fn ask_somebody(&mut self, history: &mut History) {
         let somebody = self.somebody();
-        self.request(history, "get", &somebody, "<query xmlns='jabber:iq:version'/>");
+        let id = self.request(history, "get", &somebody, "<query xmlns='jabber:iq:version'/>");
+        self.asked_peers.insert(id);
     }
 
     /// Something that counts as a stanza and is none.
-    fn invalid(&mut self) {
-        let xml = match self.rng.below(3) {
-            0 => "<message to='@'><body>nowhere</body></message>",
-            1 => "<iq type='get' id='n'/>",
-            _ => "<presence type='odd'/>",
-        };
-        self.stanza(None, xml.to_owned());
+    fn invalid(&mut self, history: &mut History) {
+        match self.rng.below(3) {
+            0 => self.stanza(None, "<message to='@'><body>nowhere</body></message>".to_owned()),
+            1 => drop(self.request(history, "get", "", "")),
+            _ => self.stanza(None, "<presence type='odd'/>".to_owned()),
+        }
     }
 
     fn typing(&mut self) {
