@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use mailbox::{Sent, Share};
 use model::link::Down;
 use stream::{Output, Stream};
 use tokio::time::Sleep;
@@ -20,7 +21,7 @@ use crate::alarm;
 use crate::authority::Answering;
 use crate::framing::Framing;
 use crate::link::Line;
-use crate::shared::{Opened, Presence, Shared, Told};
+use crate::shared::{Opened, Presence, Shared};
 use crate::tls::{Purpose, secure};
 use crate::wire::{self, Read, Wire};
 
@@ -37,6 +38,7 @@ pub(crate) struct Carrier {
     framing: Framing,
     stream: Stream,
     line: Arc<Line>,
+    mailbox: Share,
     /// Taken from the line and not yet handed to the stream.
     words: std::vec::IntoIter<Down>,
     question: Option<Answering>,
@@ -66,7 +68,7 @@ impl Carrier {
         framing: Framing,
         opened: Opened,
     ) -> Carrier {
-        let Opened { stream, line, presence } = opened;
+        let Opened { stream, line, mailbox, presence } = opened;
         let words = Vec::new().into_iter();
         Carrier {
             shared,
@@ -75,6 +77,7 @@ impl Carrier {
             framing,
             stream,
             line,
+            mailbox,
             words,
             question: None,
             stuck: None,
@@ -91,7 +94,7 @@ impl Carrier {
 
     /// Carries until the connection is closed. By reference: a future that owns what it is called on holds it twice.
     pub(crate) async fn run(&mut self) {
-        let mut sleep = pin!(tokio::time::sleep(self.shared.config.limits.write));
+        let mut sleep = pin!(tokio::time::sleep(self.shared.limits.now().write));
         loop {
             self.act().await;
             if self.is_done() {
@@ -115,11 +118,11 @@ impl Carrier {
         while let Some(output) = self.stream.poll_output() {
             match output {
                 Output::Up(up) => {
-                    let told = match self.shared.try_tell(up) {
-                        Told::Heard => true,
-                        Told::Gone => false,
+                    let told = match self.mailbox.try_send(up) {
+                        Sent::Done => true,
+                        Sent::Gone => false,
                         // Boxed: this seldom happens, and the room for it would be kept by every connection.
-                        Told::Busy(up) => Box::pin(self.shared.tell(up)).await,
+                        Sent::Full(up) => Box::pin(self.mailbox.send(up)).await,
                     };
                     if !told {
                         (self.socket, self.closed) = (Socket::Lost, Some(Instant::now())); // the process ends
@@ -171,7 +174,7 @@ impl Carrier {
     /// RFC 6120 section 5.4.3.
     async fn start_tls(&mut self) {
         self.fill();
-        let limit = self.shared.config.limits.handshake;
+        let limit = self.shared.limits.now().handshake;
         let flushed = tokio::time::timeout(limit, poll_fn(|cx| self.wire.poll_flush(cx))).await;
         if !matches!(flushed, Ok(Ok(()))) {
             return self.broken();
@@ -219,7 +222,7 @@ impl Carrier {
         }
         let written = self.wire.written();
         if self.stuck.is_none_or(|(_, then)| then != written) {
-            self.stuck = Some((now + self.shared.config.limits.write, written));
+            self.stuck = Some((now + self.shared.limits.now().write, written));
         }
         self.line.set_unwritten(self.wire.unwritten());
         Ok(())

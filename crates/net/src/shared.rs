@@ -7,16 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use model::link::{StreamId, Transport, Up};
+use mailbox::{Mailbox, Share};
+use model::link::{StreamId, Transport};
 use stream::{Answer, Ask, Connection, Misbehaviour, Stream};
-use tokio::sync::mpsc::Sender;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
 
 use crate::Phase;
 use crate::authority::{Answering, Authority};
 use crate::bosh::Sessions;
-use crate::config::NetConfig;
+use crate::config::{Current, HttpSettings, Limits, NetConfig};
 use crate::counters::{Counters, misbehaviour_name};
 use crate::link::Line;
 use crate::peers::Peers;
@@ -25,8 +24,11 @@ use crate::roll::{Place, Roll};
 
 /// One server's connections.
 pub(crate) struct Shared {
+    /// As it was at the start: what a reload can change of it is in `http` and `limits`.
     pub(crate) config: NetConfig,
-    pub(crate) engine: Sender<Up>,
+    pub(crate) http: Current<HttpSettings>,
+    pub(crate) limits: Current<Limits>,
+    pub(crate) engine: Mailbox,
     pub(crate) authority: Arc<dyn Authority>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) roll: Arc<Roll>,
@@ -48,16 +50,9 @@ pub(crate) struct Logs {
 pub(crate) struct Opened {
     pub(crate) stream: Stream,
     pub(crate) line: Arc<Line>,
+    /// The way to the engine.
+    pub(crate) mailbox: Share,
     pub(crate) presence: Presence,
-}
-
-/// How the engine took a word.
-pub(crate) enum Told {
-    Heard,
-    /// It has no room; the word comes back.
-    Busy(Up),
-    /// The process ends.
-    Gone,
 }
 
 /// Keeps a stream on the roll and in the count of open streams.
@@ -76,12 +71,15 @@ impl Drop for Presence {
 impl Shared {
     pub(crate) fn new(
         config: NetConfig,
-        engine: Sender<Up>,
+        engine: Mailbox,
         authority: Arc<dyn Authority>,
         phase: watch::Receiver<Phase>,
     ) -> Shared {
+        let limits = Current::new(config.limits.clone());
         Shared {
-            peers: Peers::new(config.limits.clone()),
+            peers: Peers::new(limits.clone()),
+            http: Current::new(config.http.clone()),
+            limits,
             bosh: Sessions::default(),
             roll: Arc::default(),
             log: Logs {
@@ -115,7 +113,8 @@ impl Shared {
         let counters = self.counters().clone();
         counters.streams(transport).one();
         let presence = Presence { _place: self.roll.enter(id, line.clone()), counters, transport };
-        Some(Opened { stream: Stream::new(self.config.stream.now(), connection, now), line, presence })
+        let stream = Stream::new(self.config.stream.now(), connection, now);
+        Some(Opened { stream, line, mailbox: self.engine.share(), presence })
     }
 
     /// Asks the account store, unless the address has failed too often.
@@ -124,20 +123,6 @@ impl Shared {
             return self.authority.answer(ask, peer);
         }
         Box::pin(std::future::ready(Answer::Refused(sasl::Condition::TemporaryAuthFailure)))
-    }
-
-    /// Tells the engine, unless it is busy.
-    pub(crate) fn try_tell(&self, up: Up) -> Told {
-        match self.engine.try_send(up) {
-            Ok(()) => Told::Heard,
-            Err(TrySendError::Full(up)) => Told::Busy(up),
-            Err(TrySendError::Closed(_)) => Told::Gone,
-        }
-    }
-
-    /// Tells the engine; waits while it is busy. `false`: the engine is gone.
-    pub(crate) async fn tell(&self, up: Up) -> bool {
-        self.engine.send(up).await.is_ok()
     }
 
     /// Takes note of a mistake or an attack.

@@ -16,6 +16,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use mailbox::Share;
 use model::link::{Down, Transport};
 use stream::{Frame, Open, Opened, Output, Stream, Tls};
 use tokio::sync::{mpsc, oneshot};
@@ -64,6 +65,7 @@ pub(super) struct Session {
     pub(super) first: Open,
     pub(super) stream: Stream,
     pub(super) line: Arc<Line>,
+    mailbox: Share,
     pub(super) words: std::vec::IntoIter<Down>,
     pub(super) question: Option<Answering>,
     /// The stream is over.
@@ -103,7 +105,7 @@ impl Session {
         authenticated: Arc<AtomicBool>,
     ) -> Option<Session> {
         let now = Instant::now();
-        let limits = seat.shared.config.http.bosh_limits;
+        let limits = seat.shared.http.now().bosh_limits;
         let mut opened = seat.shared.open(Transport::Bosh, peer, now)?;
         if let Some(tls) = tls {
             opened.stream.handle_tls(now, tls);
@@ -127,6 +129,7 @@ impl Session {
             first: first.open.clone(),
             stream: opened.stream,
             line: opened.line,
+            mailbox: opened.mailbox,
             words: Vec::new().into_iter(),
             question: None,
             closed: false,
@@ -166,7 +169,7 @@ impl Session {
             let Some(output) = self.stream.poll_output() else { break };
             match output {
                 Output::Up(up) => {
-                    if !self.seat.shared.tell(up).await {
+                    if !self.mailbox.send(up).await {
                         (self.closed, self.abandoned) = (true, true); // the process ends
                     }
                 }
