@@ -4,10 +4,13 @@
 //!
 //! Not here: who owns an address, or whether its domain is ours.
 
-use std::borrow::Borrow;
+use core::net::Ipv6Addr;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use stringprep::tables::unassigned_code_point;
 
 /// Most bytes in each of the three parts of an address after preparation (RFC 7622 section 3.1).
 pub const PART_BYTES_MAX: usize = 1023;
@@ -50,15 +53,25 @@ impl Jid {
         if is_plain(text) {
             return Ok(Jid::from_prepared(text.into()));
         }
+        // Preparation by `stringprep` 0.1 looks at its outcome only, and what newer tables of Unicode make of a character
+        // changes with their version (RFC 3454 section 7).
+        if text.chars().any(unassigned_code_point) {
+            return Err(JidError("a character that Unicode 3.2 did not know"));
+        }
+        let text = without_root_dot(text).ok_or(JidError("an empty label in the domain"))?;
         let prepared =
-            jid_prep::Jid::new(text).map_err(|_| JidError("a part is empty, too long or forbidden"))?;
+            jid_prep::Jid::new(&text).map_err(|_| JidError("a part is empty, too long or forbidden"))?;
         // Preparation must be a fixpoint, else two spellings of one account would differ (E-25).
         let again =
             jid_prep::Jid::new(prepared.as_str()).map_err(|_| JidError("unstable under preparation"))?;
         if again.as_str() != prepared.as_str() {
             return Err(JidError("unstable under preparation"));
         }
-        Ok(Jid::from_prepared(prepared.as_str().into()))
+        let jid = Jid::from_prepared(prepared.as_str().into());
+        if !is_possible_domain(jid.domain()) {
+            return Err(JidError("a character that no domain has"));
+        }
+        Ok(jid)
     }
 
     /// Builds an address from parts that came from outside; each is prepared.
@@ -158,6 +171,35 @@ fn is_plain(text: &str) -> bool {
         && resource.is_none_or(|r| fits(r) && r.bytes().all(|b| matches!(b, b'!'..=b'~')))
 }
 
+/// The address without the dot of the root at the end of its domain (RFC 7622 section 3.2). Preparation by `jid` 0.12
+/// leaves it in addresses of several parts, and `a@example.com.` would be another account than `a@example.com`. `None` if
+/// there is more than one.
+fn without_root_dot(text: &str) -> Option<Cow<'_, str>> {
+    let end = memchr(b'/', text.as_bytes()).unwrap_or(text.len());
+    let (bare, rest) = text.split_at(end);
+    match bare.strip_suffix('.') {
+        Some(bare) if bare.ends_with('.') => None,
+        Some(bare) => Some(Cow::Owned([bare, rest].concat())),
+        None => Some(Cow::Borrowed(text)),
+    }
+}
+
+/// Whether a prepared domain has of ASCII only what a domain can have (RFC 7622 section 3.2), or is an IPv6 address in
+/// brackets. The underscore stands in no host name, but in names that are in use. The ideographic full stop, which
+/// preparation leaves, separates labels like a dot when the name is looked up.
+fn is_possible_domain(domain: &str) -> bool {
+    let possible = |c: char| match c {
+        '\u{3002}' => false,
+        c if c.is_ascii() => c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'),
+        _ => true,
+    };
+    match domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        // One spelling of each address: that of RFC 5952.
+        Some(literal) => literal.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == literal),
+        None => !domain.ends_with('.') && domain.chars().all(possible),
+    }
+}
+
 fn is_plain_domain(domain: &str) -> bool {
     domain.len() <= 253
         && domain.split('.').all(|label| {
@@ -167,7 +209,8 @@ fn is_plain_domain(domain: &str) -> bool {
                 && bytes.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
                 && bytes[0] != b'-'
                 && bytes[bytes.len() - 1] != b'-'
-                && !label.starts_with("xn--")
+                // `xn--` must be decoded, and nothing else may have hyphens there (RFC 5891 section 4.2.3.1).
+                && bytes.get(2..4) != Some(b"--")
         })
 }
 
@@ -302,12 +345,33 @@ mod tests {
             ("Juliet@Example.COM/Balcony", Some("juliet@example.com/Balcony")),
             ("example.com", Some("example.com")),
             ("example.com.", Some("example.com")),
+            ("juliet@example.com.", Some("juliet@example.com")),
+            ("juliet@example.com./a.", Some("juliet@example.com/a.")),
+            ("example.com./a", Some("example.com/a")),
+            ("a@example.com..", None),
+            ("A@example.com../b", None),
+            ("a@example.com\u{ff0e}", None),
+            ("a@example\u{3002}com", None),
+            ("a@.", None),
             ("a@example.com/r/with@signs", Some("a@example.com/r/with@signs")),
             ("jürgen@müller.example/Küche", Some("jürgen@müller.example/Küche")),
             ("A\u{30a}ngstrom@example.com", Some("ångstrom@example.com")),
             ("\u{fb01}sh@example.com", Some("fish@example.com")),
             ("\u{212a}@example.com", Some("k@example.com")),
             ("localhost", Some("localhost")),
+            ("a_b.example", Some("a_b.example")),
+            ("a@[::1]/b", Some("a@[::1]/b")),
+            ("a@[0::1]/b", None),
+            ("a@[2001:DB8::1]", None),
+            ("nx--a.example", None),
+            ("a@b.ab--c.example", None),
+            ("\u{558}@example.com", None),
+            ("a@example.com/\u{1f100}", None),
+            ("a--b.example", Some("a--b.example")),
+            ("a,b.example", None),
+            ("ü&amp;.example", None),
+            ("a\"'.example", None),
+            ("a*.example", None),
             (full.as_str(), Some(full.as_str())),
             ("", None),
             ("@example.com", None),
