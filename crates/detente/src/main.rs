@@ -34,6 +34,10 @@ use std::io::Write;
 use clap::Parser;
 
 use cli::{Cli, Command};
+
+/// Known faults are for the simulation; nobody shall run them by mistake.
+const _: () =
+    assert!(!zoo::OPEN, "built with the feature `zoo` of the crate `zoo`: this is not the program to run");
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {

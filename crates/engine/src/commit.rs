@@ -126,6 +126,9 @@ impl Engine {
             }
             return;
         };
+        if zoo::is(zoo::Fault::LostWhileResuming) && device.resuming.is_some() {
+            return;
+        }
         if let Some(early) = &mut device.early {
             return early.push(parcel);
         }

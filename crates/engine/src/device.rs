@@ -163,7 +163,7 @@ impl Device {
     fn judge_queue(&self) -> Health {
         let most = match self.attached {
             Some(_) => limits::UNACKED_CONNECTED_MAX,
-            None => limits::UNACKED_MAX,
+            None => zoo::limit(zoo::Limit::Unacked, limits::UNACKED_MAX as u64) as usize,
         };
         match &self.sm {
             Some(sm) if sm.len() > most || sm.bytes() > limits::UNACKED_BYTES_MAX => Health::Overfull,
@@ -228,7 +228,9 @@ pub(crate) struct Token {
 impl Incoming {
     /// Counts from the next stanza on.
     pub(crate) fn start(&mut self) {
-        self.counting = true;
+        if !std::mem::replace(&mut self.counting, true) {
+            self.done = zoo::limit(zoo::Limit::FirstCount, self.done);
+        }
     }
 
     pub(crate) fn begin(&mut self, session: SessionId) -> Option<Token> {
@@ -285,6 +287,11 @@ impl Incoming {
     /// Whether all that came is settled.
     pub(crate) fn is_settled(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    /// What a client that resumes is told: [`Incoming::h`].
+    pub(crate) fn told(&self) -> u32 {
+        if zoo::is(zoo::Fault::CountBeforeCommit) { self.seen() as u32 } else { self.h() }
     }
 
     /// How many stanzas are settled, modulo 2^32.

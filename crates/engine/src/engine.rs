@@ -256,7 +256,10 @@ impl Engine {
     /// stream still says after that is nobody's (D-18): its client sends it again over the new one.
     fn session_named(&self, name: SessionId) -> Option<SessionId> {
         let session = self.names.get(&name).copied().unwrap_or(name);
-        self.devices.get(&session).filter(|device| device.name == name).map(|_| session)
+        self.devices
+            .get(&session)
+            .filter(|device| device.name == name || zoo::is(zoo::Fault::OldStreamHeard))
+            .map(|_| session)
     }
 
     pub(crate) fn output(&mut self, output: Output) {

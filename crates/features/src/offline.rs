@@ -78,20 +78,20 @@ impl Feature for Offline {
     }
 
     fn step(&self, _: Way, _: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
-        if !is_worth_keeping(stanza) {
+        if !is_worth_keeping(stanza) || zoo::is(zoo::Fault::ArchiveAssumed) {
             return Flow::Stop;
         }
         let value = stanza.to_stored();
         let waiting = turn.place.slots.of::<Waiting>();
         let bytes = waiting.bytes + value.len() as u64;
-        if waiting.count >= OFFLINE_MAX || bytes > OFFLINE_BYTES_MAX {
+        if waiting.count >= zoo::limit(zoo::Limit::Offline, OFFLINE_MAX) || bytes > OFFLINE_BYTES_MAX {
             // Whoever looks into the archive still finds it; else the sender must know (section 2).
             return if turn.archived.is_some() { Flow::Stop } else { Flow::On };
         }
         (waiting.count, waiting.bytes) = (waiting.count + 1, bytes);
         let entry = Entry {
             id: turn.id,
-            at_ms: turn.now.unix_ms,
+            at_ms: turn.late.unwrap_or(turn.now.unix_ms),
             with: None,
             resource: None,
             tag: 0,
@@ -100,6 +100,10 @@ impl Feature for Offline {
         let owner = Owner::from(turn.place.jid.text());
         turn.fx.write(Write::LogAppend { space: OFFLINE, owner, entry });
         Flow::Stop
+    }
+
+    fn late(&self, turn: &mut Turn<'_, Account>, stanza: &mut Stanza, since: u64) {
+        stanza.payload = stanza.payload.with(|w| write_delay(w, Some(turn.place.jid.domain()), since));
     }
 
     fn event(&self, turn: &mut Turn<'_, Account>, event: &Event) {
@@ -145,7 +149,7 @@ fn begin(turn: &mut Turn<'_, Account>, session: SessionId) {
 fn ask(turn: &mut Turn<'_, Account>, session: SessionId) {
     let owner = Owner::from(turn.place.jid.text());
     let query = LogQuery {
-        limit: PAGE,
+        limit: zoo::limit(zoo::Limit::OfflinePage, u64::from(PAGE)) as u32,
         bytes: PAGE_BYTES,
         page: Paging::Forwards { after: None },
         ..LogQuery::new(OFFLINE, owner)
@@ -198,6 +202,11 @@ fn hand_over(turn: &mut Turn<'_, Account>, session: SessionId, page: Page) {
                 broken.push(entry.id);
             }
         }
+    }
+    if zoo::is(zoo::Fault::OfflineDeletedEarly) {
+        let ids = given.iter().map(|(id, _)| *id).collect();
+        let owner = Owner::from(turn.place.jid.text());
+        turn.fx.write(Write::LogDelete { space: OFFLINE, owner, what: Cull::Ids(ids) });
     }
     let waiting = turn.place.slots.of::<Waiting>();
     waiting.less(broken.len(), broken_bytes);

@@ -2,6 +2,8 @@
 //!
 //! Not here: the simulation (lib).
 
+mod sought;
+
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -17,13 +19,20 @@ struct Wish {
     trace: bool,
     /// Where the history of the only seed goes.
     history: Option<String>,
+    /// Which faults of the zoo must be found; `all`, or one name.
+    zoo: Option<String>,
 }
 
 fn main() -> ExitCode {
     let Some(wish) = wish(std::env::args().skip(1)) else {
-        eprintln!("sim [--first N] [--seeds COUNT] | --seed N [--trace] [--history FILE]");
+        eprintln!(
+            "usage: sim [--first N] [--seeds COUNT] [--zoo all|NAME] | --seed N [--trace] [--history FILE] [--zoo NAME]"
+        );
         return ExitCode::from(2);
     };
+    if let Some(name) = &wish.zoo {
+        return sought::zoo(name, wish.first, wish.count);
+    }
     let began = Instant::now();
     let (outcomes, passed) = play(&wish);
     for outcome in &outcomes {
@@ -47,6 +56,7 @@ fn wish(mut args: impl Iterator<Item = String>) -> Option<Wish> {
             "--seeds" => wish.count = number()?,
             "--seed" => (wish.first, wish.count) = (number()?, 1),
             "--trace" => wish.trace = true,
+            "--zoo" => wish.zoo = Some(args.next()?),
             "--history" => wish.history = Some(args.next()?),
             _ => return None,
         }
@@ -82,6 +92,6 @@ fn play(wish: &Wish) -> (Vec<Outcome>, u64) {
     (failed, passed.into_inner())
 }
 
-fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

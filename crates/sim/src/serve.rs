@@ -137,7 +137,8 @@ impl World {
         let mut later = std::collections::VecDeque::new();
         let mut taken = 0;
         while let Some(input) = self.server.inputs.pop_front() {
-            if matches!(input, Input::Up(_)) && (taken >= most || engine.is_congested()) {
+            let full = engine.has_work() || engine.is_congested();
+            if matches!(input, Input::Up(_)) && (taken >= most || full) {
                 later.push_back(input);
                 continue;
             }
@@ -147,7 +148,7 @@ impl World {
         engine.finish();
         let outputs: Vec<Output> = std::iter::from_fn(|| engine.poll_output()).collect();
         // What waits for storage is woken by its answers.
-        let go_on = !later.is_empty() && !engine.is_congested();
+        let go_on = (engine.has_work() || !later.is_empty()) && !engine.is_congested();
         self.server.inputs = later;
         self.server.engine = Some(engine);
         for output in outputs {
@@ -198,6 +199,7 @@ impl World {
             _ if sick => Err(Broken::new(FaultKind::Io, "the disk is sick")),
             Query::Read(read) => self.server.disk.read(read).map(Found::Loaded),
             Query::Account(query) => Ok(Found::Account(self.order(&query))),
+            Query::Upload(_) => Err(Broken::new(FaultKind::Io, "there is no place for files")),
             Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
         };
         self.server.inputs.push_back(Input::Found(ticket, found.map_err(|fault| refusal(&fault))));

@@ -80,7 +80,7 @@ impl Server {
             life: 0,
             busy: false,
             settings: Arc::new(settings),
-            kernel_features: || Kernel::new(features::all("0", "")),
+            kernel_features: || Kernel::new(features::all("0", "", pubsub::features())),
         }
     }
 

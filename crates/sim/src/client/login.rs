@@ -167,6 +167,7 @@ impl Client {
 
 impl Sm {
     fn new(on: bool, id: Option<String>) -> Sm {
-        Sm { on, id, h: 0, acked: 0, unacked: Default::default() }
+        let first = zoo::limit(zoo::Limit::FirstCount, 0) as u32;
+        Sm { on, id, h: first, acked: first, unacked: Default::default() }
     }
 }

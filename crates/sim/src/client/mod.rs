@@ -227,6 +227,8 @@ impl Client {
         if self.device.catches_up {
             self.catch_up(history);
         }
+        // Whom it sees is judged: what was held back must come.
+        self.out.extend(b"<active xmlns='urn:xmpp:csi:0'/>");
         self.request(history, "get", "", "<query xmlns='jabber:iq:roster'/>");
         self.request(history, "get", "", "<blocklist xmlns='urn:xmpp:blocking'/>");
         self.ask_ack();
