@@ -11,7 +11,7 @@ use address::Jid;
 use bytes::Bytes;
 use engine::{Engine, Input, Output, Ticket, Time, limits};
 use kernel::{
-    Account, Answer, Card, Feature, Flow, HostFacts, Iq, IqRoute, Kernel, Now, ROSTER, Step, Turn, Way,
+    Account, Answer, Card, Feature, Flow, Host, HostFacts, Iq, IqRoute, Kernel, Now, ROSTER, Step, Turn, Way,
 };
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, Link, Resource, Resume, SessionId, StreamId, Transport,
@@ -33,7 +33,7 @@ const LOOPS: &str = "urn:test:loops";
 impl Feature for Troublesome {
     fn card(&self) -> &'static Card {
         static CARD: Card = Card {
-            iqs: &[IqRoute::open(PANICS), IqRoute::open(ASKS)],
+            iqs: &[IqRoute::open(PANICS), IqRoute::open(ASKS), IqRoute::host(PANICS)],
             steps: &[(Way::Arrive, Step::Keep)],
             ..Card::named("troublesome")
         };
@@ -51,11 +51,33 @@ impl Feature for Troublesome {
         Flow::On
     }
 
+    fn host_iq(&self, _: &mut Turn<'_, Host>, _: &Iq<'_>) -> Answer<Host> {
+        panic!("as expected by this test");
+    }
+
     fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
         assert!(iq.payload.ns() != PANICS, "as expected by this test");
         let owner = Owner::from(turn.place.jid.text());
         Answer::read(Read::Doc { space: ACCOUNT, owner }, |_, _| Answer::done())
     }
+}
+
+fn at_host(world: &mut World, id: &str) -> Vec<String> {
+    let (session, link) = world.connect(ROMEO, None);
+    world.send(session, ROMEO, "a.example", iq(id, PANICS));
+    link.said()
+}
+
+#[test]
+fn a_host_that_panics_answers_and_goes_on() {
+    let mut world = World::new();
+    for id in ["1", "2"] {
+        let said = at_host(&mut world, id);
+        assert!(said.len() == 1 && said[0].contains("internal-server-error"), "{said:?}");
+    }
+    let (juliet, hers) = world.connect(JULIET, None);
+    world.send(juliet, JULIET, ROMEO, message(1));
+    assert!(hers.said().is_empty());
 }
 
 #[derive(Default)]
