@@ -19,7 +19,7 @@ use model::link::{
 };
 use model::query::{AccountFound, AccountQuery, Found, Password, Query};
 use model::spaces::ACCOUNT;
-use model::storage::{Loaded, Owner, Read, Space, Write};
+use model::storage::{Cull, Loaded, Owner, Read, Space, Write};
 use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 
 /// Panics, asks storage or writes, as it is asked to.
@@ -27,6 +27,7 @@ struct Troublesome;
 
 const PANICS: &str = "urn:test:panics";
 const KEPT: &str = "urn:test:kept";
+const TAKEN: &str = "urn:test:taken";
 const ASKS: &str = "urn:test:asks";
 const LOOPS: &str = "urn:test:loops";
 
@@ -41,6 +42,10 @@ impl Feature for Troublesome {
     }
 
     fn step(&self, _: Way, _: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
+        if stanza.payload.has("x", TAKEN) {
+            let (space, owner) = (Space("waiting"), Owner::from(turn.place.jid.text()));
+            turn.fx.write(Write::LogDelete { space, owner, what: Cull::All });
+        }
         if stanza.payload.has("x", KEPT) {
             let owner = Owner::from(turn.place.jid.text());
             turn.fx.put_doc(Space("kept"), owner, stanza.payload.inner().to_vec());
@@ -406,6 +411,19 @@ fn who_would_wait_for_ever_for_an_acknowledgement_is_closed() {
     let kept = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{KEPT}'/>").into());
     world.send(romeo, ROMEO, "juliet@a.example", kept);
     assert_eq!(his.said(), ["closed Some(\"resource-constraint\")"]);
+}
+
+#[test]
+fn what_was_not_taken_out_of_a_log_is_not_believed_to_be_gone() {
+    let mut world = World::new();
+    let (romeo, _) = world.connect(ROMEO, None);
+    let (_, hers) = world.connect(JULIET, None);
+    hers.said();
+    world.full = true;
+    let taken = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{TAKEN}'/>").into());
+    world.send(romeo, ROMEO, JULIET, taken);
+    // Her account is read again, so that what is still there is given to her next session, and once.
+    assert_eq!(hers.said(), ["closed Some(\"resource-constraint\")"]);
 }
 
 #[test]
