@@ -11,7 +11,7 @@ use address::Jid;
 use bytes::Bytes;
 use engine::{Engine, Input, Output, Ticket, Time, limits};
 use kernel::{
-    Account, Answer, Card, Feature, Flow, HostFacts, Iq, IqRoute, Kernel, Now, ROSTER, Step, Turn, Way,
+    Account, Answer, Card, Feature, Flow, Host, HostFacts, Iq, IqRoute, Kernel, Now, ROSTER, Step, Turn, Way,
 };
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, Link, Resource, Resume, SessionId, StreamId, Transport,
@@ -19,7 +19,7 @@ use model::link::{
 };
 use model::query::{AccountFound, AccountQuery, Found, Password, Query};
 use model::spaces::ACCOUNT;
-use model::storage::{Loaded, Owner, Read, Space, Write};
+use model::storage::{Cull, Loaded, Owner, Read, Space, Write};
 use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 
 /// Panics, asks storage or writes, as it is asked to.
@@ -27,6 +27,7 @@ struct Troublesome;
 
 const PANICS: &str = "urn:test:panics";
 const KEPT: &str = "urn:test:kept";
+const TAKEN: &str = "urn:test:taken";
 const ASKS: &str = "urn:test:asks";
 const LOOPS: &str = "urn:test:loops";
 const HOLDS: &str = "urn:test:holds";
@@ -35,7 +36,7 @@ const RELEASES: &str = "urn:test:releases";
 impl Feature for Troublesome {
     fn card(&self) -> &'static Card {
         static CARD: Card = Card {
-            iqs: &[IqRoute::open(PANICS), IqRoute::open(ASKS)],
+            iqs: &[IqRoute::open(PANICS), IqRoute::open(ASKS), IqRoute::host(PANICS)],
             steps: &[(Way::Arrive, Step::Keep)],
             ..Card::named("troublesome")
         };
@@ -43,6 +44,10 @@ impl Feature for Troublesome {
     }
 
     fn step(&self, _: Way, _: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
+        if stanza.payload.has("x", TAKEN) {
+            let (space, owner) = (Space("waiting"), Owner::from(turn.place.jid.text()));
+            turn.fx.write(Write::LogDelete { space, owner, what: Cull::All });
+        }
         if stanza.payload.has("x", KEPT) {
             let owner = Owner::from(turn.place.jid.text());
             turn.fx.put_doc(Space("kept"), owner, stanza.payload.inner().to_vec());
@@ -62,11 +67,33 @@ impl Feature for Troublesome {
         Flow::On
     }
 
+    fn host_iq(&self, _: &mut Turn<'_, Host>, _: &Iq<'_>) -> Answer<Host> {
+        panic!("as expected by this test");
+    }
+
     fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
         assert!(iq.payload.ns() != PANICS, "as expected by this test");
         let owner = Owner::from(turn.place.jid.text());
         Answer::read(Read::Doc { space: ACCOUNT, owner }, |_, _| Answer::done())
     }
+}
+
+fn at_host(world: &mut World, id: &str) -> Vec<String> {
+    let (session, link) = world.connect(ROMEO, None);
+    world.send(session, ROMEO, "a.example", iq(id, PANICS));
+    link.said()
+}
+
+#[test]
+fn a_host_that_panics_answers_and_goes_on() {
+    let mut world = World::new();
+    for id in ["1", "2"] {
+        let said = at_host(&mut world, id);
+        assert!(said.len() == 1 && said[0].contains("internal-server-error"), "{said:?}");
+    }
+    let (juliet, hers) = world.connect(JULIET, None);
+    world.send(juliet, JULIET, ROMEO, message(1));
+    assert!(hers.said().is_empty());
 }
 
 #[derive(Default)]
@@ -395,6 +422,19 @@ fn who_would_wait_for_ever_for_an_acknowledgement_is_closed() {
     let kept = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{KEPT}'/>").into());
     world.send(romeo, ROMEO, "juliet@a.example", kept);
     assert_eq!(his.said(), ["closed Some(\"resource-constraint\")"]);
+}
+
+#[test]
+fn what_was_not_taken_out_of_a_log_is_not_believed_to_be_gone() {
+    let mut world = World::new();
+    let (romeo, _) = world.connect(ROMEO, None);
+    let (_, hers) = world.connect(JULIET, None);
+    hers.said();
+    world.full = true;
+    let taken = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{TAKEN}'/>").into());
+    world.send(romeo, ROMEO, JULIET, taken);
+    // Her account is read again, so that what is still there is given to her next session, and once.
+    assert_eq!(hers.said(), ["closed Some(\"resource-constraint\")"]);
 }
 
 #[test]
