@@ -8,6 +8,7 @@ mod client;
 mod date;
 mod failure;
 pub mod limits;
+mod notices;
 mod port;
 mod sessions;
 mod socket;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use accounts::Accounts;
 use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
+use stanza::Stanza;
 use store::BoxFuture;
 use tokio::sync::oneshot;
 
@@ -18,6 +19,8 @@ pub trait Port: Send + Sync {
     fn account(&self, query: AccountQuery) -> BoxFuture<'_, Result<AccountFound, Failure>>;
     /// Who is connected; `None` where nobody can be.
     fn sessions(&self, filter: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>>;
+    /// Brings a stanza of the server itself on its way; `from` and `to` are set.
+    fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>>;
     /// The domains of this server.
     fn domains(&self) -> &[String];
 }
@@ -57,6 +60,13 @@ impl Port for Live {
         Box::pin(async move { self.ask(move |reply| Input::Sessions(filter, reply)).await.map(Some) })
     }
 
+    fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async move {
+            self.engine.send(Input::Inject(stanza)).await;
+            Ok(())
+        })
+    }
+
     fn domains(&self) -> &[String] {
         &self.domains
     }
@@ -82,6 +92,10 @@ impl Port for Direct {
 
     fn sessions(&self, _: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>> {
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn bring(&self, _: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
     }
 
     fn domains(&self) -> &[String] {

@@ -67,6 +67,7 @@ fn example(setting: &Setting) -> &'static str {
         "key" => "\"certs/example.org.key\"",
         "public_url" => "\"https://chat.example.org\"",
         "registration" => "false",
+        "resume_location" => "\"xmpp1.example.org:5222\"",
         "domains" => "[\"example.org\"]",
         _ => "[\"mailto:somebody@example.org\"]",
     }

@@ -25,6 +25,7 @@ Set it up:
 Look after it (also while it runs):
   user         make, list, show, suspend and remove accounts; set passwords
   session      see who is connected, and end sessions
+  announce     send a message to everybody who is online
 
 For your system:
   completions  words for the Tab key of your shell
@@ -79,6 +80,16 @@ pub(crate) enum Command {
     /// See who is connected, and end sessions
     #[command(subcommand)]
     Session(Session),
+    /// Send a message to everybody who is online
+    Announce {
+        /// What to say
+        text: String,
+        /// Only to accounts of this domain
+        #[arg(long)]
+        domain: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Print words for the Tab key of a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {

@@ -19,6 +19,7 @@ mod serve;
 mod session;
 mod show;
 mod translate;
+mod uploads;
 mod user;
 mod xeps;
 
@@ -34,6 +35,7 @@ fn main() -> std::process::ExitCode {
         Command::Check(args) => check::run(&args),
         Command::User(command) => user::run(command),
         Command::Session(command) => session::run(command),
+        Command::Announce { text, domain, common } => session::announce(text, domain, &common),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { dir } => documents::man(&dir),
         Command::Xeps { json } => xeps::run(json),

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Live, Port};
 use config::Config;
-use engine::{Handle, Input, Services};
+use engine::{Handle, Input, NoFiles, Services};
+use files::Files;
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use serde_json::{Map, Value};
 use store::{BoxFuture, FaultKind, Store};
@@ -20,6 +21,9 @@ use crate::{config_file, secret, serve, translate};
 
 /// The administration socket, in the data folder.
 pub(crate) const SOCKET: &str = "admin.sock";
+
+/// With what commands begin that make no sense without a running server.
+const NEEDS_SERVER: [&str; 3] = ["session ", "announce", "status"];
 
 /// Arguments of a command.
 pub(crate) fn args<const N: usize>(args: [(&str, Value); N]) -> Map<String, Value> {
@@ -52,6 +56,10 @@ impl Port for Unconnected {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    fn bring(&self, stanza: stanza::Stanza) -> BoxFuture<'_, Result<(), Failure>> {
+        self.0.bring(stanza)
+    }
+
     fn domains(&self) -> &[String] {
         self.0.domains()
     }
@@ -76,7 +84,7 @@ impl Reach {
             if let Some(answer) = admin::ask(&socket, command, &args) {
                 return answer;
             }
-            if command.starts_with("session ") {
+            if NEEDS_SERVER.iter().any(|word| command.starts_with(word)) {
                 let text = format!("the server does not run: nobody answers at {}", socket.display());
                 return Err(Failure::new(FailureKind::Unreachable, text));
             }
@@ -104,13 +112,16 @@ impl Alone {
         })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(FailureKind::Failed, error))?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let store = Arc::new(store);
+        let files = translate::files(config).map(|of| Arc::new(Files::new(store.clone(), store.clone(), of)));
+        let store: Arc<dyn Store> = store;
         let settings = translate::accounts(config, secret::token_key(&data)?);
         let accounts = Arc::new(runtime.block_on(Accounts::open(store.clone(), settings))?);
         let machine = runtime.block_on(serve::machine(config, &*store, Arc::default()))?;
         let (engine, inputs) = Handle::new(1);
         let (_, streams) = mailbox::mailbox();
-        let services = Services { store, accounts: Arc::new(Known(accounts)) };
+        let known = Known { accounts, files };
+        let services = Services { store, accounts: Arc::new(known), files: Arc::new(NoFiles) };
         let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
         let port = Unconnected(Live::new(engine.clone(), config.server.domains.clone()));
         Ok(Alone { runtime, port, engine, task })

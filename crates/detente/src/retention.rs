@@ -63,9 +63,10 @@ async fn slice(
     let owners = store.read(read).await?.into_owners();
     let bounds = |owner: &Owner| Read::LogBounds { space: ARCHIVE, owner: owner.clone(), count: false };
     let bounds = store.read(Read::Many(owners.iter().map(bounds).collect())).await?.into_many();
-    let old = owners.iter().zip(bounds).filter(|(_, bounds)| {
-        bounds.clone().into_bounds().first.is_some_and(|(_, at_ms)| at_ms < before_ms)
-    });
+    let old = owners
+        .iter()
+        .zip(bounds)
+        .filter(|(_, bounds)| bounds.clone().into_bounds().first.is_some_and(|(_, at_ms)| at_ms < before_ms));
     let delete = |owner: &Owner| Write::LogDelete {
         space: ARCHIVE,
         owner: owner.clone(),
@@ -94,14 +95,8 @@ mod tests {
         for (n, owner) in owners.iter().enumerate() {
             // Every third is of today only.
             for at_ms in if n % 3 == 0 { 100..103 } else { 98..103 } {
-                let entry = Entry {
-                    id: at_ms,
-                    at_ms,
-                    with: None,
-                    resource: None,
-                    tag: 0,
-                    value: Default::default(),
-                };
+                let entry =
+                    Entry { id: at_ms, at_ms, with: None, resource: None, tag: 0, value: Default::default() };
                 batch.push(Write::LogAppend { space: ARCHIVE, owner: owner.clone(), entry });
             }
         }

@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Live, Port};
 use config::{Config, LogFormat};
-use engine::{Engine, Handle, Services};
+use engine::{Engine, Handle, NoFiles, Services};
+use files::Files;
 use model::storage::Read;
 use net::{Current, Net, Phase, TlsStore};
 use store::Store;
@@ -27,6 +28,7 @@ use tracing_subscriber::EnvFilter;
 use crate::adapters::{Known, Reader, ThroughEngine};
 use crate::config_file::{accept, environment, locate};
 use crate::reach::SOCKET;
+use crate::uploads::{self, Shelf};
 use crate::{cli, first_run, notify, retention, secret, translate};
 
 /// Inputs of operators that may wait for the engine.
@@ -85,6 +87,7 @@ struct Running {
     sockets: JoinHandle<()>,
     administration: JoinHandle<()>,
     phase: watch::Sender<Phase>,
+    sweeping: Option<JoinHandle<()>>,
     tls: Arc<TlsStore>,
     streams: Current,
     recipients: Arc<AtomicU32>,
@@ -101,10 +104,19 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
         let (data, options) = (data.clone(), translate::storage(&config));
         move || Sqlite::open(&data, options)
     });
-    let store: Arc<dyn Store> = Arc::new(store.await.map_err(failed)??);
+    let store = Arc::new(store.await.map_err(failed)??);
+    let settings = translate::files(&config);
+    let files = settings.map(|settings| Arc::new(Files::new(store.clone(), store.clone(), settings)));
+    if config.upload.enabled && files.is_none() {
+        tracing::warn!(
+            "no files can be uploaded: there is neither a listener `https` nor a `public_url` with https"
+        );
+    }
+    let store: Arc<dyn Store> = store;
     let accounts =
         Accounts::open(store.clone(), translate::accounts(&config, secret::token_key(&data)?)).await?;
-    let (mut running, ready) = start(&config, &file, store, Arc::new(accounts)).await?;
+    let (mut running, ready) =
+        start(&config, &file, store, Known { accounts: Arc::new(accounts), files }).await?;
     say(&format!("ready: {ready}"));
     notify::say("READY=1");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), domains = config.server.domains.join(","), "ready");
@@ -134,30 +146,35 @@ async fn start(
     config: &Config,
     file: &Path,
     store: Arc<dyn Store>,
-    accounts: Arc<Accounts>,
+    known: Known,
 ) -> Result<(Running, String), Failure> {
     let tls = Arc::new(TlsStore::new());
     certificates(config, &tls)?;
     let (handle, inputs) = Handle::new(WAITING);
     let (up, ups) = mailbox::mailbox();
     let port: Arc<dyn Port> = Arc::new(Live::new(handle.clone(), config.server.domains.clone()));
-    accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
-    let known = Known(accounts.clone());
+    known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
     let (phase, phases) = watch::channel(Phase::Running);
-    let settings = translate::sockets(config, tls.clone());
+    let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
+    let settings = translate::sockets(config, tls.clone(), shelf.clone().map(|shelf| shelf as _));
     let streams = settings.stream.clone();
     let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases)
         .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))?;
     let ready = listening(config, &sockets);
-    if let Some(welcome) = first_run::welcome(&accounts, config, file).await? {
+    if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
         say(&welcome);
     }
     let recipients = Arc::new(AtomicU32::new(config.limits.recipients_per_minute));
-    let machine = machine(config, &*store, recipients.clone()).await?;
     let archive_days = Arc::new(AtomicU32::new(config.storage.archive_days));
     let archives = store.clone();
-    let services = Services { store, accounts: Arc::new(known) };
+    let machine = machine(config, &*store, recipients.clone()).await?;
+    let sweeping = known.files.clone().map(uploads::sweep);
+    let files: Arc<dyn engine::Files> = match shelf {
+        Some(shelf) => shelf,
+        None => Arc::new(NoFiles),
+    };
+    let services = Services { store, accounts: Arc::new(known), files };
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
     let path = config.data_dir().join(SOCKET);
     let socket = admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))?;
@@ -167,6 +184,7 @@ async fn start(
         administration: tokio::spawn(socket.run(port)),
         sockets: tokio::spawn(sockets.run()),
         phase,
+        sweeping,
         tls,
         streams,
         recipients,
@@ -193,7 +211,8 @@ pub(crate) async fn machine(
             std::process::abort();
         }
     });
-    Ok(Engine::new(kernel, hosts, highest, time, random))
+    let services = translate::services(config, time.now.unix_ms);
+    Ok(Engine::new(kernel, hosts, highest, time, random).with_services(services))
 }
 
 /// Loads all certificates; those that cannot be loaded leave the old ones in service.
@@ -291,6 +310,7 @@ impl Running {
     async fn stop(self, signals: &mut Signals) {
         self.administration.abort();
         self.retention.abort();
+        self.sweeping.inspect(JoinHandle::abort);
         let in_order = async {
             let _ = self.phase.send(Phase::Closing);
             let _ = self.sockets.await;

@@ -2,6 +2,7 @@
 //!
 //! Not here: what the settings are (config), what they do (the parts).
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -9,11 +10,11 @@ use std::time::Duration;
 
 use address::Jid;
 use config::Config;
-use kernel::HostFacts;
+use kernel::{HostFacts, UploadFacts};
 use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
 
-use crate::adapters::Ours;
+use crate::adapters::{Ours, Own};
 
 /// For the store.
 pub(crate) fn storage(config: &Config) -> store_sqlite::Options {
@@ -54,7 +55,8 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
 
 /// All features of accounts and hosts, as this program has them.
 pub(crate) fn features(recipients_per_minute: Arc<AtomicU32>) -> Vec<Box<dyn kernel::Feature>> {
-    features::with_limits(env!("CARGO_PKG_VERSION"), std::env::consts::OS, recipients_per_minute)
+    let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+    features::with_limits(version, os, recipients_per_minute, pubsub::features())
 }
 
 /// What a domain can, as its streams say it (XEP-0115 section 6.3).
@@ -72,7 +74,16 @@ pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts
         let facts = HostFacts {
             contacts: contacts.into_iter().map(|(field, uris)| (field.to_owned(), uris.to_vec())).collect(),
             registration: config.registers(domain),
+            upload: config.upload_origin(domain).map(|_| UploadFacts {
+                file_bytes: config.upload.file_bytes,
+                permanent: config.upload.permanent,
+            }),
             started_ms,
+            services: services(config, started_ms)
+                .iter()
+                .filter(|service| belongs(service.domain(), domain))
+                .map(|service| (service.domain().clone(), service.name().to_owned()))
+                .collect(),
             tell_os: config.server.tell_os,
         };
         // Checked when the configuration was read.
@@ -81,12 +92,27 @@ pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts
     config.server.domains.iter().filter_map(host).collect()
 }
 
+/// The hosted services, each at its own domain.
+pub(crate) fn services(_: &Config, _started_ms: u64) -> Vec<Arc<dyn kernel::Service>> {
+    Vec::new()
+}
+
+/// Whether a service is one of that domain: it is directly below it.
+fn belongs(service: &Jid, domain: &str) -> bool {
+    service.as_str().split_once('.').is_some_and(|(_, parent)| parent == domain)
+}
+
 /// For the streams.
 pub(crate) fn streams(config: &Config) -> stream::Settings {
     let limits = &config.limits;
     let of_domain = |(domain, facts): (Jid, Arc<HostFacts>)| {
         let domain = domain.as_str().to_owned();
-        (domain.clone(), (config.registers(&domain), capabilities(&facts)))
+        let own = Own {
+            registers: config.registers(&domain),
+            capabilities: capabilities(&facts),
+            resume_location: config.resume_location(&domain).map(Arc::from),
+        };
+        (domain, own)
     };
     let domains = hosts(config, 0).into_iter().map(of_domain).collect();
     let element_bytes = limits.stanza_bytes;
@@ -117,8 +143,23 @@ pub(crate) fn streams(config: &Config) -> stream::Settings {
     }
 }
 
+/// For the files; `None`: there are none.
+pub(crate) fn files(config: &Config) -> Option<files::Settings> {
+    let url = |domain: &String| Some((domain.clone(), config.upload_origin(domain)? + net::FILES_PATH));
+    let urls: BTreeMap<String, String> = config.server.domains.iter().filter_map(url).collect();
+    let upload = &config.upload;
+    (!urls.is_empty()).then(|| files::Settings {
+        file_bytes: upload.file_bytes,
+        day_bytes: upload.day_bytes,
+        account_bytes: upload.account_bytes,
+        keep_days: upload.keep_days,
+        permanent: upload.permanent,
+        ..files::Settings::new(urls)
+    })
+}
+
 /// For the sockets.
-pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>) -> NetConfig {
+pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>, files: Option<Arc<dyn net::Files>>) -> NetConfig {
     let limits = &config.limits;
     NetConfig {
         listeners: listeners(config),
@@ -136,6 +177,7 @@ pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>) -> NetConfig {
             ..net::Limits::default()
         },
         counters: Arc::new(Counters::default()),
+        files,
     }
 }
 
@@ -181,7 +223,7 @@ mod tests {
     #[test]
     fn what_is_not_set_is_as_the_parts_have_it() {
         let config = Config::default();
-        let sockets = sockets(&config, Arc::new(TlsStore::new()));
+        let sockets = sockets(&config, Arc::new(TlsStore::new()), None);
         assert_eq!(sockets.limits, net::Limits::default());
         assert_eq!(format!("{:?}", sockets.http), format!("{:?}", HttpSettings::default()));
         let streams = streams(&config);

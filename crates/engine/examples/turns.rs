@@ -153,7 +153,7 @@ fn idle(count: usize) -> Vec<Box<dyn Feature>> {
 }
 
 fn main() {
-    let all = || features::all("0", "");
+    let all = || features::all("0", "", Vec::new());
     measure("no features, batches of 1", idle(0), 0, 1);
     measure("no features, batches of 64", idle(0), 0, 64);
     measure("30 idle features on all 9 steps, of 64", idle(30), 0, 64);

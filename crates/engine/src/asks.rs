@@ -20,6 +20,10 @@ impl Engine {
                 Some(Place::Ready(place)) => (&mut place.busy, limits::ASKS_FOREIGN_MAX),
                 _ => return,
             },
+            Asked::Spot(spot, ..) => match self.spots.busy(spot) {
+                Some(busy) => (busy, limits::ASKS_SPOT_MAX),
+                None => return,
+            },
             Asked::Host(host, ..) => (self.hosts_busy.entry(host.clone()).or_default(), limits::ASKS_OWN_MAX),
             _ => return,
         };
@@ -27,7 +31,10 @@ impl Engine {
             self.work.push_back(Work::TooMuchAsked(asked));
         } else {
             *busy += 1;
-            if let Asked::Account(_, _, _, Some(token), _) | Asked::Host(_, _, Some(token), _) = &asked {
+            if let Asked::Account(_, _, _, Some(token), _)
+            | Asked::Host(_, _, Some(token), _)
+            | Asked::Spot(_, Some(token), _) = &asked
+            {
                 self.hold(*token);
             }
             self.batch.outs.push(Out::Ask(query.into(), asked));
@@ -44,6 +51,7 @@ impl Engine {
                 let cause = self.new_cause();
                 self.host_turn(host.as_str(), session, cause, None, |_, turn| resume(turn, Err(error)));
             }
+            Asked::Spot(spot, _, resume) => self.spot_turn(&spot, None, |_, turn| resume(turn, Err(error))),
             _ => {}
         }
     }

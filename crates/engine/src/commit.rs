@@ -16,6 +16,7 @@ impl Engine {
     pub(crate) fn seal(&mut self) {
         if self.batch.is_empty() {
             self.batch.sessions.clear();
+            self.batch.spots.clear();
             return;
         }
         let mut held = std::mem::take(&mut self.batch);
@@ -62,6 +63,9 @@ impl Engine {
         for account in accounts {
             let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
             self.drop_account(&account, &error);
+        }
+        for spot in failed.spots {
+            self.drop_spot(&spot);
         }
     }
 

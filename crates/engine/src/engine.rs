@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use address::{Bare, Jid};
-use kernel::{Account, Host, HostFacts, Kernel};
+use kernel::{Account, Host, HostFacts, Kernel, Service, Spot};
 use model::link::{Bound, SessionId, Up};
 use model::query::{AccountFound, AccountQuery, Query};
 use model::storage::Batch;
@@ -18,6 +18,7 @@ use crate::input::{Input, Time};
 use crate::limits;
 use crate::places::{Loading, Place};
 use crate::resume::Ended;
+use crate::spots::Spots;
 use crate::timers::Timers;
 use crate::turns::Work;
 
@@ -44,8 +45,12 @@ pub(crate) enum Asked {
     Account(Bare, u64, Option<SessionId>, Option<Token>, kernel::Resume<Account>),
     /// A feature, for a host; the session is the one that asked it, if it is ours.
     Host(Jid, Option<SessionId>, Option<Token>, kernel::Resume<Host>),
+    /// A service, for one of its places.
+    Spot(Bare, Option<Token>, kernel::Resume<Spot>),
     /// The engine, to load an account.
     Load(Bare),
+    /// The engine, to load a service's place.
+    LoadSpot(Bare),
     /// The engine, to complete the answer to a Bind 2 request.
     Bounds(SessionId, Box<Bound>),
     /// An operator.
@@ -56,6 +61,9 @@ pub(crate) enum Asked {
 pub struct Engine {
     pub(crate) kernel: Arc<Kernel>,
     pub(crate) hosts: HashMap<String, Host>,
+    /// Services by their domain.
+    pub(crate) services: HashMap<String, Arc<dyn Service>>,
+    pub(crate) spots: Spots,
     pub(crate) accounts: HashMap<Bare, Place>,
     pub(crate) idle: VecDeque<Bare>,
     pub(crate) devices: HashMap<SessionId, Device>,
@@ -103,6 +111,8 @@ impl Engine {
         Engine {
             kernel: Arc::new(kernel),
             hosts: hosts.collect(),
+            services: HashMap::new(),
+            spots: Spots::default(),
             accounts: HashMap::new(),
             idle: VecDeque::new(),
             devices: HashMap::new(),
@@ -128,6 +138,14 @@ impl Engine {
             last_session: 0,
             last_ticket: 0,
         }
+    }
+
+    /// The same engine with these services, each at its own domain.
+    #[must_use]
+    pub fn with_services(mut self, services: impl IntoIterator<Item = Arc<dyn Service>>) -> Engine {
+        let named = |service: Arc<dyn Service>| (service.domain().as_str().to_owned(), service);
+        self.services.extend(services.into_iter().map(named));
+        self
     }
 
     /// Takes an input. [`Engine::finish`] must follow after the last one of a batch.

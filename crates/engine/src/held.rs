@@ -80,6 +80,8 @@ pub(crate) struct Held {
     /// Whose documents and maps it writes: what is in memory of them is wrong if it cannot be stored. Logs are not
     /// counted; nobody holds them in memory.
     pub(crate) changed: Vec<Bare>,
+    /// The places of services that had a turn in it: who is in them, and what was said there last, may be wrong too.
+    pub(crate) spots: Vec<Bare>,
 }
 
 impl Held {

@@ -25,7 +25,10 @@ pub const SLOW_BYTES: usize = 1 << 20;
 pub const SLOW_MS_MAX: u64 = 30_000;
 /// Most stanzas held back for an inactive client (XEP-0352); then they are sent.
 pub const INACTIVE_HELD_MAX: usize = 1_000;
-/// Inputs that wait for accounts to be loaded, of all together, before nothing more is taken from streams.
+/// Most places of services without occupants or the like that stay in memory.
+pub const IDLE_SPOTS_MAX: usize = 1_000;
+/// Inputs that wait for accounts and places of services to be loaded, of all together, before nothing more is taken from
+/// streams.
 pub const LOADING_WAIT_MAX: usize = 4_096;
 /// The same in bytes.
 pub const LOADING_WAIT_BYTES_MAX: usize = 16 << 20;
@@ -38,6 +41,8 @@ pub const ENDED_REMEMBERED_MAX: usize = 10_000;
 pub const ASKS_OWN_MAX: u32 = 128;
 /// The same for what others ask of an account, so that they cannot take its owner's share.
 pub const ASKS_FOREIGN_MAX: u32 = 64;
+/// The same for all that is asked of one place of a service, such as a room.
+pub const ASKS_SPOT_MAX: u32 = 256;
 /// Most questions of all that wait for an answer before nothing more is taken from streams.
 pub const ASKS_MAX: usize = 1_024;
 /// Most batches that wait to be stored before nothing more is taken from streams.

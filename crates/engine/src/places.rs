@@ -43,7 +43,7 @@ pub(crate) enum Waiting {
     Removal(Removal),
 }
 
-/// How much waits for accounts that are being loaded.
+/// How much waits for accounts and places of services that are being loaded.
 #[derive(Default)]
 pub(crate) struct Loading {
     count: usize,
@@ -51,14 +51,14 @@ pub(crate) struct Loading {
 }
 
 impl Loading {
-    fn add(&mut self, waiting: &Waiting) {
+    pub(crate) fn add(&mut self, bytes: usize) {
         self.count += 1;
-        self.bytes += waiting.bytes();
+        self.bytes += bytes;
     }
 
-    fn take(&mut self, waiting: &Waiting) {
+    pub(crate) fn take(&mut self, bytes: usize) {
         self.count -= 1;
-        self.bytes -= waiting.bytes();
+        self.bytes -= bytes;
     }
 
     /// Whether it is enough.
@@ -87,11 +87,11 @@ impl Engine {
             Some(Place::Ready(_)) => self.give(account, waiting),
             // Not bounded for each account: what is here has been accepted. Instead no more is taken from streams.
             Some(Place::Loading(line)) => {
-                self.loading.add(&waiting);
+                self.loading.add(waiting.bytes());
                 line.push_back(waiting);
             }
             None => {
-                self.loading.add(&waiting);
+                self.loading.add(waiting.bytes());
                 self.accounts.insert(account.clone(), Place::Loading(VecDeque::from([waiting])));
                 let mut reads = vec![Read::Doc { space: ACCOUNT, owner: Owner::from(account.text()) }];
                 reads.extend(self.kernel.reads(account));
@@ -105,7 +105,7 @@ impl Engine {
     /// The account's data is there.
     pub(crate) fn loaded(&mut self, account: Bare, found: Result<Found, StanzaError>) {
         let Some(Place::Loading(line)) = self.accounts.remove(&account) else { return };
-        line.iter().for_each(|waiting| self.loading.take(waiting));
+        line.iter().for_each(|waiting| self.loading.take(waiting.bytes()));
         let answers = match found {
             Ok(found) => found.into_loaded().into_many(),
             Err(error) => return line.into_iter().for_each(|waiting| self.turn_away(waiting, &error)),

@@ -153,6 +153,7 @@ impl Engine {
                 }
                 Due::Ack(session) => self.look_for_ack(session),
                 Due::Slow(session) => self.look_again(session),
+                Due::Wake(spot, wish) => self.wake_spot(&spot, wish),
                 _ => {}
             }
         }

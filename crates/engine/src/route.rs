@@ -1,4 +1,4 @@
-//! Where a stanza goes: to a host, to an account, or away.
+//! Where a stanza goes: to a host, to an account, to a service, or away.
 //!
 //! RFC 6120 section 10.4 and 10.5.
 //!
@@ -21,7 +21,10 @@ impl Engine {
             self.batch.tokens.extend(token);
             return;
         };
-        if !self.hosts.contains_key(to.domain()) {
+        if let Some(service) = self.services.get(to.domain()) {
+            let service = service.clone();
+            return self.with_spot(&service, &to.bare(), stanza, cause, token);
+        } else if !self.hosts.contains_key(to.domain()) {
             self.refuse(&stanza, cause, Condition::RemoteServerNotFound);
         } else if to.local().is_none() {
             let session = stanza.from.as_ref().and_then(|from| self.session_of(from));

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use kernel::Now;
 use mailbox::Inbox;
-use model::query::{AccountFound, AccountQuery, Found, Query};
+use model::query::{AccountFound, AccountQuery, Found, Query, UploadFound, UploadQuery};
 use stanza::{Condition, StanzaError};
 use store::{Fault, Store};
 use tokio::sync::mpsc;
@@ -26,12 +26,29 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// Knows credentials and standing.
     pub accounts: Arc<dyn Accounts>,
+    /// Keeps uploaded files.
+    pub files: Arc<dyn Files>,
 }
 
 /// Accounts, as far as the engine asks about them.
 pub trait Accounts: Send + Sync {
     /// Answers a question or carries out an order; done when it is stored.
     fn answer(&self, query: AccountQuery) -> store::BoxFuture<'_, Result<AccountFound, Fault>>;
+}
+
+/// Uploaded files, as far as the engine asks about them.
+pub trait Files: Send + Sync {
+    /// Answers a question or carries out an order; done when it is stored.
+    fn answer(&self, query: UploadQuery) -> store::BoxFuture<'_, Result<UploadFound, Fault>>;
+}
+
+/// No files: every question is answered with [`UploadFound::Off`].
+pub struct NoFiles;
+
+impl Files for NoFiles {
+    fn answer(&self, _: UploadQuery) -> store::BoxFuture<'_, Result<UploadFound, Fault>> {
+        Box::pin(std::future::ready(Ok(UploadFound::Off)))
+    }
 }
 
 /// The way in for operators. Bounded: who sends too fast waits.
@@ -133,6 +150,7 @@ fn carry_out(output: Output, services: &Services) -> BoxFuture<'_, Input> {
             let found = match query {
                 Query::Read(read) => services.store.read(read).await.map(Found::Loaded),
                 Query::Account(query) => services.accounts.answer(query).await.map(Found::Account),
+                Query::Upload(query) => services.files.answer(query).await.map(Found::Upload),
                 Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
             };
             Input::Found(ticket, found.map_err(|fault| refusal(&fault)))

@@ -37,10 +37,10 @@ pub(crate) enum Work {
 
 /// Where the effects of a turn come from.
 #[derive(Clone, Copy)]
-struct Origin {
-    session: Option<SessionId>,
-    cause: Cause,
-    token: Option<Token>,
+pub(crate) struct Origin {
+    pub(crate) session: Option<SessionId>,
+    pub(crate) cause: Cause,
+    pub(crate) token: Option<Token>,
 }
 
 impl Engine {
@@ -98,7 +98,7 @@ impl Engine {
         self.own_turn(account, None, |kernel, turn| kernel.undelivered(turn, stanza, session, parcel.id));
     }
 
-    fn own_origin(&mut self, session: Option<SessionId>) -> Origin {
+    pub(crate) fn own_origin(&mut self, session: Option<SessionId>) -> Origin {
         Origin { session, cause: self.new_cause(), token: None }
     }
 
@@ -180,7 +180,7 @@ impl Engine {
         self.absorb(effects, Origin { session, cause, token });
     }
 
-    fn absorb(&mut self, mut effects: Effects, origin: Origin) {
+    pub(crate) fn absorb(&mut self, mut effects: Effects, origin: Origin) {
         for effect in effects.take() {
             match effect {
                 Effect::Send { to, stanza, token } => {
@@ -204,6 +204,9 @@ impl Engine {
                 }
                 Effect::Hold(session) => self.batch.outs.push(Out::Hold(session)),
                 Effect::Release(session) => self.batch.outs.push(Out::Release(session)),
+                Effect::AskSpot(spot, query, resume) => {
+                    self.ask(query, Asked::Spot(spot, origin.token, resume));
+                }
                 Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
             }
         }
@@ -263,6 +266,8 @@ impl Engine {
                     *busy = busy.saturating_sub(1);
                 }
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
+                // What the host writes on its behalf may fail, as what it writes itself.
+                self.batch.sessions.extend(session);
                 let cause = self.new_cause();
                 self.host_turn(host.as_str(), session, cause, token, |_, turn| resume(turn, found));
                 self.batch.tokens.extend(token);
@@ -270,6 +275,8 @@ impl Engine {
                     self.accounts_changed(&order, &done, session);
                 }
             }
+            Asked::Spot(spot, token, resume) => self.spot_found(&spot, token, found, resume),
+            Asked::LoadSpot(spot) => self.spot_loaded(&spot, found),
             Asked::Load(account) => self.loaded(account, found),
             Asked::Bounds(session, bound) => self.bounds_found(session, bound, found),
             Asked::Operator(query, reply) => self.operator_found(query, found, reply),

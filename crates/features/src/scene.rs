@@ -16,7 +16,9 @@
 //! halves are played one after the other with [`Scene::send`] and [`Scene::get`].
 #![allow(dead_code)] // a stage has more than each play needs
 
+#[path = "scene/book.rs"]
 mod book;
+#[path = "scene/lines.rs"]
 mod lines;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -29,7 +31,7 @@ use kernel::{
 };
 use lines::{tell, tell_query};
 use model::link::{About, Client, SessionId, Transport};
-use model::query::{Found, Query, SessionFilter, SessionFound};
+use model::query::{Found, Query, SessionFilter, SessionFound, UploadFound, UploadQuery};
 use model::storage::{Batch, Loaded, Owner, Read};
 use stanza::{Condition, Stanza};
 use store::Store;
@@ -55,6 +57,8 @@ pub(crate) struct Scene {
     pub(crate) now_ms: u64,
     /// The id of the next input.
     pub(crate) next_id: u64,
+    /// What the files answer next, and what they were asked.
+    pub(crate) files: (UploadFound, Vec<UploadQuery>),
     /// Whether questions fail, as when the disk is full.
     pub(crate) broken: bool,
     sessions: u64,
@@ -79,6 +83,7 @@ impl Scene {
             elsewhere: Vec::new(),
             now_ms: 1_000_000_000_000,
             next_id: 1,
+            files: (UploadFound::Off, Vec::new()),
             broken: false,
             sessions: 0,
             names: BTreeMap::new(),
@@ -239,6 +244,7 @@ impl Scene {
                 }
                 Effect::Hold(session) => lines.push(format!("hold {}", self.name(session))),
                 Effect::Release(session) => lines.push(format!("release {}", self.name(session))),
+                Effect::AskSpot(..) => panic!("the scene has no service"),
                 Effect::Close(session, error) => {
                     let why = error.map(|error| format!(" {error:?}")).unwrap_or_default();
                     lines.push(format!("close {}{why}", self.name(session)));
@@ -253,9 +259,15 @@ impl Scene {
         }
         Ok(match query {
             Query::Read(read) => Found::Loaded(self.read(read)),
+            Query::Upload(query) => Found::Upload(self.files(query)),
             Query::Sessions(filter) => Found::Sessions(self.sessions(&filter)),
             Query::Account(query) => Found::Account(self.accounts(query)),
         })
+    }
+
+    fn files(&mut self, query: UploadQuery) -> UploadFound {
+        self.files.1.push(query);
+        self.files.0.clone()
     }
 
     fn sessions(&self, filter: &SessionFilter) -> Vec<SessionFound> {
@@ -263,6 +275,9 @@ impl Scene {
             jid: session.jid.clone(),
             priority: session.available.as_ref().map(|available| available.priority),
             about: Some(session.about.clone()),
+            idle: session.available.as_ref().is_some_and(|available| {
+                available.stanza.payload.text_of("show", stanza::ns::CLIENT).is_some()
+            }),
         });
         let mut found: Vec<_> = own.chain(self.elsewhere.iter().cloned()).collect();
         found.retain(|session| match filter {

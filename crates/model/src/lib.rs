@@ -7,3 +7,4 @@ pub mod query;
 pub mod spaces;
 pub mod spec;
 pub mod storage;
+pub mod upload;

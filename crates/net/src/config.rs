@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::counters::Counters;
+use crate::files::Files;
 use crate::tls::TlsStore;
 
 /// All of it.
@@ -24,6 +25,8 @@ pub struct NetConfig {
     pub limits: Limits,
     /// Where to count.
     pub counters: Arc<Counters>,
+    /// Who keeps files; `None`: none are taken.
+    pub files: Option<Arc<dyn Files>>,
 }
 
 /// What new streams go by. A reload replaces it; streams that are open keep what they began with.

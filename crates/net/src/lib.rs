@@ -12,6 +12,7 @@ mod bosh;
 mod carrier;
 mod config;
 mod counters;
+mod files;
 mod framing;
 mod http;
 mod link;
@@ -37,6 +38,7 @@ use tokio::sync::watch;
 pub use authority::{Answering, Authority};
 pub use config::{BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
 pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_name};
+pub use files::{Download, FILES_PATH, Files, Pending, Status, Taking, Upload};
 pub use parts::PARTS;
 pub use tls::{TlsError, TlsNote, TlsStore};
 

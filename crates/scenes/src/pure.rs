@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use address::{Bare, Jid};
 use engine::{Engine, Input, Output, Ticket, Time};
-use kernel::{HostFacts, Kernel, Now};
+use kernel::{HostFacts, Kernel, Now, Service};
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, End, Resource, Resume, StreamId, Transport, Up,
 };
-use model::query::{AccountQuery, Found, Password, Query};
+use model::query::{AccountQuery, Found, Password, Query, UploadFound};
 use model::storage::{Batch, Read};
 use stanza::{Condition, Stanza, StanzaError};
 use store::memory::Memory;
@@ -72,7 +72,7 @@ impl Pure {
     fn engine(&mut self) -> &mut Engine {
         let (hosts, time, store) = (&self.hosts, self.time, &self.store);
         self.engine.get_or_insert_with(|| {
-            let kernel = Kernel::new(features::all("0", ""));
+            let kernel = Kernel::new(features::all("0", "", pubsub::features()));
             let hosts = hosts.iter().filter_map(|host| Jid::parse(host).ok());
             let facts = Arc::new(HostFacts { started_ms: time.now.unix_ms, ..HostFacts::default() });
             let highest = block_on(store.read(Read::HighestId)).map_or(0, |found| found.into_highest_id());
@@ -84,13 +84,9 @@ impl Pure {
                     *byte = (seed >> 56) as u8;
                 }
             };
-            Engine::new(
-                kernel,
-                hosts.map(|host| (host, facts.clone())).collect(),
-                highest,
-                time,
-                Box::new(random),
-            )
+            let hosts: Vec<_> = hosts.map(|host| (host, facts.clone())).collect();
+            let services = services(hosts.iter().map(|(host, _)| host), time);
+            Engine::new(kernel, hosts, highest, time, Box::new(random)).with_services(services)
         })
     }
 
@@ -134,6 +130,7 @@ impl Pure {
                 let found = match query {
                     Query::Read(read) => block_on(self.store.read(read)).map(Found::Loaded),
                     Query::Account(query) => accounts::answer(&self.store, &query).map(Found::Account),
+                    Query::Upload(_) => Ok(Found::Upload(UploadFound::Off)),
                     Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
                 };
                 Input::Found(ticket, found.map_err(|fault| refusal(&fault)))
@@ -302,6 +299,7 @@ impl Pure {
         let query = match order {
             "removes" => AccountQuery::Remove { account },
             "creates" => AccountQuery::Create { account, password },
+            "promotes" => AccountQuery::SetAdmin { account, admin: true },
             "suspends" => AccountQuery::Suspend { account, suspended: true },
             "changes the password of" => AccountQuery::SetPassword { account, password },
             "ends the sessions of" => AccountQuery::EndSessions { account },
@@ -388,6 +386,16 @@ impl World for Pure {
         self.settle();
         self.heard.remove(&client).unwrap_or_default()
     }
+}
+
+/// The hosted services of these domains.
+fn services<'a>(hosts: impl Iterator<Item = &'a Jid>, time: Time) -> Vec<Arc<dyn Service>> {
+    let rooms = |host: &Jid| -> Option<Arc<dyn Service>> {
+        let domain = Jid::parse(&format!("conference.{host}")).ok()?;
+        let settings = muc::Settings::new(domain, host.clone(), time.now.unix_ms);
+        Some(Arc::new(muc::Rooms::new(settings, Arc::new(|bytes: &mut [u8]| bytes.fill(7)))))
+    };
+    hosts.filter_map(rooms).collect()
 }
 
 fn enable(wish: &Wish) -> Option<Enable> {

@@ -165,8 +165,9 @@ impl Active {
             Down::AckRequest => io.wire.put_empty("r", ns::SM),
             Down::Enabled(Ok(enabled)) => {
                 self.managed = Management::On;
+                let location = io.resume_location(self.jid.domain());
                 let mut w = io.wire.writer();
-                manage::write_enabled(&mut w, &enabled);
+                manage::write_enabled(&mut w, &enabled, location.as_deref());
                 io.wire.put(&w.finish());
             }
             Down::Enabled(Err(error)) => {

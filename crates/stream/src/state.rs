@@ -65,6 +65,14 @@ impl Io {
     pub(crate) fn transport(&self) -> Transport {
         self.wire.transport
     }
+
+    /// Where a session of `domain` is best resumed. Host and port mean nothing to clients that have a URL.
+    pub(crate) fn resume_location(&self, domain: &str) -> Option<Arc<str>> {
+        match self.transport() {
+            Transport::Tcp | Transport::DirectTls => self.settings.domains.resume_location(domain),
+            Transport::WebSocket | Transport::Bosh => None,
+        }
+    }
 }
 
 /// Where a stream is. Each state is consumed by what it handles and gives the next.

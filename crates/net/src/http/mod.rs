@@ -2,12 +2,14 @@
 //!
 //! RFC 9112 (HTTP/1.1), by hyper.
 //!
-//! Not here: what is behind the routes (`host_meta.rs`, `welcome.rs`, `websocket/`, `bosh/`).
+//! Not here: what is behind the routes (`host_meta.rs`, `welcome.rs`, `upload.rs`, `websocket/`, `bosh/`).
 
+mod download;
 mod host_meta;
 mod reply;
 mod request;
 mod socket;
+mod upload;
 mod welcome;
 
 use std::convert::Infallible;
@@ -20,6 +22,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::Phase;
+use crate::files::{FILES_PATH, Files};
 use crate::shared::Shared;
 use crate::wire::Wire;
 pub(crate) use reply::{Body, Reply};
@@ -92,9 +95,16 @@ async fn route(web: &Arc<Web>, request: Request<Incoming>) -> Response<Body> {
         "/.well-known/host-meta.json" => only_get(&request).unwrap_or_else(|| host_meta::json(&asked, web)),
         _ if is(&settings.websocket) => crate::websocket::upgrade::answer(web, asked, request),
         _ if is(&settings.bosh) => crate::bosh::answer(web, asked, request).await,
+        _ if let Some((files, rest)) = file(web, &path) => upload::answer(web, files, rest, request).await,
         "/" if settings.welcome => only_get(&request).unwrap_or_else(|| welcome::page(&asked, web)),
         _ => Reply::plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
     }
+}
+
+/// What stands behind the path of files, if there are any.
+fn file<'a>(web: &'a Web, path: &'a str) -> Option<(&'a Arc<dyn Files>, &'a str)> {
+    let rest = path.strip_prefix(FILES_PATH)?.strip_prefix('/')?;
+    Some((web.shared.config.files.as_ref()?, rest))
 }
 
 /// Refuses methods that only look alike.

@@ -107,6 +107,7 @@ impl World {
         tls.load(DOMAIN, certificate.as_bytes(), key.as_bytes()).unwrap();
         let listener = |kind| Listener { address: "127.0.0.1:0".parse().unwrap(), kind };
         let mut config = NetConfig {
+            files: None,
             listeners: [Kind::C2s, Kind::C2sDirectTls, Kind::Http, Kind::Https].map(listener).to_vec(),
             tls: tls.clone(),
             stream: net::Current::new(settings()),
