@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::rooms::Rooms;
+
 /// All of it. Fields are named as in the file and described in [`crate::settings::SETTINGS`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -19,6 +21,7 @@ pub struct Config {
     pub auth: Auth,
     pub registration: Registration,
     pub storage: Storage,
+    pub rooms: Rooms,
     pub limits: Limits,
     pub http: Http,
     pub upload: Upload,
@@ -45,6 +48,7 @@ pub struct Listen {
     pub c2s_tls: Vec<String>,
     pub http: Vec<String>,
     pub https: Vec<String>,
+    pub metrics: Vec<String>,
     pub resume_location: Option<String>,
 }
 
@@ -274,6 +278,7 @@ impl Default for Listen {
             c2s_tls: list(&["0.0.0.0:5223", "[::]:5223"]),
             http: list(&["127.0.0.1:5280"]),
             https: list(&["0.0.0.0:5281", "[::]:5281"]),
+            metrics: Vec::new(),
             resume_location: None,
         }
     }

@@ -128,6 +128,12 @@ fn every_fault_is_explained_at_its_place() {
              7 | c2s_tls = [\"127.0.0.1:5222\"]\n  |            ^^^^^^^^^^^^^^^^\n  = give one of the two another port",
         ),
         (
+            "[listen]\nmetrics = [\"192.0.2.1:5290\"]\n",
+            "warning: other machines could see how the server is doing\n --> detente.toml:7:12\n  |\n\
+             7 | metrics = [\"192.0.2.1:5290\"]\n  |            ^^^^^^^^^^^^^^^^\n  \
+             = listen on 127.0.0.1, or on an address that only your own machines can reach",
+        ),
+        (
             "[listen]\nc2s_tls = [\"127.0.0.1:443\"]\n",
             "warning: port 443 may need a privilege\n --> detente.toml:7:12\n  |\n\
              7 | c2s_tls = [\"127.0.0.1:443\"]\n  |            ^^^^^^^^^^^^^^^\n  \

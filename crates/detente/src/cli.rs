@@ -26,6 +26,7 @@ Look after it (also while it runs):
   user         make, list, show, suspend and remove accounts; set passwords
   session      see who is connected, and end sessions
   announce     send a message to everybody who is online
+  status       say how the server is doing
 
 For your system:
   completions  words for the Tab key of your shell
@@ -62,7 +63,7 @@ pub(crate) enum Command {
     /// Run the server
     ///
     /// Stops in order on SIGTERM or Ctrl-C: clients are told and come back by themselves. On SIGHUP it reads the
-    /// certificates again.
+    /// configuration and the certificates again.
     Serve(Serve),
     /// Say whether a configuration is in order
     ///
@@ -80,6 +81,10 @@ pub(crate) enum Command {
     /// See who is connected, and end sessions
     #[command(subcommand)]
     Session(Session),
+    /// Say how the server is doing
+    ///
+    /// Exit code 1: it runs, but cannot store anything or does not answer.
+    Status(Common),
     /// Send a message to everybody who is online
     Announce {
         /// What to say

@@ -13,11 +13,14 @@ mod init;
 mod notify;
 mod password;
 mod reach;
+mod reload;
 mod retention;
 mod secret;
 mod serve;
+mod services;
 mod session;
 mod show;
+mod status;
 mod translate;
 mod uploads;
 mod user;
@@ -35,6 +38,7 @@ fn main() -> std::process::ExitCode {
         Command::Check(args) => check::run(&args),
         Command::User(command) => user::run(command),
         Command::Session(command) => session::run(command),
+        Command::Status(common) => status::run(&common),
         Command::Announce { text, domain, common } => session::announce(text, domain, &common),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { dir } => documents::man(&dir),

@@ -151,7 +151,7 @@ fn ask(turn: &mut Turn<'_, Account>, session: SessionId) {
         ..LogQuery::new(OFFLINE, owner)
     };
     let account = turn.place.jid.clone();
-    turn.fx.ask_either(&account, Query::Read(query.into()), move |turn, found| match found {
+    turn.fx.ask(&account, Query::Read(query.into()), move |turn, found| match found {
         Ok(found) => hand_over(turn, session, found.into_loaded().into_page()),
         Err(error) => failed(turn, session, &error),
     });

@@ -7,7 +7,8 @@
 use std::sync::{Arc, Weak};
 
 use kernel::{Account, Answer, Card, Feature, Iq, IqRoute, Spec, Turn};
-use model::storage::{Loaded, Owner, Read, Size, Space, Write};
+use model::spaces::PRIVATE;
+use model::storage::{Loaded, Owner, Read, Size, Write};
 use stanza::{Condition, StanzaError, ns};
 use xml::{El, Writer};
 
@@ -19,8 +20,6 @@ pub const PRIVATE_TOTAL_BYTES_MAX: usize = 1 << 20;
 pub const PRIVATE_ELEMENTS_MAX: usize = 64;
 /// Most bytes of an element's name and namespace together.
 pub const PRIVATE_KEY_BYTES_MAX: usize = 1_023;
-
-const PRIVATE: Space = Space("private");
 
 static CARD: Card = Card {
     specs: &[Spec::complete("XEP-0049", "1.2")],

@@ -242,9 +242,9 @@ impl Scene {
                     lines.extend(tell_query(&query));
                     asked.push_back(Asked::Host(query, resume));
                 }
+                Effect::AskSpot(..) => panic!("the scene has no service"),
                 Effect::Hold(session) => lines.push(format!("hold {}", self.name(session))),
                 Effect::Release(session) => lines.push(format!("release {}", self.name(session))),
-                Effect::AskSpot(..) => panic!("the scene has no service"),
                 Effect::Close(session, error) => {
                     let why = error.map(|error| format!(" {error:?}")).unwrap_or_default();
                     lines.push(format!("close {}{why}", self.name(session)));

@@ -16,10 +16,10 @@ use xml::{El, Writer};
 
 /// Most messages in a page, whatever a client asks for.
 pub const PAGE_MAX: u32 = 100;
-/// Messages in a page if the client does not say.
-const PAGE_DEFAULT: u32 = 50;
 /// Bytes of messages in a page, besides the message that passes this mark.
 pub const PAGE_BYTES_MAX: u64 = 1 << 20;
+/// Messages in a page if the client does not say.
+const PAGE_DEFAULT: u32 = 50;
 /// Most ids in one `ids` field.
 const IDS_MAX: usize = 100;
 
