@@ -66,7 +66,7 @@ impl Parts {
                 tracing::error!("{failure}");
             }
         }
-        self.net.stream.replace(translate::streams(&next));
+        self.net.stream.replace(translate::streams(&next, self.accounts.grants()));
         self.net.limits.replace(translate::limits(&next));
         self.net.http.replace(translate::http(&next));
         for (domain, facts) in translate::hosts(&next, self.started_ms) {
