@@ -18,6 +18,7 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     listeners(source, config);
     resume_locations(source, config);
     certificates(source, config);
+    rooms(source, config);
     login(source, config);
     http(source, config);
     log(source, config);
@@ -72,6 +73,29 @@ fn sections_of_domains(source: &mut Source, config: &Config) {
                 source.error(&path, format!("\"{address}\" is no URI"), fix);
             }
         }
+    }
+}
+
+fn rooms(source: &mut Source, config: &Config) {
+    if !config.rooms.enabled {
+        return;
+    }
+    let label = &config.rooms.subdomain;
+    let fits = |text: &str| {
+        Jid::parse(text).is_ok_and(|jid| jid.is_domain() && jid.as_str() == text && text.is_ascii())
+    };
+    if label.contains('.') || !fits(&config.rooms.domain_of("example.org")) {
+        let fix = "write one word of small letters, as in \"conference\" or \"rooms\"";
+        return source.error("rooms.subdomain", format!("\"{label}\" cannot stand before a domain"), fix);
+    }
+    let taken = |domain: &&String| config.server.domains.contains(&config.rooms.domain_of(domain));
+    if let Some(domain) = config.server.domains.iter().find(taken) {
+        let what = format!("{} is one of `domains` already", config.rooms.domain_of(domain));
+        source.error("rooms.subdomain", what, "choose another name, or set enabled = false in [rooms]");
+    }
+    if config.rooms.occupants > config.rooms.occupants_max {
+        let fix = "raise `occupants_max`, or lower `occupants`";
+        source.error("rooms.occupants", "it is larger than `occupants_max`", fix);
     }
 }
 

@@ -78,7 +78,7 @@ fn every_fault_is_explained_at_its_place() {
         (
             "[storage]\ncolour = 1\n",
             "error: there is no setting `colour` in [storage]\n --> detente.toml:7:1\n  |\n\
-             7 | colour = 1\n  | ^^^^^^\n  = the settings here are: durability",
+             7 | colour = 1\n  | ^^^^^^\n  = the settings here are: archive_days, durability",
         ),
         (
             "[storage]\ndurability = \"ful\"\n",

@@ -69,7 +69,10 @@ pub(crate) enum Command {
     ///
     /// Shows all faults at once, each with its place and what to do. The exit code is 1 if there is an error;
     /// warnings alone are no error.
-    Check(ConfigFile),
+    ///
+    /// With --data it looks at all that is stored, too: the database's structure and the checksum of every value. The
+    /// server must be stopped for that.
+    Check(Check),
     /// Make, list, show, suspend and remove accounts; set passwords
     ///
     /// Works while the server runs and while it does not.
@@ -134,6 +137,16 @@ Examples:
   detente completions bash > ~/.local/share/bash-completion/completions/detente
   detente completions zsh > \"${fpath[1]}/_detente\"
   detente completions fish > ~/.config/fish/completions/detente.fish";
+
+/// `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// Look at all that is stored, too; the server must be stopped
+    #[arg(long)]
+    pub(crate) data: bool,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigFile {

@@ -56,6 +56,10 @@ impl Port for Unconnected {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    fn bring(&self, stanza: stanza::Stanza) -> BoxFuture<'_, Result<(), Failure>> {
+        self.0.bring(stanza)
+    }
+
     fn domains(&self) -> &[String] {
         self.0.domains()
     }
@@ -113,7 +117,8 @@ impl Alone {
         let store: Arc<dyn Store> = store;
         let settings = translate::accounts(config, secret::token_key(&data)?);
         let accounts = Arc::new(runtime.block_on(Accounts::open(store.clone(), settings))?);
-        let machine = runtime.block_on(serve::machine(config, &*store, engine::start_time().now.unix_ms))?;
+        let started = engine::start_time().now.unix_ms;
+        let machine = runtime.block_on(serve::machine(config, &*store, started, Arc::default()))?;
         let (engine, inputs) = Handle::new(1);
         let (_, streams) = mailbox::mailbox();
         let known = Known { accounts, files };

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use accounts::Accounts;
 use admin::Failure;
@@ -27,6 +28,27 @@ pub(crate) struct Parts {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) engine: Handle,
     pub(crate) started_ms: u64,
+    pub(crate) dials: Dials,
+}
+
+/// Numbers that parts look up each time they need them.
+#[derive(Clone)]
+pub(crate) struct Dials {
+    pub(crate) recipients: Arc<AtomicU32>,
+    pub(crate) archive_days: Arc<AtomicU32>,
+}
+
+impl Dials {
+    pub(crate) fn new(config: &Config) -> Dials {
+        let dials = Dials { recipients: Arc::default(), archive_days: Arc::default() };
+        dials.set(config);
+        dials
+    }
+
+    fn set(&self, config: &Config) {
+        self.recipients.store(config.limits.recipients_per_minute, Ordering::Relaxed);
+        self.archive_days.store(config.storage.archive_days, Ordering::Relaxed);
+    }
 }
 
 /// Loads all certificates; those that cannot be loaded leave the old ones in service.
@@ -68,6 +90,7 @@ impl Parts {
         }
         self.net.stream.replace(translate::streams(&next, self.accounts.grants()));
         self.net.limits.replace(translate::limits(&next));
+        self.dials.set(&next);
         self.net.http.replace(translate::http(&next));
         for (domain, facts) in translate::hosts(&next, self.started_ms) {
             self.engine.send(Input::Facts(domain, facts)).await;
@@ -93,7 +116,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.listen =
         config::Listen { resume_location: new.listen.resume_location.clone(), ..now.listen.clone() };
     next.log.format = now.log.format;
-    next.storage = now.storage.clone();
+    next.storage.durability = now.storage.durability;
     next.upload = now.upload.clone();
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();

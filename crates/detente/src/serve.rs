@@ -9,6 +9,7 @@ use std::io::{IsTerminal, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Gauges, Live, Port};
@@ -27,9 +28,9 @@ use tracing_subscriber::EnvFilter;
 use crate::adapters::{Known, Reader, ThroughEngine};
 use crate::config_file::{accept, environment, locate};
 use crate::reach::SOCKET;
-use crate::reload::{self, Parts, Relevel};
+use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
-use crate::{cli, first_run, notify, secret, translate};
+use crate::{cli, first_run, notify, retention, secret, services, translate};
 
 /// Inputs of operators that may wait for the engine.
 const WAITING: usize = 64;
@@ -86,6 +87,7 @@ struct Running {
     phase: watch::Sender<Phase>,
     parts: Parts,
     sweeping: Option<JoinHandle<()>>,
+    retention: JoinHandle<()>,
 }
 
 async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<(), Failure> {
@@ -166,12 +168,14 @@ async fn start(
         accounts: known.accounts.clone(),
         engine: handle.clone(),
         started_ms: engine::start_time().now.unix_ms,
+        dials: Dials::new(config),
     };
     if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
         say(&welcome);
     }
-    let machine = machine(config, &*store, parts.started_ms).await?;
+    let machine = machine(config, &*store, parts.started_ms, parts.dials.recipients.clone()).await?;
     let sweeping = known.files.clone().map(uploads::sweep);
+    let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
     let files: Arc<dyn engine::Files> = match shelf {
         Some(shelf) => shelf,
         None => Arc::new(NoFiles),
@@ -187,15 +191,21 @@ async fn start(
         sockets: tokio::spawn(sockets.run()),
         phase,
         sweeping,
+        retention,
         parts,
     };
     Ok((running, ready))
 }
 
 /// The engine, for nobody yet.
-pub(crate) async fn machine(config: &Config, store: &dyn Store, started_ms: u64) -> Result<Engine, Failure> {
+pub(crate) async fn machine(
+    config: &Config,
+    store: &dyn Store,
+    started_ms: u64,
+    recipients: Arc<AtomicU32>,
+) -> Result<Engine, Failure> {
     let highest = store.read(Read::HighestId).await?.into_highest_id();
-    let kernel = kernel::Kernel::new(crate::translate::features());
+    let kernel = kernel::Kernel::new(translate::features(recipients));
     let time = engine::start_time();
     let hosts = translate::hosts(config, started_ms);
     // One that fails here later would make secrets that can be guessed: better none of us.
@@ -205,7 +215,7 @@ pub(crate) async fn machine(config: &Config, store: &dyn Store, started_ms: u64)
             std::process::abort();
         }
     });
-    let services = translate::services(config, started_ms);
+    let services = services::all(config, started_ms);
     Ok(Engine::new(kernel, hosts, highest, time, random).with_services(services))
 }
 
@@ -243,6 +253,7 @@ impl Running {
     async fn stop(self, signals: &mut Signals) {
         self.administration.abort();
         self.sweeping.inspect(JoinHandle::abort);
+        self.retention.abort();
         let in_order = async {
             let _ = self.phase.send(Phase::Closing);
             let _ = self.sockets.await;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use address::Jid;
@@ -15,6 +16,7 @@ use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
 
 use crate::adapters::{Ours, Own};
+use crate::services;
 
 /// For the store.
 pub(crate) fn storage(config: &Config) -> store_sqlite::Options {
@@ -54,13 +56,14 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
 }
 
 /// All features of accounts and hosts, as this program has them.
-pub(crate) fn features() -> Vec<Box<dyn kernel::Feature>> {
-    features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS, pubsub::features())
+pub(crate) fn features(recipients_per_minute: Arc<AtomicU32>) -> Vec<Box<dyn kernel::Feature>> {
+    let os = std::env::consts::OS;
+    features::with_limits(env!("CARGO_PKG_VERSION"), os, recipients_per_minute, pubsub::features())
 }
 
 /// What a domain can, as its streams say it (XEP-0115 section 6.3).
 fn capabilities(facts: &HostFacts) -> Arc<[u8]> {
-    let disco = features::disco(&features());
+    let disco = features::disco(&features(Arc::default()));
     let mut w = xml::Writer::new(stanza::ns::CLIENT);
     features::caps::of_host(&disco, facts).write(&mut w);
     w.finish().to_vec().into()
@@ -78,27 +81,13 @@ pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts
                 permanent: config.upload.permanent,
             }),
             started_ms,
-            services: services(config, started_ms)
-                .iter()
-                .filter(|service| belongs(service.domain(), domain))
-                .map(|service| (service.domain().clone(), service.name().to_owned()))
-                .collect(),
+            services: services::listed(config, domain),
             tell_os: config.server.tell_os,
         };
         // Checked when the configuration was read.
         Some((Jid::parse(domain).ok()?, Arc::new(facts)))
     };
     config.server.domains.iter().filter_map(host).collect()
-}
-
-/// The hosted services, each at its own domain.
-pub(crate) fn services(_: &Config, _started_ms: u64) -> Vec<Arc<dyn kernel::Service>> {
-    Vec::new()
-}
-
-/// Whether a service is one of that domain: it is directly below it.
-fn belongs(service: &Jid, domain: &str) -> bool {
-    service.as_str().split_once('.').is_some_and(|(_, parent)| parent == domain)
 }
 
 /// For the streams.

@@ -30,6 +30,8 @@ const PANICS: &str = "urn:test:panics";
 const KEPT: &str = "urn:test:kept";
 const ASKS: &str = "urn:test:asks";
 const LOOPS: &str = "urn:test:loops";
+const HOLDS: &str = "urn:test:holds";
+const RELEASES: &str = "urn:test:releases";
 
 impl Feature for Troublesome {
     fn card(&self) -> &'static Card {
@@ -45,6 +47,15 @@ impl Feature for Troublesome {
         if stanza.payload.has("x", KEPT) {
             let owner = Owner::from(turn.place.jid.text());
             turn.fx.put_doc(Space("kept"), owner, stanza.payload.inner().to_vec());
+        }
+        let sessions: Vec<SessionId> = turn.place.sessions.iter().map(|session| session.id).collect();
+        for session in sessions {
+            if stanza.payload.has("x", HOLDS) {
+                turn.fx.hold(session);
+            }
+            if stanza.payload.has("x", RELEASES) {
+                turn.fx.release(session);
+            }
         }
         if stanza.payload.has("x", LOOPS) {
             turn.fx.route(stanza.clone());
@@ -635,4 +646,38 @@ fn a_stream_whose_account_has_changed_gets_no_resource() {
     assert_eq!(world.engine.session_count(), 0);
     let link = world.bind_by(grants.of(&jid.bare()), &jid, Resource::Any, None);
     assert_eq!((link.said(), world.engine.session_count()), (vec!["other".to_owned()], 1));
+}
+
+#[test]
+fn messages_wait_while_older_ones_are_sent() {
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, None);
+    let order =
+        |ns: &str| Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{ns}'/>").into()).id(ns);
+    let numbered = |n: usize| message(1).id(&format!("m{n}"));
+    let ids = |said: Vec<String>| -> Vec<String> {
+        said.iter().filter_map(|one| Some(one.split("id='").nth(1)?.split('\'').next()?.to_owned())).collect()
+    };
+    let (_, hers) = world.connect(JULIET, None);
+    world.send(romeo, ROMEO, JULIET, order(HOLDS));
+    (0..3).for_each(|n| world.send(romeo, ROMEO, JULIET, numbered(n)));
+    world.send(romeo, ROMEO, JULIET, Stanza::presence(PresenceType::Available).id("p"));
+    assert_eq!(ids(hers.said()), ["p"], "presence goes on");
+    world.send(romeo, ROMEO, JULIET, order(RELEASES));
+    assert_eq!(ids(hers.said()), [HOLDS, "m0", "m1", "m2", RELEASES]);
+    // A session that ends leaves them to another, in order; so does one for which too much waits.
+    world.send(romeo, ROMEO, JULIET, order(HOLDS));
+    world.send(romeo, ROMEO, JULIET, numbered(1));
+    let (other, others) = world.connect("juliet@a.example/other", None);
+    let available =
+        Stanza::presence(PresenceType::Available).from(&Jid::parse("juliet@a.example/other").unwrap());
+    world.input(Input::Up(Up::Stanza(other, available)));
+    others.said();
+    for n in 2..=limits::UNACKED_MAX {
+        world.send(romeo, ROMEO, JULIET, numbered(n));
+    }
+    assert_eq!(hers.said().last().unwrap(), "closed Some(\"connection-timeout\")");
+    let all: Vec<String> = (1..=limits::UNACKED_MAX).map(|n| format!("m{n}")).collect();
+    assert_eq!(ids(others.said())[1..], all);
+    assert!(his.said().is_empty());
 }

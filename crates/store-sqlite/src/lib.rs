@@ -12,6 +12,7 @@ mod blobs;
 mod checkpoint;
 mod connect;
 mod fault;
+mod fsck;
 mod lock;
 mod logs;
 mod pages;
@@ -21,8 +22,11 @@ mod readers;
 mod schema;
 mod slots;
 mod sql;
+mod sums;
 mod times;
 mod writer;
+
+pub use fsck::{Findings, check};
 
 use std::fmt;
 use std::ops::Range;
