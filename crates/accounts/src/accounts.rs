@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use address::Bare;
 use aws_lc_rs::rand;
 use bytes::Bytes;
+use model::grant::Grants;
 use model::spaces::ACCOUNT;
 use model::storage::{Batch, Owner, Read, Space, Write};
 use sasl::{Decoy, Hash, ScramKeys, Shape};
@@ -32,6 +33,7 @@ pub struct Accounts {
     pub(crate) settings: Settings,
     policy: RwLock<Arc<Policy>>,
     secret: [u8; 32],
+    pub(crate) grants: Grants,
     pub(crate) seal: Seal,
     pub(crate) work: Work,
     pub(crate) registrations: Mutex<Window>,
@@ -83,6 +85,7 @@ impl Accounts {
         Ok(Accounts {
             policy: RwLock::new(Arc::new(policy)),
             secret,
+            grants: Grants::default(),
             seal,
             work: Work::new(settings.threads),
             registrations: Mutex::new(Window::new(bounds)),
@@ -102,6 +105,11 @@ impl Accounts {
         let policy = Policy::new(settings, &self.secret)?;
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
         Ok(())
+    }
+
+    /// Rights to log in: streams take theirs from here.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
     }
 
     /// What holds now.

@@ -5,7 +5,6 @@
 
 mod args;
 mod client;
-mod date;
 mod failure;
 pub mod limits;
 mod measures;

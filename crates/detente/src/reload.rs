@@ -88,7 +88,7 @@ impl Parts {
                 tracing::error!("{failure}");
             }
         }
-        self.net.stream.replace(translate::streams(&next));
+        self.net.stream.replace(translate::streams(&next, self.accounts.grants()));
         self.net.limits.replace(translate::limits(&next));
         self.dials.set(&next);
         self.net.http.replace(translate::http(&next));

@@ -150,7 +150,8 @@ async fn start(
     let (handle, inputs) = Handle::new(WAITING);
     let (up, ups) = mailbox::mailbox();
     let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
-    let mut settings = translate::sockets(config, tls.clone(), shelf.clone().map(|shelf| shelf as _));
+    let files = shelf.clone().map(|shelf| shelf as _);
+    let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
     let counters = settings.counters.clone();
     let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters);
     let gauges = Arc::new(gauges);

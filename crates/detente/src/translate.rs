@@ -11,6 +11,7 @@ use std::time::Duration;
 use address::Jid;
 use config::Config;
 use kernel::{HostFacts, UploadFacts};
+use model::grant::Grants;
 use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
 
@@ -93,7 +94,7 @@ pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts
 }
 
 /// For the streams.
-pub(crate) fn streams(config: &Config) -> stream::Settings {
+pub(crate) fn streams(config: &Config, grants: &Grants) -> stream::Settings {
     let limits = &config.limits;
     let of_domain = |(domain, facts): (Jid, Arc<HostFacts>)| {
         let domain = domain.as_str().to_owned();
@@ -107,7 +108,7 @@ pub(crate) fn streams(config: &Config) -> stream::Settings {
     let domains = hosts(config, 0).into_iter().map(of_domain).collect();
     let element_bytes = limits.stanza_bytes;
     stream::Settings {
-        domains: Arc::new(Ours(domains)),
+        domains: Arc::new(Ours(domains, grants.clone())),
         mechanisms: mechanisms(config),
         starttls: !config.identities().is_empty(),
         plain_on_loopback: config.auth.insecure_loopback,
@@ -149,11 +150,16 @@ pub(crate) fn files(config: &Config) -> Option<files::Settings> {
 }
 
 /// For the sockets.
-pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>, files: Option<Arc<dyn net::Files>>) -> NetConfig {
+pub(crate) fn sockets(
+    config: &Config,
+    tls: Arc<TlsStore>,
+    files: Option<Arc<dyn net::Files>>,
+    grants: &Grants,
+) -> NetConfig {
     NetConfig {
         listeners: listeners(config),
         tls,
-        stream: net::Current::new(streams(config)),
+        stream: net::Current::new(streams(config, grants)),
         http: http(config),
         limits: limits(config),
         counters: Arc::new(Counters::default()),
@@ -221,10 +227,10 @@ mod tests {
     #[test]
     fn what_is_not_set_is_as_the_parts_have_it() {
         let config = Config::default();
-        let sockets = sockets(&config, Arc::new(TlsStore::new()), None);
+        let sockets = sockets(&config, Arc::new(TlsStore::new()), None, &Grants::default());
         assert_eq!(sockets.limits, net::Limits::default());
         assert_eq!(format!("{:?}", sockets.http), format!("{:?}", HttpSettings::default()));
-        let streams = streams(&config);
+        let streams = streams(&config, &Grants::default());
         assert_eq!((streams.timeouts, streams.rate), (stream::Timeouts::default(), stream::Rate::default()));
         assert_eq!((streams.limits, streams.auth_failures_max), (xml::Limits::CLIENT, 5));
         let names: Vec<&str> = streams.mechanisms.iter().map(|m| m.name()).collect();

@@ -108,6 +108,7 @@ fn bind(engine: &mut Engine, time: Time, number: u64) -> (Jid, SessionId, Arc<Co
         stream: StreamId(number),
         link: link.clone(),
         account,
+        grant: model::grant::Grant::default(),
         resource: Resource::Asked(jid.clone()),
         carbons: false,
         enable: None,

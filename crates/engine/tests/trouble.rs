@@ -13,6 +13,7 @@ use engine::{Engine, Input, Output, Ticket, Time, limits};
 use kernel::{
     Account, Answer, Card, Feature, Flow, Host, HostFacts, Iq, IqRoute, Kernel, Now, ROSTER, Step, Turn, Way,
 };
+use model::grant::{Grant, Grants};
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, Link, Resource, Resume, SessionId, StreamId, Transport,
     Up,
@@ -262,11 +263,16 @@ impl World {
     }
 
     fn bind(&mut self, jid: &Jid, resource: Resource, enable: Option<Enable>) -> Arc<Pipe> {
+        self.bind_by(Grant::default(), jid, resource, enable)
+    }
+
+    fn bind_by(&mut self, grant: Grant, jid: &Jid, resource: Resource, enable: Option<Enable>) -> Arc<Pipe> {
         let link = Arc::new(Pipe::default());
         self.input(Input::Up(Up::Bind(Box::new(Bind {
             stream: StreamId(1),
             link: link.clone(),
             account: jid.bare(),
+            grant,
             resource,
             carbons: false,
             enable,
@@ -690,6 +696,28 @@ fn stanzas_that_cause_each_other_come_to_an_end() {
     assert_eq!(hers.said().len(), usize::from(limits::HOPS_MAX));
     world.send(romeo, ROMEO, ROMEO, message(1));
     assert_eq!(his.said().len(), 1, "the server goes on");
+}
+
+/// C-28: a stream that logged in with what is no password any more gets no resource, however late it asks.
+#[test]
+fn a_stream_whose_account_has_changed_gets_no_resource() {
+    let jid = Jid::parse("romeo@a.example/a").unwrap();
+    let (mut world, grants) = (World::new(), Grants::default());
+    world.loads = Some(Vec::new());
+    let grant = grants.of(&jid.bare());
+    let link = world.bind_by(grant.clone(), &jid, Resource::Asked(jid.clone()), None);
+    // While the account is read.
+    grants.revoke(&jid.bare());
+    for (ticket, reads) in world.loads.take().unwrap() {
+        let loaded = world.loaded(ticket, &reads);
+        world.input(loaded);
+    }
+    assert_eq!(link.said(), ["other", "closed Some(\"not-authorized\")"]);
+    let link = world.bind_by(grant, &jid, Resource::Any, None);
+    assert_eq!(link.said(), ["other", "closed Some(\"not-authorized\")"]);
+    assert_eq!(world.engine.session_count(), 0);
+    let link = world.bind_by(grants.of(&jid.bare()), &jid, Resource::Any, None);
+    assert_eq!((link.said(), world.engine.session_count()), (vec!["other".to_owned()], 1));
 }
 
 #[test]

@@ -206,7 +206,7 @@ impl Carrier {
             progress = true;
         }
         if self.socket == Socket::Lost || !self.wire.pending() {
-            progress |= self.poll_words(cx, now);
+            progress |= self.line.poll_words(cx, &mut self.words, BATCH, &mut self.stream, now);
             progress |= self.poll_input(cx, now);
         }
         if progress { Poll::Ready(()) } else { self.poll_alarm(cx, sleep, now) }
@@ -228,28 +228,6 @@ impl Carrier {
         }
         self.line.set_unwritten(self.wire.unwritten());
         Ok(())
-    }
-
-    /// Hands what the engine sent to the stream, as much as one write shall take.
-    fn poll_words(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        if self.words.len() == 0 {
-            match self.line.poll_take(cx) {
-                Poll::Ready(words) => self.words = words.into_iter(),
-                Poll::Pending => return false,
-            }
-        }
-        let mut bytes = 0;
-        while bytes < BATCH
-            && let Some(word) = self.words.next()
-        {
-            bytes += crate::link::weight(&word);
-            self.line.handed(&word);
-            self.stream.handle_down(now, word);
-        }
-        if self.words.len() == 0 {
-            self.words = Vec::new().into_iter(); // an idle connection keeps no memory for it
-        }
-        true
     }
 
     /// Reads once, if the stream wants input.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use address::{Bare, Jid};
 use engine::{Engine, Input, Output, Ticket, Time};
 use kernel::{HostFacts, Kernel, Now, Service};
+use model::grant::Grant;
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, End, Resource, Resume, StreamId, Transport, Up,
 };
@@ -223,6 +224,7 @@ impl Pure {
             stream,
             link,
             account: jid.bare(),
+            grant: Grant::default(),
             resource,
             carbons: wish.carbons,
             enable: enable(wish).filter(|_| wish.inline),

@@ -13,7 +13,6 @@ mod bind2;
 mod binding;
 mod clock;
 mod cost;
-mod date;
 mod fast;
 mod features;
 mod frame;

@@ -305,28 +305,12 @@ impl Session {
         {
             self.lifeline = now + self.patience; // the connection broke: from now on the client may come back
         }
-        if (was_heard || self.abandoned) && self.poll_words(cx, now) {
+        if (was_heard || self.abandoned)
+            && self.line.poll_words(cx, &mut self.words, BATCH, &mut self.stream, now)
+        {
             return Poll::Ready(());
         }
         self.poll_alarm(cx, sleep, now)
-    }
-
-    fn poll_words(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        if self.words.len() == 0 {
-            match self.line.poll_take(cx) {
-                Poll::Ready(words) => self.words = words.into_iter(),
-                Poll::Pending => return false,
-            }
-        }
-        let mut bytes = 0;
-        while bytes < BATCH
-            && let Some(word) = self.words.next()
-        {
-            bytes += crate::link::weight(&word);
-            self.line.handed(&word);
-            self.stream.handle_down(now, word);
-        }
-        true
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>, sleep: Pin<&mut Sleep>, now: Instant) -> Poll<()> {
