@@ -172,7 +172,7 @@ fn once(client: &mut Client, count: usize) -> Outcome {
 fn floods() -> Vec<Row> {
     vec![
         Row::new("D-20", "8,000 requests for an acknowledgement at once", "answered together, at little cost")
-            .budget(300, 8 * 1024)
+            .budget(60, 2 * 1024)
             .script(On::All, |stage| {
                 let user = stage.server.borrow_user()?;
                 let (mut client, _) = stage.bound_with(&user.name, "<enable xmlns='urn:xmpp:sm:3'/>")?;
@@ -186,7 +186,7 @@ fn floods() -> Vec<Row> {
             }),
         Row::new("D-15", "a client that acknowledges nothing: 12,000 messages, 12 MB", "memory is bounded; it is cut off, and everything is in the archive")
             .whole()
-            .budget(60_000, 96 * 1024)
+            .budget(3_000, 48 * 1024)
             .script(On::Only(crate::client::Transport::Direct), |stage| {
                 let (user, other) = (stage.server.user()?, stage.server.user()?);
                 let (mut deaf, jid, _) = resumable(stage, &user, "")?;
@@ -228,6 +228,6 @@ fn floods() -> Vec<Row> {
             let came = seen.matches("<presence ").count();
             if came < 10 { Ok(()) } else { Err(format!("{came} came")) }
         })
-        .budget(1_500, 16 * 1024),
+        .budget(400, 2 * 1024),
     ]
 }

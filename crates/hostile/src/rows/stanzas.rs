@@ -210,6 +210,7 @@ fn claims() -> Vec<Row> {
 
 fn privacy() -> Vec<Row> {
     vec![
+        Row::new("E-15", "bookmarks and other nodes of an account but for those that are public by design, read, subscribed to, written, removed by a stranger", "ST; nothing is told, nothing changes").script(On::All, personal_nodes),
         Row::new("E-10", "message, presence, request and answer of somebody who is blocked", "as XEP-0191 says; nothing comes through, nothing is told").script(On::All, |stage| {
             let (mut client, to, mut eve) = pair(stage)?;
             let bare = to.split('/').next().unwrap_or_default();
@@ -296,6 +297,48 @@ fn privacy() -> Vec<Row> {
             if unknown.contains("<service-unavailable") && known.is_empty() { Ok(()) } else { Err(format!("{unknown}, {known}")) }
         }),
     ]
+}
+
+/// Bookmarks and other nodes of the owner, asked for, subscribed to, overwritten and removed by a stranger.
+fn personal_nodes(stage: &Stage<'_>) -> Outcome {
+    const PUBSUB: &str = "xmlns='http://jabber.org/protocol/pubsub'";
+    const OWNER: &str = "xmlns='http://jabber.org/protocol/pubsub#owner'";
+    let (mut client, online, mut eve) = pair(stage)?;
+    let bare = online.split('/').next().unwrap_or_default();
+    for (n, node) in ["urn:xmpp:bookmarks:1", "storage:bookmarks", "urn:xmpp:avatar:metadata", "urn:x:own"]
+        .into_iter()
+        .enumerate()
+    {
+        let answer = client.ask(&format!("p{n}"), &format!("<iq xmlns='jabber:client' type='set' id='p{n}'><pubsub {PUBSUB}><publish node='{node}'><item id='current'><x xmlns='urn:x'>private</x></item></publish></pubsub></iq>"))?;
+        if !answer.contains("type='result'") {
+            return Err(answer);
+        }
+        for (m, (kind, inside)) in [
+            ("get", format!("<pubsub {PUBSUB}><items node='{node}'/></pubsub>")),
+            ("get", format!("<pubsub {PUBSUB}><items node='{node}' max_items='1'><item id='current'/></items></pubsub>")),
+            ("set", format!("<pubsub {PUBSUB}><subscribe node='{node}' jid='{bare}'/></pubsub>")),
+            ("set", format!("<pubsub {PUBSUB}><publish node='{node}'><item id='current'><x xmlns='urn:x'>forged</x></item></publish></pubsub>")),
+            ("set", format!("<pubsub {PUBSUB}><retract node='{node}' notify='true'><item id='current'/></retract></pubsub>")),
+            ("set", format!("<pubsub {OWNER}><delete node='{node}'/></pubsub>")),
+            ("set", format!("<pubsub {OWNER}><purge node='{node}'/></pubsub>")),
+            ("get", format!("<pubsub {OWNER}><configure node='{node}'/></pubsub>")),
+            ("get", format!("<pubsub {OWNER}><affiliations node='{node}'/></pubsub>")),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let id = format!("e{n}-{m}");
+            let answer = eve.ask(&id, &format!("<iq xmlns='jabber:client' type='{kind}' id='{id}' to='{bare}'>{inside}</iq>"))?;
+            if !answer.contains("type='error'") || answer.contains("private") {
+                return Err(format!("{inside}: {answer}"));
+            }
+        }
+        let answer = client.ask(&format!("i{n}"), &format!("<iq xmlns='jabber:client' type='get' id='i{n}'><pubsub {PUBSUB}><items node='{node}'/></pubsub></iq>"))?;
+        if !answer.contains(">private<") || answer.contains("forged") {
+            return Err(answer);
+        }
+    }
+    Ok(())
 }
 
 /// The bare address of a client, as the server knows it.

@@ -167,7 +167,7 @@ fn handshakes() -> Vec<Row> {
             .script(On::Frames, |stage| protocol(stage, vec![b"xmpp-client"], false)),
         Row::new("B-20", "each suite of TLS 1.2 by itself", "only those with forward secrecy and authenticated encryption are agreed to")
             .whole()
-            .budget(2_000, 4 * 1024)
+            .budget(300, 1024)
             .script(On::Only(Transport::Direct), |stage| {
                 for suite in (0x0001..=0x00ff).chain(0xc001..=0xc0bf).chain(0xcc13..=0xccae) {
                     let hello = Hello { suites: vec![suite], ..Hello::proper() };
@@ -205,7 +205,7 @@ fn around() -> Vec<Row> {
             "closed after the time for a handshake; little memory",
         )
         .hasty()
-        .budget(200, 8 * 1024)
+        .budget(60, 2 * 1024)
         .script(On::All, |stage| {
             let mut sockets = Vec::new();
             for n in 0..30 {
@@ -233,7 +233,7 @@ fn around() -> Vec<Row> {
             "others are served as before",
         )
         .whole()
-        .budget(4_000, 8 * 1024)
+        .budget(700, 1024)
         .script(On::All, |stage| {
             for _ in 0..500 {
                 let mut socket =

@@ -204,7 +204,7 @@ fn ends() -> Vec<Row> {
             "SE connection-timeout after the time to log in",
         )
         .hasty()
-        .budget(150, 4 * 1024)
+        .budget(100, 1024)
         .script(On::All, spaces)
         .script(On::Only(Transport::Bosh), endless_body),
         Row::new("A-46", "stanzas after the end of the stream", "ignored; the connection closes").script(
@@ -238,7 +238,7 @@ fn ends() -> Vec<Row> {
             "the end, or half of it, while answers wait",
             "they are written, then the connection closes within 5 s",
         )
-        .budget(100, 8 * 1024)
+        .budget(50, 4 * 1024)
         .script(On::Streams, |stage| drained(stage, Client::close))
         .script(On::Streams, |stage| {
             drained(stage, |client| {
@@ -247,14 +247,14 @@ fn ends() -> Vec<Row> {
             })
         }),
         Row::new("A-49", "ids of streams", "no two alike, each of 128 bits and more")
-            .budget(1_000, 8 * 1024)
+            .budget(300, 1024)
             .script(On::Only(Transport::StartTls), stream_ids),
         Row::new(
             "A-50",
             "connections that come and go: without a word, after a handshake, after a failed login",
             "files and memory are given back",
         )
-        .budget(1_500, 8 * 1024)
+        .budget(100, 2 * 1024)
         .script(On::All, come_and_go),
         Row::new("A-07b", "the end of the stream twice, an end before the beginning", "the end")
             .say_on(On::Streams, At::Active, "</stream:stream></stream:stream>", Verdict::Ends)
