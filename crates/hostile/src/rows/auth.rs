@@ -19,7 +19,9 @@ const USER: &str = "juliet";
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = messages();
+    rows.extend(passwords());
     rows.extend(mechanisms());
+    rows.extend(order());
     rows.extend(accounts());
     rows
 }
@@ -83,11 +85,12 @@ fn messages() -> Vec<Row> {
     ] {
         encoding = fails(encoding, "PLAIN", data, "incorrect-encoding");
     }
+    vec![foreign, shape, encoding]
+}
+
+fn passwords() -> Vec<Row> {
     let long = |bytes: usize| plain("", USER, &"x".repeat(bytes));
     vec![
-        foreign,
-        shape,
-        encoding,
         Row::new("C-12", "a password of 1,024 bytes, of 1 MiB; the same as a new one", "refused before any work is done for it")
             .say(At::Offered, auth("PLAIN", &long(1_024)), Verdict::Fails("malformed-request"))
             .says(On::All, At::Offered, vec![crate::row::Say::Raw(auth("PLAIN", &long(1 << 20)).into_bytes())], Verdict::Ends)
@@ -166,11 +169,12 @@ fn mechanisms() -> Vec<Row> {
     for mechanism in ["DIGEST-MD5", "CRAM-MD5", "LOGIN", "NTLM"] {
         old = fails(old, mechanism, "=", "invalid-mechanism");
     }
+    vec![unknown, external, old]
+}
+
+fn order() -> Vec<Row> {
     let respond = response("AA==");
     vec![
-        unknown,
-        external,
-        old,
         Row::new("C-16", "an abort; an answer without a question; a second login amid or after the first; the other profile's words", "SASL aborted; SE not-authorized")
             .logs("misbehaviour")
             .say(At::Exchange, "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", Verdict::Fails("aborted"))

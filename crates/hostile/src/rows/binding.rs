@@ -18,6 +18,7 @@ const FAILED: &str = "<failed xmlns='urn:xmpp:sm:3'><unexpected-request";
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = resources();
     rows.extend(words());
+    rows.extend(counts());
     rows
 }
 
@@ -163,8 +164,11 @@ fn words() -> Vec<Row> {
         }
         client.probe("two").map(drop)
     });
+    vec![numbers]
+}
+
+fn counts() -> Vec<Row> {
     vec![
-        numbers,
         Row::new(
             "D-06",
             "`h` higher than what was sent",

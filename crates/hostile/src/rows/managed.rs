@@ -15,6 +15,7 @@ use crate::verdict::stream_error;
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = resumption();
+    rows.extend(returns());
     rows.extend(floods());
     rows
 }
@@ -78,6 +79,11 @@ fn resumption() -> Vec<Row> {
             }
             once(&mut new, 6)
         }),
+    ]
+}
+
+fn returns() -> Vec<Row> {
+    vec![
         Row::new(
             "D-14",
             "two who resume one session at once",

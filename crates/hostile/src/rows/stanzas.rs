@@ -12,8 +12,11 @@ use crate::verdict::lives;
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = requests();
+    rows.extend(errors());
     rows.extend(claims());
+    rows.extend(more_claims());
     rows.extend(privacy());
+    rows.extend(curiosity());
     rows
 }
 
@@ -54,6 +57,13 @@ fn requests() -> Vec<Row> {
         .say(At::Active, iq("type='result' id='1' to='juliet@a.example'>"), lives(""))
         .say(At::Active, iq("type='result' id='1' to='nobody@a.example/x'>"), lives(""))
         .say(At::Active, iq("type='result' id='1' to='nobody.example'>"), lives("")),
+    ]
+}
+
+fn errors() -> Vec<Row> {
+    let iq = |text: &str| format!("<iq xmlns='jabber:client' {text}</iq>");
+    let error = "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    vec![
         Row::new(
             "E-03",
             "errors to those who are not there, to the server, to other domains",
@@ -169,6 +179,11 @@ fn claims() -> Vec<Row> {
                 false => Err(seen),
             }
         }),
+    ]
+}
+
+fn more_claims() -> Vec<Row> {
+    vec![
         Row::new("E-08", "delays that claim to be the server's or the recipient's; two hundred of others, in the future", "ours are taken out").script(On::All, |stage| {
             let delay = |from: &str| format!("<delay xmlns='urn:xmpp:delay' from='{from}' stamp='2099-01-01T00:00:00Z'/>");
             let seen = sent(stage, &[delay("a.example"), delay("A.EXAMPLE"), delay("other.example")].concat())?;
@@ -237,6 +252,11 @@ fn privacy() -> Vec<Row> {
                 false => Err(format!("came {came}, told {told}")),
             }
         }),
+    ]
+}
+
+fn curiosity() -> Vec<Row> {
+    vec![
         Row::new("E-11", "last activity, vCard, version, disco, PubSub, presence of somebody who has not agreed to it", "no answer tells whether they are there, or exist").script(On::All, |stage| {
             let (_client, online, mut eve) = pair(stage)?;
             let offline = format!("{}@a.example", stage.server.user()?);

@@ -15,6 +15,7 @@ const MALFORMED: &str = "<jid-malformed";
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = addresses();
+    rows.extend(routes());
     rows.extend(quantities());
     rows
 }
@@ -113,10 +114,12 @@ fn addresses() -> Vec<Row> {
             if refused { Ok(()) } else { Err(format!("{address:?}: {answer}")) }
         });
     }
+    vec![long, forbidden, domains]
+}
+
+fn routes() -> Vec<Row> {
+    let malformed = || lives(MALFORMED);
     vec![
-        long,
-        forbidden,
-        domains,
         Row::new(
             "E-16",
             "an address of 10 KB, one of no form, another server's, another domain of this one",

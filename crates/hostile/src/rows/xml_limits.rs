@@ -18,6 +18,7 @@ const LATE: usize = 262_144;
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = shapes();
+    rows.extend(quantities());
     rows.extend(sizes());
     rows.extend(sameness());
     rows
@@ -95,6 +96,11 @@ fn shapes() -> Vec<Row> {
         .say(At::Offered, with_declarations(17), too_much())
         .say(At::Active, with_declarations(10_000), too_much())
         .say(At::Active, format!("<message xmlns='jabber:client'>{within}</message>"), too_much()),
+    ]
+}
+
+fn quantities() -> Vec<Row> {
+    vec![
         Row::new(
             "A-29",
             "elements in one stanza: 8,192, 8,193; before the login 33",

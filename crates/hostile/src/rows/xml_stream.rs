@@ -18,6 +18,7 @@ use crate::verdict::{Verdict, bad_xml, dies, lives};
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = headers();
     rows.extend(places());
+    rows.extend(order());
     rows.extend(ends());
     rows
 }
@@ -111,6 +112,11 @@ fn places() -> Vec<Row> {
         .say(At::Active, "<error xmlns='http://etherx.jabber.org/streams'/>", Verdict::Ends)
         .say(At::Active, "<features xmlns='http://etherx.jabber.org/streams'/>", refused())
         .say(At::Active, "<Message xmlns='jabber:client'/>", refused()),
+    ]
+}
+
+fn order() -> Vec<Row> {
+    vec![
         Row::new(
             "A-45",
             "a stanza that is wrong, then one that is right",
