@@ -16,6 +16,7 @@ use crate::verdict::stream_error;
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = resumption();
     rows.extend(returns());
+    rows.extend(losses());
     rows.extend(floods());
     rows
 }
@@ -145,6 +146,11 @@ fn returns() -> Vec<Row> {
                 Err(format!("{answer}, {more}"))
             }
         }),
+    ]
+}
+
+fn losses() -> Vec<Row> {
+    vec![
         Row::new(
             "D-19",
             "a connection that dies while messages are written to it",
