@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::client::{Client, Transport};
+use crate::client::{Client, PATIENCE, Transport};
 use crate::login::{auth, authenticate, base64, bind, plain, response};
 use crate::row::{At, On, Row};
 use crate::server::PASSWORD;
@@ -209,7 +209,7 @@ fn accounts() -> Vec<Row> {
                     client.say(auth("PLAIN", &plain("", USER, "wrong")))?;
                     client.until("<not-authorized")?;
                 }
-                let seen = client.rest(Duration::from_secs(5))?;
+                let seen = client.rest(PATIENCE)?;
                 if stream_error(&seen) == Some("policy-violation") { Ok(()) } else { Err(seen) }
             }),
         Row::new("C-05b", "a wrong password for an unknown account, one that exists, one that is suspended; one for an impossible name", "answers alike to the byte")
@@ -265,7 +265,7 @@ fn ended(stage: &Stage<'_>, command: &str) -> Outcome {
     login.say("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>")?;
     login.until("<challenge")?;
     stage.server.administer(command, &format!("{user}@a.example"), None)?;
-    session.rest(Duration::from_secs(5))?;
+    session.rest(PATIENCE)?;
     login.say(response(&plain("", &user, PASSWORD)))?;
     login.until("</failure>").map(drop)
 }
@@ -307,7 +307,7 @@ fn changed(stage: &Stage<'_>) -> Outcome {
     if !answer.contains("type='result'") {
         return Err(answer);
     }
-    other.rest(Duration::from_secs(5))?;
+    other.rest(PATIENCE)?;
     one.probe("still")?;
     let mut login = stage.offered()?;
     login.say(auth("PLAIN", &plain("", &user, PASSWORD)))?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::binding::{resumable, resume};
 use crate::Outcome;
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::row::{On, Row};
 use crate::verdict::stream_error;
 
@@ -74,7 +74,7 @@ fn resumption() -> Vec<Row> {
             old.until("id='m4'")?;
             let (mut new, answer) = resume(stage, &user, &id, 0)?;
             friend.say(message(&jid, "m5"))?;
-            let seen = old.rest(Duration::from_secs(8))?;
+            let seen = old.rest(PATIENCE)?;
             if !(answer.contains("<resumed") && stream_error(&seen) == Some("conflict")) {
                 return Err(format!("{answer}, then {seen}"));
             }
@@ -136,7 +136,7 @@ fn returns() -> Vec<Row> {
             client.say(format!("<presence xmlns='jabber:client' to='{to}'/>"))?;
             friend.until(&format!("from='{jid}'"))?;
             client.close()?;
-            client.rest(Duration::from_secs(8))?;
+            client.rest(PATIENCE)?;
             friend.until("type='unavailable'")?;
             let (_, answer) = resume(stage, &user, &id, 0)?;
             let more = friend.probe("more")?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::tls_hello::{GOOD, Hello, Reply, shake};
 use crate::Outcome;
-use crate::client::{Client, Offer, Read, Socket, Transport, header};
+use crate::client::{Client, Offer, PATIENCE, Read, Socket, Transport, header};
 use crate::login::{auth, authenticate, plain};
 use crate::row::{At, On, Row};
 use crate::server::PASSWORD;
@@ -76,7 +76,7 @@ fn inject(stage: &Stage<'_>, after: &str) -> Outcome {
     let mut client = Client::plain(&stage.server.target, stage.from)?;
     client.offered()?;
     client.say(format!("{STARTTLS}{after}"))?;
-    let seen = client.rest(Duration::from_secs(5))?;
+    let seen = client.rest(PATIENCE)?;
     let refused = stream_error(&seen) == Some("policy-violation") || seen.is_empty();
     match refused && !seen.contains("<success") && !seen.contains("<failure") && !seen.contains("<features") {
         true => Ok(()),
@@ -240,9 +240,9 @@ fn around() -> Vec<Row> {
             }
             let start = Instant::now();
             for socket in &mut sockets {
-                socket.rest(Duration::from_secs(5))?;
+                socket.rest(PATIENCE)?;
             }
-            match start.elapsed() < Duration::from_secs(4) {
+            match start.elapsed() < Duration::from_secs(8) {
                 true => Ok(()),
                 false => Err(format!("they were open for {:?}", start.elapsed())),
             }

@@ -220,7 +220,7 @@ fn drips(stage: &Stage<'_>) -> Outcome {
     }
     for client in &mut clients {
         client
-            .rest(Duration::from_secs(5))
+            .rest(Duration::from_secs(10))
             .map_err(|fault| format!("it lives after {:?}: {fault}", start.elapsed()))?;
     }
     Ok(())
@@ -243,6 +243,7 @@ fn sameness() -> Vec<Row> {
             "CDATA around markup, CDATA that is split, line ends",
             "the same text as if it were escaped",
         )
+        .budget(60, 1024)
         .script(On::All, |stage| {
             SAME.iter().try_for_each(|(one, other)| match (echo(stage, one)?, echo(stage, other)?) {
                 (one, other) if one == other => Ok(()),
