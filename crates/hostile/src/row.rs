@@ -20,7 +20,7 @@ pub struct Row {
     /// What must happen, in words.
     pub expected: &'static str,
     pub(crate) checks: Vec<Check>,
-    pub(crate) budget: Budget,
+    budget: Option<Budget>,
     /// [`Depth::Short`]: in every run; [`Depth::Whole`]: only when there is time.
     pub(crate) depth: Depth,
     pub(crate) options: Options,
@@ -35,8 +35,11 @@ pub(crate) struct Budget {
     pub(crate) kib: u64,
 }
 
-/// Besides its own work an execution costs a handshake and often a login with its key derivation.
-const BUDGET: Budget = Budget { cpu: Duration::from_millis(50), kib: 4 * 1024 };
+/// Unless a row says otherwise. Besides its own work an execution costs a handshake and often a login with its key
+/// derivation.
+const SAYING: Budget = Budget { cpu: Duration::from_millis(10), kib: 1024 };
+/// The same for a script, which may well make accounts and log in many times.
+const SCRIPT: Budget = Budget { cpu: Duration::from_millis(40), kib: 1024 };
 
 /// One thing to try.
 pub(crate) enum Check {
@@ -120,7 +123,7 @@ impl Row {
             title,
             expected,
             checks: Vec::new(),
-            budget: BUDGET,
+            budget: None,
             depth: Depth::Short,
             options: Options::Calm,
             logged: None,
@@ -173,7 +176,7 @@ impl Row {
 
     /// May use more.
     pub(crate) fn budget(self, cpu_ms: u64, kib: u64) -> Row {
-        Row { budget: Budget { cpu: Duration::from_millis(cpu_ms), kib }, ..self }
+        Row { budget: Some(Budget { cpu: Duration::from_millis(cpu_ms), kib }), ..self }
     }
 
     /// Only when there is time.
@@ -189,6 +192,14 @@ impl Row {
     /// Leaves a line with this word in the log.
     pub(crate) fn logs(self, word: &'static str) -> Row {
         Row { logged: Some(word), ..self }
+    }
+
+    /// What one execution of that check may use.
+    pub(crate) fn budget_of(&self, check: &Check) -> Budget {
+        self.budget.unwrap_or(match check {
+            Check::Say { .. } => SAYING,
+            Check::Script { .. } => SCRIPT,
+        })
     }
 
     /// The transports on which something of it is tried.

@@ -79,7 +79,7 @@ fn lanes(depth: Depth) -> usize {
 
 /// How slow the program is allowed to be: one without optimisation is much slower.
 fn slowness() -> u32 {
-    if cfg!(debug_assertions) { 20 } else { 1 }
+    if cfg!(debug_assertions) { 4 } else { 1 }
 }
 
 /// How long a message of the witnesses may take.
@@ -87,7 +87,7 @@ fn bearable(depth: Depth) -> Duration {
     match depth {
         // Everything at once, on a machine that may do other things too.
         Depth::Short => Duration::from_secs(10),
-        Depth::Whole => Duration::from_millis(500) * slowness().min(4),
+        Depth::Whole => Duration::from_millis(500) * (slowness() * 2 - 1),
     }
 }
 
@@ -207,6 +207,17 @@ fn run(server: &Server, rows: &[&Row], jobs: &[Job], lanes: usize) -> Vec<(usize
     faults.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn cpu_budget(rows: &[&Row], jobs: &[Job]) -> Duration {
+    let each = jobs.iter().map(|job| rows[job.row].budget_of(&rows[job.row].checks[job.check]).cpu);
+    each.sum::<Duration>() * slowness()
+}
+
+/// As many of the largest as run at once.
+fn kib_budget(rows: &[&Row], jobs: &[Job], depth: Depth) -> u64 {
+    let each = jobs.iter().map(|job| rows[job.row].budget_of(&rows[job.row].checks[job.check]).kib);
+    each.max().unwrap_or(0) * jobs.len().min(lanes(depth)) as u64
+}
+
 /// One row, with its own budgets.
 fn alone(world: &World, row: &Row) -> Tried {
     let (server, pid) = (&world.server, world.server.pid());
@@ -218,12 +229,11 @@ fn alone(world: &World, row: &Row) -> Tried {
         run(server, &[row], &jobs, lanes(Depth::Whole)).into_iter().map(|(_, fault)| fault).collect();
     let used_cpu = meter::cpu(pid).saturating_sub(cpu);
     let used_kib = meter::memory(pid).1.saturating_sub(kib);
-    let runs = jobs.len().max(1) as u32;
-    let budget = row.budget.cpu * runs * slowness();
+    let budget = cpu_budget(&[row], &jobs);
     if used_cpu > budget {
         faults.push(format!("{} took {used_cpu:?} of the processor, not {budget:?}", row.id));
     }
-    let budget = row.budget.kib * (runs as usize).min(lanes(Depth::Whole)) as u64;
+    let budget = kib_budget(&[row], &jobs, Depth::Whole);
     if used_kib > budget {
         faults.push(format!("{} took {used_kib} KiB, not {budget}", row.id));
     }
@@ -251,11 +261,11 @@ fn together(world: &World, rows: &[&Row], overall: &mut Vec<String>) -> Vec<Trie
     meter::forget_peak(pid);
     let found = run(&world.server, rows, &jobs, lanes(Depth::Short));
     let used = meter::cpu(pid).saturating_sub(cpu);
-    let budget: Duration = jobs.iter().map(|job| rows[job.row].budget.cpu).sum::<Duration>() * slowness();
+    let budget = cpu_budget(rows, &jobs);
     if used > budget {
         overall.push(format!("all rows took {used:?} of the processor, not {budget:?}"));
     }
-    let most = rows.iter().map(|row| row.budget.kib).max().unwrap_or(0) * lanes(Depth::Short) as u64;
+    let most = kib_budget(rows, &jobs, Depth::Short);
     let peak = meter::memory(pid).1.saturating_sub(world.kib);
     // All accounts that ever were stay in memory for a while.
     if peak > most + 32 * 1024 {

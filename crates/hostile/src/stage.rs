@@ -11,7 +11,7 @@ use crate::row::{At, Check, Row, Say};
 use crate::server::Server;
 
 /// How long a line in the log may take.
-const LOGGED: Duration = Duration::from_secs(5);
+const LOGGED: Duration = Duration::from_secs(10);
 
 /// The circumstances of one execution.
 pub(crate) struct Stage<'a> {

@@ -9,7 +9,7 @@ use crate::client::{Client, Transport, shown};
 use crate::row::At;
 
 /// How long the end of a stream may take: the longest delay of a failed login, and some.
-const END: Duration = Duration::from_secs(10);
+const END: Duration = Duration::from_secs(20);
 /// Sent after the end, and never answered.
 const LATE: &str = "<iq xmlns='jabber:client' type='get' id='late'><ping xmlns='urn:xmpp:ping'/></iq>";
 

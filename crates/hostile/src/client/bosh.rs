@@ -133,27 +133,21 @@ impl Bosh {
 
     /// The answer to the oldest request.
     fn answer(&mut self, patience: Duration) -> Outcome<Came> {
-        let until = Instant::now() + patience;
-        loop {
-            if let Some(end) = self.end.take() {
-                return Ok(Came::End(end));
+        if let Some(end) = self.end.take() {
+            return Ok(Came::End(end));
+        }
+        let Some(mut connection) = self.waiting.pop_front() else { return Ok(Came::Nothing) };
+        match connection.incoming.read(&mut connection.socket, patience) {
+            Progress::NotYet => {
+                self.waiting.push_front(connection);
+                Ok(Came::Nothing)
             }
-            let Some(mut connection) = self.waiting.pop_front() else { return Ok(Came::Nothing) };
-            let patience = until.saturating_duration_since(Instant::now());
-            match connection.incoming.read(&mut connection.socket, patience) {
-                Progress::NotYet => {
-                    self.waiting.push_front(connection);
-                    return Ok(Came::Nothing);
-                }
-                Progress::Broken => return Ok(Came::End("end".into())),
-                Progress::Whole(response) if response.status != 200 => {
-                    return Ok(Came::End(response.status.to_string()));
-                }
-                Progress::Whole(response) => {
-                    self.free.push(connection);
-                    let text = self.unwrap(&String::from_utf8_lossy(&response.body))?;
-                    return Ok(Came::Text(text.into_bytes()));
-                }
+            Progress::Broken => Ok(Came::End("end".into())),
+            Progress::Whole(response) if response.status != 200 => Ok(Came::End(response.status.to_string())),
+            Progress::Whole(response) => {
+                self.free.push(connection);
+                self.unwrap(&String::from_utf8_lossy(&response.body))
+                    .map(|text| Came::Text(text.into_bytes()))
             }
         }
     }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::client::{Client, Transport};
+use crate::client::{Client, PATIENCE, Transport};
 use crate::login::{auth, authenticate, base64, bind, plain, response};
 use crate::row::{At, On, Row};
 use crate::server::PASSWORD;
@@ -19,7 +19,9 @@ const USER: &str = "juliet";
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = messages();
+    rows.extend(passwords());
     rows.extend(mechanisms());
+    rows.extend(order());
     rows.extend(accounts());
     rows
 }
@@ -83,11 +85,12 @@ fn messages() -> Vec<Row> {
     ] {
         encoding = fails(encoding, "PLAIN", data, "incorrect-encoding");
     }
+    vec![foreign, shape, encoding]
+}
+
+fn passwords() -> Vec<Row> {
     let long = |bytes: usize| plain("", USER, &"x".repeat(bytes));
     vec![
-        foreign,
-        shape,
-        encoding,
         Row::new("C-12", "a password of 1,024 bytes, of 1 MiB; the same as a new one", "refused before any work is done for it")
             .say(At::Offered, auth("PLAIN", &long(1_024)), Verdict::Fails("malformed-request"))
             .says(On::All, At::Offered, vec![crate::row::Say::Raw(auth("PLAIN", &long(1 << 20)).into_bytes())], Verdict::Ends)
@@ -166,11 +169,12 @@ fn mechanisms() -> Vec<Row> {
     for mechanism in ["DIGEST-MD5", "CRAM-MD5", "LOGIN", "NTLM"] {
         old = fails(old, mechanism, "=", "invalid-mechanism");
     }
+    vec![unknown, external, old]
+}
+
+fn order() -> Vec<Row> {
     let respond = response("AA==");
     vec![
-        unknown,
-        external,
-        old,
         Row::new("C-16", "an abort; an answer without a question; a second login amid or after the first; the other profile's words", "SASL aborted; SE not-authorized")
             .logs("misbehaviour")
             .say(At::Exchange, "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", Verdict::Fails("aborted"))
@@ -205,7 +209,7 @@ fn accounts() -> Vec<Row> {
                     client.say(auth("PLAIN", &plain("", USER, "wrong")))?;
                     client.until("<not-authorized")?;
                 }
-                let seen = client.rest(Duration::from_secs(5))?;
+                let seen = client.rest(PATIENCE)?;
                 if stream_error(&seen) == Some("policy-violation") { Ok(()) } else { Err(seen) }
             }),
         Row::new("C-05b", "a wrong password for an unknown account, one that exists, one that is suspended; one for an impossible name", "answers alike to the byte")
@@ -261,7 +265,7 @@ fn ended(stage: &Stage<'_>, command: &str) -> Outcome {
     login.say("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>")?;
     login.until("<challenge")?;
     stage.server.administer(command, &format!("{user}@a.example"), None)?;
-    session.rest(Duration::from_secs(5))?;
+    session.rest(PATIENCE)?;
     login.say(response(&plain("", &user, PASSWORD)))?;
     login.until("</failure>").map(drop)
 }
@@ -303,7 +307,7 @@ fn changed(stage: &Stage<'_>) -> Outcome {
     if !answer.contains("type='result'") {
         return Err(answer);
     }
-    other.rest(Duration::from_secs(5))?;
+    other.rest(PATIENCE)?;
     one.probe("still")?;
     let mut login = stage.offered()?;
     login.say(auth("PLAIN", &plain("", &user, PASSWORD)))?;

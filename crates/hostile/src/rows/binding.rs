@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::login::bind;
 use crate::row::{At, On, Row};
 use crate::stage::Stage;
@@ -18,6 +18,7 @@ const FAILED: &str = "<failed xmlns='urn:xmpp:sm:3'><unexpected-request";
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = resources();
     rows.extend(words());
+    rows.extend(counts());
     rows
 }
 
@@ -56,7 +57,7 @@ fn resources() -> Vec<Row> {
                 }
                 // One leaves, and there is room.
                 clients.pop().map_or(Ok(()), |mut client| {
-                    client.close().and_then(|()| client.rest(Duration::from_secs(8)).map(drop))
+                    client.close().and_then(|()| client.rest(PATIENCE).map(drop))
                 })?;
                 last.say(bind("last"))?;
                 last.until("<jid>").map(drop)
@@ -67,7 +68,7 @@ fn resources() -> Vec<Row> {
                 let (mut old, mut new) = (stage.connect()?, stage.connect()?);
                 old.log_in_for(&user.name, "same")?;
                 let answer = new.log_in_for(&user.name, "same")?;
-                let seen = old.rest(Duration::from_secs(8))?;
+                let seen = old.rest(PATIENCE)?;
                 match answer.contains("/same</jid>") && stream_error(&seen) == Some("conflict") {
                     true => new.probe("new").map(drop),
                     false => Err(format!("{answer}, then {seen}")),
@@ -111,7 +112,7 @@ fn forged(stage: &Stage<'_>) -> Outcome {
     ] {
         let (mut client, _) = stage.bound(&user.name)?;
         client.say(format!("<message xmlns='jabber:client' from='{from}' to='{to}' id='forged'/>"))?;
-        let seen = client.rest(Duration::from_secs(8))?;
+        let seen = client.rest(PATIENCE)?;
         if stream_error(&seen) != Some("invalid-from") {
             return Err(format!("from {from:?}: {seen}"));
         }
@@ -163,8 +164,11 @@ fn words() -> Vec<Row> {
         }
         client.probe("two").map(drop)
     });
+    vec![numbers]
+}
+
+fn counts() -> Vec<Row> {
     vec![
-        numbers,
         Row::new(
             "D-06",
             "`h` higher than what was sent",
@@ -175,14 +179,21 @@ fn words() -> Vec<Row> {
                 let user = stage.server.borrow_user()?;
                 let (mut client, _) = stage.bound_with(&user.name, "<enable xmlns='urn:xmpp:sm:3'/>")?;
                 client.say(format!("<a xmlns='urn:xmpp:sm:3' h='{h}'/>"))?;
-                let seen = client.rest(Duration::from_secs(8))?;
+                let seen = client.rest(PATIENCE)?;
                 if !(stream_error(&seen) == Some("undefined-condition")
                     && seen.contains("<handled-count-too-high"))
                 {
                     return Err(format!("h={h}: {seen}"));
                 }
             }
-            Ok(())
+            let (user, h) = (stage.server.borrow_user()?, u32::MAX / 2);
+            let (_old, _, id) = resumable(stage, &user.name, "")?;
+            let (mut client, answer) = resume(stage, &user.name, &id, h)?;
+            if !answer.contains("<failed") {
+                return Err(answer);
+            }
+            client.say(bind("after-that"))?;
+            client.until("<jid>").map(drop)
         }),
         Row::new(
             "D-09",

@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use super::binding::{resumable, resume};
 use crate::Outcome;
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::row::{On, Row};
 use crate::verdict::stream_error;
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = resumption();
+    rows.extend(returns());
+    rows.extend(losses());
     rows.extend(floods());
     rows
 }
@@ -72,12 +74,17 @@ fn resumption() -> Vec<Row> {
             old.until("id='m4'")?;
             let (mut new, answer) = resume(stage, &user, &id, 0)?;
             friend.say(message(&jid, "m5"))?;
-            let seen = old.rest(Duration::from_secs(8))?;
+            let seen = old.rest(PATIENCE)?;
             if !(answer.contains("<resumed") && stream_error(&seen) == Some("conflict")) {
                 return Err(format!("{answer}, then {seen}"));
             }
             once(&mut new, 6)
         }),
+    ]
+}
+
+fn returns() -> Vec<Row> {
+    vec![
         Row::new(
             "D-14",
             "two who resume one session at once",
@@ -129,7 +136,7 @@ fn resumption() -> Vec<Row> {
             client.say(format!("<presence xmlns='jabber:client' to='{to}'/>"))?;
             friend.until(&format!("from='{jid}'"))?;
             client.close()?;
-            client.rest(Duration::from_secs(8))?;
+            client.rest(PATIENCE)?;
             friend.until("type='unavailable'")?;
             let (_, answer) = resume(stage, &user, &id, 0)?;
             let more = friend.probe("more")?;
@@ -139,6 +146,11 @@ fn resumption() -> Vec<Row> {
                 Err(format!("{answer}, {more}"))
             }
         }),
+    ]
+}
+
+fn losses() -> Vec<Row> {
+    vec![
         Row::new(
             "D-19",
             "a connection that dies while messages are written to it",
@@ -172,7 +184,7 @@ fn once(client: &mut Client, count: usize) -> Outcome {
 fn floods() -> Vec<Row> {
     vec![
         Row::new("D-20", "8,000 requests for an acknowledgement at once", "answered together, at little cost")
-            .budget(300, 8 * 1024)
+            .budget(60, 2 * 1024)
             .script(On::All, |stage| {
                 let user = stage.server.borrow_user()?;
                 let (mut client, _) = stage.bound_with(&user.name, "<enable xmlns='urn:xmpp:sm:3'/>")?;
@@ -186,7 +198,7 @@ fn floods() -> Vec<Row> {
             }),
         Row::new("D-15", "a client that acknowledges nothing: 12,000 messages, 12 MB", "memory is bounded; it is cut off, and everything is in the archive")
             .whole()
-            .budget(60_000, 96 * 1024)
+            .budget(3_000, 48 * 1024)
             .script(On::Only(crate::client::Transport::Direct), |stage| {
                 let (user, other) = (stage.server.user()?, stage.server.user()?);
                 let (mut deaf, jid, _) = resumable(stage, &user, "")?;
@@ -228,6 +240,6 @@ fn floods() -> Vec<Row> {
             let came = seen.matches("<presence ").count();
             if came < 10 { Ok(()) } else { Err(format!("{came} came")) }
         })
-        .budget(1_500, 16 * 1024),
+        .budget(400, 2 * 1024),
     ]
 }

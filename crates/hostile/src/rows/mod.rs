@@ -73,7 +73,7 @@ mod tests {
         let page = std::fs::read_to_string(path).unwrap_or_default();
         assert!(
             page == crate::document(&all(), &absent()),
-            "run `make attack`, which writes docs/bad-input.md"
+            "run `make attack`, which writes docs/bad-input.md; or `detente-attack --list` into it"
         );
     }
 }

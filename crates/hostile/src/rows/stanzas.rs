@@ -12,8 +12,11 @@ use crate::verdict::lives;
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = requests();
+    rows.extend(errors());
     rows.extend(claims());
+    rows.extend(more_claims());
     rows.extend(privacy());
+    rows.extend(curiosity());
     rows
 }
 
@@ -54,6 +57,13 @@ fn requests() -> Vec<Row> {
         .say(At::Active, iq("type='result' id='1' to='juliet@a.example'>"), lives(""))
         .say(At::Active, iq("type='result' id='1' to='nobody@a.example/x'>"), lives(""))
         .say(At::Active, iq("type='result' id='1' to='nobody.example'>"), lives("")),
+    ]
+}
+
+fn errors() -> Vec<Row> {
+    let iq = |text: &str| format!("<iq xmlns='jabber:client' {text}</iq>");
+    let error = "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    vec![
         Row::new(
             "E-03",
             "errors to those who are not there, to the server, to other domains",
@@ -169,6 +179,11 @@ fn claims() -> Vec<Row> {
                 false => Err(seen),
             }
         }),
+    ]
+}
+
+fn more_claims() -> Vec<Row> {
+    vec![
         Row::new("E-08", "delays that claim to be the server's or the recipient's; two hundred of others, in the future", "ours are taken out").script(On::All, |stage| {
             let delay = |from: &str| format!("<delay xmlns='urn:xmpp:delay' from='{from}' stamp='2099-01-01T00:00:00Z'/>");
             let seen = sent(stage, &[delay("a.example"), delay("A.EXAMPLE"), delay("other.example")].concat())?;
@@ -210,6 +225,7 @@ fn claims() -> Vec<Row> {
 
 fn privacy() -> Vec<Row> {
     vec![
+        Row::new("E-15", "bookmarks and other nodes of an account but for those that are public by design, read, subscribed to, written, removed by a stranger", "ST; nothing is told, nothing changes").script(On::All, personal_nodes),
         Row::new("E-10", "message, presence, request and answer of somebody who is blocked", "as XEP-0191 says; nothing comes through, nothing is told").script(On::All, |stage| {
             let (mut client, to, mut eve) = pair(stage)?;
             let bare = to.split('/').next().unwrap_or_default();
@@ -236,6 +252,11 @@ fn privacy() -> Vec<Row> {
                 false => Err(format!("came {came}, told {told}")),
             }
         }),
+    ]
+}
+
+fn curiosity() -> Vec<Row> {
+    vec![
         Row::new("E-11", "last activity, vCard, version, disco, PubSub, presence of somebody who has not agreed to it", "no answer tells whether they are there, or exist").script(On::All, |stage| {
             let (_client, online, mut eve) = pair(stage)?;
             let offline = format!("{}@a.example", stage.server.user()?);
@@ -296,6 +317,48 @@ fn privacy() -> Vec<Row> {
             if unknown.contains("<service-unavailable") && known.is_empty() { Ok(()) } else { Err(format!("{unknown}, {known}")) }
         }),
     ]
+}
+
+/// Bookmarks and other nodes of the owner, asked for, subscribed to, overwritten and removed by a stranger.
+fn personal_nodes(stage: &Stage<'_>) -> Outcome {
+    const PUBSUB: &str = "xmlns='http://jabber.org/protocol/pubsub'";
+    const OWNER: &str = "xmlns='http://jabber.org/protocol/pubsub#owner'";
+    let (mut client, online, mut eve) = pair(stage)?;
+    let bare = online.split('/').next().unwrap_or_default();
+    for (n, node) in ["urn:xmpp:bookmarks:1", "storage:bookmarks", "urn:xmpp:avatar:metadata", "urn:x:own"]
+        .into_iter()
+        .enumerate()
+    {
+        let answer = client.ask(&format!("p{n}"), &format!("<iq xmlns='jabber:client' type='set' id='p{n}'><pubsub {PUBSUB}><publish node='{node}'><item id='current'><x xmlns='urn:x'>private</x></item></publish></pubsub></iq>"))?;
+        if !answer.contains("type='result'") {
+            return Err(answer);
+        }
+        for (m, (kind, inside)) in [
+            ("get", format!("<pubsub {PUBSUB}><items node='{node}'/></pubsub>")),
+            ("get", format!("<pubsub {PUBSUB}><items node='{node}' max_items='1'><item id='current'/></items></pubsub>")),
+            ("set", format!("<pubsub {PUBSUB}><subscribe node='{node}' jid='{bare}'/></pubsub>")),
+            ("set", format!("<pubsub {PUBSUB}><publish node='{node}'><item id='current'><x xmlns='urn:x'>forged</x></item></publish></pubsub>")),
+            ("set", format!("<pubsub {PUBSUB}><retract node='{node}' notify='true'><item id='current'/></retract></pubsub>")),
+            ("set", format!("<pubsub {OWNER}><delete node='{node}'/></pubsub>")),
+            ("set", format!("<pubsub {OWNER}><purge node='{node}'/></pubsub>")),
+            ("get", format!("<pubsub {OWNER}><configure node='{node}'/></pubsub>")),
+            ("get", format!("<pubsub {OWNER}><affiliations node='{node}'/></pubsub>")),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let id = format!("e{n}-{m}");
+            let answer = eve.ask(&id, &format!("<iq xmlns='jabber:client' type='{kind}' id='{id}' to='{bare}'>{inside}</iq>"))?;
+            if !answer.contains("type='error'") || answer.contains("private") {
+                return Err(format!("{inside}: {answer}"));
+            }
+        }
+        let answer = client.ask(&format!("i{n}"), &format!("<iq xmlns='jabber:client' type='get' id='i{n}'><pubsub {PUBSUB}><items node='{node}'/></pubsub></iq>"))?;
+        if !answer.contains(">private<") || answer.contains("forged") {
+            return Err(answer);
+        }
+    }
+    Ok(())
 }
 
 /// The bare address of a client, as the server knows it.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::tls_hello::{GOOD, Hello, Reply, shake};
 use crate::Outcome;
-use crate::client::{Client, Offer, Read, Socket, Transport, header};
+use crate::client::{Client, Offer, PATIENCE, Read, Socket, Transport, header};
 use crate::login::{auth, authenticate, plain};
 use crate::row::{At, On, Row};
 use crate::server::PASSWORD;
@@ -21,6 +21,7 @@ const STARTTLS: &str = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = starttls();
     rows.extend(handshakes());
+    rows.extend(agreements());
     rows.extend(around());
     rows
 }
@@ -75,7 +76,7 @@ fn inject(stage: &Stage<'_>, after: &str) -> Outcome {
     let mut client = Client::plain(&stage.server.target, stage.from)?;
     client.offered()?;
     client.say(format!("{STARTTLS}{after}"))?;
-    let seen = client.rest(Duration::from_secs(5))?;
+    let seen = client.rest(PATIENCE)?;
     let refused = stream_error(&seen) == Some("policy-violation") || seen.is_empty();
     match refused && !seen.contains("<success") && !seen.contains("<failure") && !seen.contains("<features") {
         true => Ok(()),
@@ -144,42 +145,61 @@ fn handshakes() -> Vec<Row> {
                     _ => Ok(()),
                 }
             }),
-        Row::new("B-07", "an unknown name, none, an address, one that is no name", "the first certificate, or an alert")
-            .script(On::All, |stage| named(stage, "nobody.example", true))
-            .script(On::All, |stage| named(stage, "a.example", false))
-            .script(On::All, |stage| named(stage, "127.0.0.1", true))
-            .script(On::All, |stage| {
-                for name in [&b""[..], b"\xff\xfe", b"a..example", b"127.0.0.1", &[b'a'; 300], b"a\0b", b"../../etc"] {
-                    let hello = Hello { name: Some(name.to_vec()), ..Hello::proper() };
-                    match shake(&mut stage.before_tls()?, &hello.bytes()) {
-                        Reply::Hello { .. } | Reply::Alert(_) | Reply::End => {}
-                        reply => return Err(format!("{name:?}: {reply:?}")),
-                    }
+    ]
+}
+
+fn agreements() -> Vec<Row> {
+    vec![
+        Row::new(
+            "B-07",
+            "an unknown name, none, an address, one that is no name",
+            "the first certificate, or an alert",
+        )
+        .script(On::All, |stage| named(stage, "nobody.example", true))
+        .script(On::All, |stage| named(stage, "a.example", false))
+        .script(On::All, |stage| named(stage, "127.0.0.1", true))
+        .script(On::All, |stage| {
+            for name in
+                [&b""[..], b"\xff\xfe", b"a..example", b"127.0.0.1", &[b'a'; 300], b"a\0b", b"../../etc"]
+            {
+                let hello = Hello { name: Some(name.to_vec()), ..Hello::proper() };
+                match shake(&mut stage.before_tls()?, &hello.bytes()) {
+                    Reply::Hello { .. } | Reply::Alert(_) | Reply::End => {}
+                    reply => return Err(format!("{name:?}: {reply:?}")),
                 }
-                Ok(())
-            }),
-        Row::new("B-08", "the wrong application protocol: of the web, of servers, of mail", "no_application_protocol; none at all is accepted")
-            .script(On::All, |stage| protocol(stage, vec![stage.alpn()], true))
-            .script(On::All, |stage| protocol(stage, vec![], true))
-            .script(On::All, |stage| protocol(stage, vec![b"xmpp-server"], false))
-            .script(On::All, |stage| protocol(stage, vec![b"smtp", b"imap", b"h2"], false))
-            .script(On::Only(Transport::Direct), |stage| protocol(stage, vec![b"http/1.1"], false))
-            .script(On::Frames, |stage| protocol(stage, vec![b"xmpp-client"], false)),
-        Row::new("B-20", "each suite of TLS 1.2 by itself", "only those with forward secrecy and authenticated encryption are agreed to")
-            .whole()
-            .budget(2_000, 4 * 1024)
-            .script(On::Only(Transport::Direct), |stage| {
-                for suite in (0x0001..=0x00ff).chain(0xc001..=0xc0bf).chain(0xcc13..=0xccae) {
-                    let hello = Hello { suites: vec![suite], ..Hello::proper() };
-                    let mut socket = Socket::connect(stage.server.address(), stage.server.target.direct)?;
-                    match shake(&mut socket, &hello.bytes()) {
-                        Reply::Hello { suite: agreed, .. } if GOOD.contains(&agreed) && agreed == suite => {}
-                        Reply::Alert(_) | Reply::End => {}
-                        reply => return Err(format!("{suite:04x}: {reply:?}")),
-                    }
+            }
+            Ok(())
+        }),
+        Row::new(
+            "B-08",
+            "the wrong application protocol: of the web, of servers, of mail",
+            "no_application_protocol; none at all is accepted",
+        )
+        .script(On::All, |stage| protocol(stage, vec![stage.alpn()], true))
+        .script(On::All, |stage| protocol(stage, vec![], true))
+        .script(On::All, |stage| protocol(stage, vec![b"xmpp-server"], false))
+        .script(On::All, |stage| protocol(stage, vec![b"smtp", b"imap", b"h2"], false))
+        .script(On::Only(Transport::Direct), |stage| protocol(stage, vec![b"http/1.1"], false))
+        .script(On::Frames, |stage| protocol(stage, vec![b"xmpp-client"], false)),
+        Row::new(
+            "B-20",
+            "each suite of TLS 1.2 by itself",
+            "only those with forward secrecy and authenticated encryption are agreed to",
+        )
+        .whole()
+        .budget(300, 1024)
+        .script(On::Only(Transport::Direct), |stage| {
+            for suite in (0x0001..=0x00ff).chain(0xc001..=0xc0bf).chain(0xcc13..=0xccae) {
+                let hello = Hello { suites: vec![suite], ..Hello::proper() };
+                let mut socket = Socket::connect(stage.server.address(), stage.server.target.direct)?;
+                match shake(&mut socket, &hello.bytes()) {
+                    Reply::Hello { suite: agreed, .. } if GOOD.contains(&agreed) && agreed == suite => {}
+                    Reply::Alert(_) | Reply::End => {}
+                    reply => return Err(format!("{suite:04x}: {reply:?}")),
                 }
-                Ok(())
-            }),
+            }
+            Ok(())
+        }),
     ]
 }
 
@@ -205,7 +225,7 @@ fn around() -> Vec<Row> {
             "closed after the time for a handshake; little memory",
         )
         .hasty()
-        .budget(200, 8 * 1024)
+        .budget(60, 2 * 1024)
         .script(On::All, |stage| {
             let mut sockets = Vec::new();
             for n in 0..30 {
@@ -220,9 +240,9 @@ fn around() -> Vec<Row> {
             }
             let start = Instant::now();
             for socket in &mut sockets {
-                socket.rest(Duration::from_secs(5))?;
+                socket.rest(PATIENCE)?;
             }
-            match start.elapsed() < Duration::from_secs(4) {
+            match start.elapsed() < Duration::from_secs(8) {
                 true => Ok(()),
                 false => Err(format!("they were open for {:?}", start.elapsed())),
             }
@@ -233,7 +253,7 @@ fn around() -> Vec<Row> {
             "others are served as before",
         )
         .whole()
-        .budget(4_000, 8 * 1024)
+        .budget(700, 1024)
         .script(On::All, |stage| {
             for _ in 0..500 {
                 let mut socket =
@@ -271,17 +291,12 @@ fn strangers(stage: &Stage<'_>, to: std::net::SocketAddr) -> Outcome {
         let mut socket = Socket::connect(stage.from, to)?;
         socket.write(say);
         let start = Instant::now();
-        let text = loop {
-            match socket.read(Duration::from_secs(3)) {
-                Read::End => break String::new(),
-                Read::Bytes(bytes) => break String::from_utf8_lossy(&bytes).into_owned(),
-                Read::Nothing => {
-                    return Err(format!(
-                        "no answer to {:?} in {:?}",
-                        String::from_utf8_lossy(say),
-                        start.elapsed()
-                    ));
-                }
+        let text = match socket.read(Duration::from_secs(3)) {
+            Read::End => String::new(),
+            Read::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Read::Nothing => {
+                let said = String::from_utf8_lossy(say);
+                return Err(format!("no answer to {said:?} in {:?}", start.elapsed()));
             }
         };
         if text.contains("<mechanism") {

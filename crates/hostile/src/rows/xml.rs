@@ -94,7 +94,7 @@ fn entities() -> Vec<Row> {
     vec![
         Row::new("A-02", "a billion laughs: ten levels of internal entities", "SE restricted-xml, no memory")
             .logs("misbehaviour")
-            .budget(50, 2 * 1024)
+            .budget(10, 256)
             .say_on(On::Streams, At::Start, here(&laughs), dies(RESTRICTED))
             .both(format!("{laughs}{}", message("<body>&l9;</body>")), bad_xml(RESTRICTED)),
         Row::new("A-03", "external entities: file, http, parameter", "SE restricted-xml, nothing is fetched")

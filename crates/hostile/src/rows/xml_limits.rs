@@ -18,6 +18,7 @@ const LATE: usize = 262_144;
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = shapes();
+    rows.extend(quantities());
     rows.extend(sizes());
     rows.extend(sameness());
     rows
@@ -68,7 +69,7 @@ fn shapes() -> Vec<Row> {
             "elements within elements: 64, 65, 10,000, 87,000",
             "64 pass; SE policy-violation at 65, at once",
         )
-        .budget(50, 4 * 1024)
+        .budget(20, 2 * 1024)
         .say(At::Active, nested(64), lives(""))
         .say(At::Active, nested(65), too_much())
         .say(At::Offered, nested(9), too_much())
@@ -95,12 +96,17 @@ fn shapes() -> Vec<Row> {
         .say(At::Offered, with_declarations(17), too_much())
         .say(At::Active, with_declarations(10_000), too_much())
         .say(At::Active, format!("<message xmlns='jabber:client'>{within}</message>"), too_much()),
+    ]
+}
+
+fn quantities() -> Vec<Row> {
+    vec![
         Row::new(
             "A-29",
             "elements in one stanza: 8,192, 8,193; before the login 33",
             "8,192 pass; SE policy-violation at 8,193",
         )
-        .budget(60, 8 * 1024)
+        .budget(30, 2 * 1024)
         .say(At::Active, with_children(8_192), lives(""))
         .say(At::Active, with_children(8_193), too_much())
         .say(At::Offered, with_children(33), too_much()),
@@ -135,7 +141,7 @@ fn shapes() -> Vec<Row> {
             "names made to collide: 8,000 elements and 500 attributes with like beginnings",
             "accepted, in linear time",
         )
-        .budget(60, 8 * 1024)
+        .budget(30, 4 * 1024)
         .say(At::Active, collisions(), lives("")),
     ]
 }
@@ -160,7 +166,7 @@ fn sizes() -> Vec<Row> {
     vec![
         Row::new("A-33", "one byte over the limit: before, during and after the login, while binding, with stream management", "SE policy-violation")
             .logs("misbehaviour")
-            .budget(60, 8 * 1024)
+            .budget(30, 4 * 1024)
             .say(At::Offered, auth_of(EARLY + 1), too_much())
             .say(At::Exchange, response(EARLY), too_much())
             .say(At::Unbound, bind(LATE), too_much())
@@ -168,12 +174,12 @@ fn sizes() -> Vec<Row> {
             .say(At::Managed, message_of(LATE + 1, "a"), too_much())
             .say(At::Managed, format!("<a xmlns='urn:xmpp:sm:3' h='0'>{}</a>", "a".repeat(LATE)), too_much()),
         Row::new("A-34", "exactly the limit: 10,000 bytes before the login, 262,144 after", "accepted")
-            .budget(60, 8 * 1024)
+            .budget(30, 4 * 1024)
             .say(At::Offered, auth_of(EARLY), Verdict::Fails("invalid-mechanism"))
             .say(At::Active, message_of(LATE, "a"), lives(""))
             .say(At::Managed, message_of(LATE, "a"), lives("")),
         Row::new("A-35", "bytes are counted as they were sent: characters of two to four bytes, references", "the limit is exact")
-            .budget(60, 8 * 1024)
+            .budget(30, 4 * 1024)
             .say(At::Active, message_of(LATE, "ä"), lives(""))
             .say(At::Active, message_of(LATE + 1, "ä"), too_much())
             .say(At::Active, message_of(LATE, "😀"), lives(""))
@@ -182,11 +188,11 @@ fn sizes() -> Vec<Row> {
             .say(At::Active, message_of(LATE + 1, "&amp;"), too_much()),
         Row::new("A-31", "a text of 256 KiB in packets of one byte", "accepted, in linear time")
             .whole()
-            .budget(4_000, 8 * 1024)
+            .budget(400, 4 * 1024)
             .says(On::All, At::Active, vec![Say::Pieces(message_of(LATE, "a").into_bytes(), 1)], lives("")),
         Row::new("A-32", "connections that drip one byte a second, before the login", "SE connection-timeout after the time to log in")
             .hasty()
-            .budget(100, 4 * 1024)
+            .budget(60, 1024)
             .script(On::All, drips),
     ]
 }
@@ -214,7 +220,7 @@ fn drips(stage: &Stage<'_>) -> Outcome {
     }
     for client in &mut clients {
         client
-            .rest(Duration::from_secs(5))
+            .rest(Duration::from_secs(10))
             .map_err(|fault| format!("it lives after {:?}: {fault}", start.elapsed()))?;
     }
     Ok(())
@@ -237,6 +243,7 @@ fn sameness() -> Vec<Row> {
             "CDATA around markup, CDATA that is split, line ends",
             "the same text as if it were escaped",
         )
+        .budget(60, 1024)
         .script(On::All, |stage| {
             SAME.iter().try_for_each(|(one, other)| match (echo(stage, one)?, echo(stage, other)?) {
                 (one, other) if one == other => Ok(()),

@@ -32,7 +32,7 @@ use session::Session;
 const MAILBOX: usize = 8;
 
 /// Bytes that are still read when a body was found to be bad or too long, so that the client reads why.
-const AFTER_FAULT: usize = 512 * 1024;
+const AFTER_FAULT: usize = 64 * 1024;
 
 /// All sessions of a server.
 #[derive(Default)]
