@@ -91,8 +91,15 @@ pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts
 }
 
 /// The hosted services, each at its own domain.
-pub(crate) fn services(_: &Config, _started_ms: u64) -> Vec<Arc<dyn kernel::Service>> {
-    Vec::new()
+pub(crate) fn services(config: &Config, _started_ms: u64) -> Vec<Arc<dyn kernel::Service>> {
+    let nodes = |domain: &String| -> Option<Arc<dyn kernel::Service>> {
+        let host = Jid::parse(domain).ok()?;
+        let service = Jid::parse(&format!("pubsub.{domain}")).ok()?;
+        Some(Arc::new(pubsub::PubSub::new(service, host)))
+    };
+    // A domain of accounts by that name has precedence.
+    let free = |domain: &&String| !config.server.domains.contains(&format!("pubsub.{domain}"));
+    config.server.domains.iter().filter(free).filter(|_| config.pubsub.enabled).filter_map(nodes).collect()
 }
 
 /// Whether a service is one of that domain: it is directly below it.
