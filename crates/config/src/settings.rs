@@ -51,6 +51,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "upload",
         "Files that people send to others (XEP-0363), on the listener `https` or behind `public_url`.",
     ),
+    ("pubsub", "Publish and subscribe as a service of its own (XEP-0060), at `pubsub.` before each domain."),
     ("domain.*", "What differs for one domain. Repeat this section for each."),
 ];
 
@@ -346,6 +347,12 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Flag,
         "false",
         "Whether a client may upload a file to stay for good, as for a blog.",
+    ),
+    s(
+        "pubsub.enabled",
+        Kind::Flag,
+        "true",
+        "Whether there is one. What people publish at their own addresses is not affected.",
     ),
     s("domain.*.certificate", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.key", Kind::Text, "", "As in [tls], for this domain."),

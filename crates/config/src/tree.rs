@@ -25,10 +25,24 @@ pub struct Config {
     pub limits: Limits,
     pub http: Http,
     pub upload: Upload,
+    pub pubsub: PubSub,
     pub domain: BTreeMap<String, Domain>,
     /// The folder of the file, from which relative paths are seen.
     #[serde(skip)]
     pub base: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct PubSub {
+    pub enabled: bool,
+}
+
+impl Default for PubSub {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -28,7 +28,7 @@ pub(crate) fn rows() -> Vec<Row> {
     let of_features = kernel
         .cards()
         .flat_map(|card| card.specs.iter().map(|spec| row(card.name, path_of(card.name), spec)));
-    let parts = stream::PARTS.iter().chain(net::PARTS).chain(muc::PARTS);
+    let parts = stream::PARTS.iter().chain(net::PARTS).chain(muc::PARTS).chain(pubsub::PARTS);
     let of_parts =
         parts.flat_map(|part| part.specs.iter().map(|spec| row(part.name, part.path.to_owned(), spec)));
     of_features.chain(of_parts).collect()
@@ -38,6 +38,8 @@ pub(crate) fn rows() -> Vec<Row> {
 fn path_of(feature: &str) -> String {
     match feature {
         "adhoc" | "archive" => format!("crates/features/src/{feature}/mod.rs"),
+        "pep" => format!("crates/pubsub/src/{feature}/mod.rs"),
+        "avatar" | "bookmarks" | "displayed" => format!("crates/pubsub/src/{feature}.rs"),
         _ => format!("crates/features/src/{feature}.rs"),
     }
 }

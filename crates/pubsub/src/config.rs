@@ -19,6 +19,7 @@ macro_rules! words {
         pub(crate) enum $name { $(#[serde(rename = $word)] $variant,)* }
 
         impl $name {
+            #[allow(dead_code)] // not every list is offered in a form
             pub(crate) const WORDS: &[&str] = &[$($word),*];
 
             pub(crate) fn word(self) -> &'static str {

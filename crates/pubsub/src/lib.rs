@@ -34,9 +34,23 @@ mod retrieve;
 #[cfg(test)]
 #[path = "../../features/src/scene.rs"]
 mod scene;
+mod service;
 mod subscribe;
 
-use kernel::Feature;
+use kernel::{Feature, Spec};
+use model::spec::Part;
+
+pub use service::PubSub;
+
+/// What the service implements besides what the features of accounts do.
+pub const PARTS: &[Part] = &[Part {
+    name: "pubsub",
+    path: "crates/pubsub/src/service.rs",
+    specs: &[
+        Spec::partial("XEP-0060", "1.30.0", "as for accounts; without the command for pending requests"),
+        Spec::partial("XEP-0248", "0.5.0", "one collection for a node; the root cannot be subscribed to"),
+    ],
+}];
 
 /// The features of accounts that stand here.
 pub fn features() -> Vec<Box<dyn Feature>> {

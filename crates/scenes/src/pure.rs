@@ -397,7 +397,11 @@ fn services<'a>(hosts: impl Iterator<Item = &'a Jid>, time: Time) -> Vec<Arc<dyn
         let settings = muc::Settings::new(domain, host.clone(), time.now.unix_ms);
         Some(Arc::new(muc::Rooms::new(settings, Arc::new(|bytes: &mut [u8]| bytes.fill(7)))))
     };
-    hosts.filter_map(rooms).collect()
+    let nodes = |host: &Jid| -> Option<Arc<dyn Service>> {
+        let domain = Jid::parse(&format!("pubsub.{host}")).ok()?;
+        Some(Arc::new(pubsub::PubSub::new(domain, host.clone())))
+    };
+    hosts.flat_map(|host| [rooms(host), nodes(host)]).flatten().collect()
 }
 
 fn enable(wish: &Wish) -> Option<Enable> {

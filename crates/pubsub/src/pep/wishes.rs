@@ -86,10 +86,6 @@ impl Wishes {
             KNOWN.iter().enumerate().filter(|(at, _)| self.known & (1 << at) != 0).map(|(_, node)| *node);
         known.chain(self.others.iter().flatten().map(|node| &**node))
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.known == 0 && self.others.is_none()
-    }
 }
 
 #[cfg(test)]
@@ -104,7 +100,7 @@ mod tests {
         assert!(wishes.has("urn:a") && wishes.has("urn:xmpp:avatar:metadata"));
         assert!(!wishes.has("urn:b") && !wishes.has("") && !wishes.has("urn:xmpp:avatar:data"));
         assert_eq!(Wishes::from_text(&wishes.to_text()), wishes);
-        assert!(Wishes::from_text("").is_empty());
+        assert_eq!(Wishes::from_text(""), Wishes::default());
     }
 
     #[test]
