@@ -15,6 +15,8 @@ mod contained;
 mod csi;
 mod device;
 mod engine;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod held;
 mod ids;
 mod input;

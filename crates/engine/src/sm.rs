@@ -75,6 +75,12 @@ impl Sm {
         let _ = self.acknowledge(self.acked.wrapping_add(self.queue.len() as u32));
     }
 
+    /// For fuzzing: as if so many had passed.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn count_from(&mut self, h: u32) {
+        self.acked = h.wrapping_sub(self.queue.len() as u32);
+    }
+
     pub(crate) fn unacked(&self) -> impl Iterator<Item = &Parcel> {
         self.queue.iter()
     }

@@ -7,8 +7,11 @@
 
 pub mod heap;
 pub mod jid;
+pub mod payloads;
 pub mod sasl;
+pub mod sm;
 pub mod source;
+pub mod stream;
 pub mod xml_flat;
 pub mod xml_grammar;
 pub mod xml_stream;
@@ -18,9 +21,12 @@ pub mod xml_tree;
 pub type Target = fn(&[u8]);
 
 /// All targets by their names in fuzz/.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("xml_stream", xml_stream::xml_stream),
     ("xml_tree", xml_tree::xml_tree),
+    ("payloads", payloads::payloads),
     ("jid", jid::jid),
     ("sasl", sasl::sasl),
+    ("stream", stream::stream),
+    ("sm", sm::sm),
 ];

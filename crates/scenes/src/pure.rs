@@ -91,6 +91,13 @@ impl Pure {
         })
     }
 
+    /// The counters of stream management go on from `h`; see `Engine::count_from`.
+    #[cfg(feature = "fuzzing")]
+    pub fn count_from(&mut self, h: u32) {
+        self.settle();
+        self.engine().count_from(h);
+    }
+
     fn input(&mut self, input: Input) {
         let time = self.time;
         self.engine().handle(time, input);
