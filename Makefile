@@ -4,10 +4,13 @@ SHELL := /bin/bash
 CARGO ?= cargo
 RUN_DIR ?= run
 DOMAIN ?= localhost
+# Optimised, with the checks of debug builds, and with dependencies as the tests have them.
+SIM = CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) run --quiet --locked -p sim --features zoo --
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint unit attack interop bench setup
 .PHONY: help run test lint unit interop bench faults faults-short setup
+.PHONY: help run test lint unit sim interop bench setup
 
 help: ## this list
 	@printf '\nDétente, an XMPP server\n\n'
@@ -34,6 +37,9 @@ unit: ## the tests of all crates
 attack: setup ## the server against all bad input that we know of; writes docs/bad-input.md
 	$(CARGO) build --release --locked -p detente -p hostile
 	@bin="$$(scripts/target-dir)/release"; "$$bin/detente-attack" "$$bin/detente" --document docs/bad-input.md
+sim: ## two thousand simulated runs full of faults, and the bug zoo
+	$(SIM) --seeds 2000
+	$(SIM) --zoo all --seeds 1000
 
 interop: setup ## the server against real clients
 	$(CARGO) build --release --locked -p detente

@@ -4,7 +4,7 @@
 
 use model::link::{Down, SessionId};
 use model::storage::Batch;
-use stanza::{Kind, StanzaError, StreamCondition, StreamError};
+use stanza::{Kind, StanzaError, StreamCondition, StreamError, ns};
 
 use crate::device::{Device, Health, Token};
 use crate::engine::{Engine, Output, Ticket};
@@ -134,7 +134,7 @@ impl Engine {
         }
         if let Some(waiting) = &mut device.waiting
             && parcel.token.is_none()
-            && matches!(parcel.stanza.kind, Kind::Message(_))
+            && must_wait(&parcel)
         {
             if waiting.push(parcel) {
                 return;
@@ -169,4 +169,10 @@ impl Engine {
             self.work.push_back(Work::End(session));
         }
     }
+}
+
+/// Messages wait behind those that were kept. What was asked of an archive does not: its iq, which comes last
+/// (XEP-0313 section 4.2), does not wait either.
+fn must_wait(parcel: &Parcel) -> bool {
+    matches!(parcel.stanza.kind, Kind::Message(_)) && !parcel.stanza.payload.has("result", ns::MAM)
 }

@@ -61,9 +61,10 @@ impl Kernel {
                         Choice::Deliver(targets) => {
                             self.mark_late(turn, &mut stanza);
                             let stanza = Arc::new(stanza);
-                            for target in targets {
-                                turn.fx.send(target, stanza.clone());
+                            for target in &targets {
+                                turn.fx.send(*target, stanza.clone());
                             }
+                            turn.place.share(turn.id, &targets);
                         }
                         _ => self.nobody_there(turn, stanza),
                     },

@@ -93,6 +93,21 @@ impl World {
         self.clients.iter().filter(first).map(|client| client.number).collect()
     }
 
+    /// Whether this account's roster and a contact's say different things of whether it sees him. That happens by design:
+    /// what a blocked contact says of subscriptions is dropped (XEP-0191 section 3.2).
+    fn rosters_differ(&self, account: &str) -> bool {
+        let readers: Vec<&Client> = self.readers().into_iter().map(|client| &self.clients[client]).collect();
+        let says = |roster: Option<&String>, one: &str| roster.is_some_and(|it| it == one || it == "both");
+        let own = readers.iter().find(|reader| reader.account == account);
+        own.is_none_or(|own| {
+            let others = readers.iter().filter(|other| other.account != account);
+            let apart = |other: &&&Client| {
+                says(own.roster.get(&other.account), "to") != says(other.roster.get(account), "from")
+            };
+            others.filter(apart).count() > 0
+        })
+    }
+
     /// What is true, by the rosters and lists of the accounts themselves.
     fn truth(&mut self) {
         let readers: Vec<&Client> = self.readers().into_iter().map(|client| &self.clients[client]).collect();
@@ -108,7 +123,7 @@ impl World {
         for client in self.clients.iter().filter(|client| !client.jid.is_empty()) {
             let here = client.is_on() && client.available && client.device.there_at_last;
             truth.push(What::Online { device: client.jid.clone(), here });
-            if here {
+            if here && !self.rosters_differ(&client.account) {
                 let blocked = readers.iter().find(|reader| reader.account == client.account);
                 let hides = |seen: &String| {
                     let bare = seen.split('/').next().unwrap_or_default();

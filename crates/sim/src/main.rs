@@ -35,9 +35,6 @@ fn main() -> ExitCode {
     }
     let began = Instant::now();
     let (outcomes, passed) = play(&wish);
-    for outcome in &outcomes {
-        println!("{}", outcome.explain());
-    }
     if let (Some(path), Some(outcome)) = (&wish.history, outcomes.first())
         && let Err(error) = std::fs::write(path, outcome.history.to_jsonl())
     {
@@ -81,6 +78,7 @@ fn play(wish: &Wish) -> (Vec<Outcome>, u64) {
                     if outcome.is_clean() && wish.history.is_none() {
                         passed.fetch_add(1, Ordering::Relaxed);
                     } else {
+                        println!("{}", outcome.explain());
                         failed.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
                     }
                 }

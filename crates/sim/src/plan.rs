@@ -90,7 +90,7 @@ impl Plan {
             seed,
             accounts,
             acting_ms,
-            think_ms: rng.long_tail(500, 60_000).max(acting_ms / 120),
+            think_ms: rng.long_tail(500, 60_000).max(acting_ms / 60),
             net_ms_max: rng.long_tail(1, 3_000),
             disk_ms_max: rng.long_tail(1, 2_000),
             disk_fails: rng.between(100, 1_000),
