@@ -195,7 +195,7 @@ const MAPS: [&str; 4] = ["roster", "private", "blocklist", "token"];
 const LOGS: [&str; 2] = ["archive", "offline"];
 
 fn open(world: &World) -> Sqlite {
-    Sqlite::open(&world.path().join("run/data"), Options::default()).unwrap()
+    Sqlite::open(world.path().join("run/data"), Options::default()).unwrap()
 }
 
 /// j06: a name that is given again inherits nothing; and those who had it as a contact have it no more.
