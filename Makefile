@@ -4,9 +4,11 @@ SHELL := /bin/bash
 CARGO ?= cargo
 RUN_DIR ?= run
 DOMAIN ?= localhost
+# Optimised, with the checks of debug builds, and with dependencies as the tests have them.
+SIM = CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) run --quiet --locked -p sim --features zoo --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit interop bench faults faults-short setup
+.PHONY: help run test lint unit sim interop bench faults faults-short setup
 
 help: ## this list
 	@printf '\nDétente, an XMPP server\n\n'
@@ -29,6 +31,10 @@ lint: ## formatting, clippy, the house rules, licences of dependencies
 
 unit: ## the tests of all crates
 	$(CARGO) test --workspace --locked
+
+sim: ## two thousand simulated runs full of faults, and the bug zoo
+	$(SIM) --seeds 2000
+	$(SIM) --zoo all --seeds 1000
 
 interop: setup ## the server against real clients
 	$(CARGO) build --release --locked -p detente

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use accounts::{Accounts, Settings, limits};
 use address::Bare;
 use model::link::Client;
-use model::query::{AccountFound, AccountQuery, Password};
+use model::query::{AccountFound, AccountQuery, Password, Which};
 use sasl::{Channel, Condition, Exchange, Hash, Mechanism, Nonce, Offer, Slot, Step};
 use stanza::{IqType, Kind, Stanza};
 use store::Store;
@@ -240,13 +240,29 @@ async fn domains_are_listed_in_pages(parts: Parts) {
         domain: "a.example".to_owned(),
         after: after.map(bare),
         limit,
+        which: Which::All,
     };
     assert_eq!(world.answer(list(None, 100)).await, "a@a.example c@a.example d@a.example");
     assert_eq!(world.answer(list(None, 2)).await, "a@a.example c@a.example");
     assert_eq!(world.answer(list(Some("c@a.example"), 2)).await, "d@a.example");
     assert_eq!(world.answer(list(None, 0)).await, "");
-    assert_eq!(world.answer(AccountQuery::Count { domain: "a.example".to_owned() }).await, "3");
-    assert_eq!(world.answer(AccountQuery::Count { domain: "b.example".to_owned() }).await, "0");
+    for account in ["b@open.example", "d@a.example"] {
+        let account = bare(account);
+        world.answer(AccountQuery::Suspend { account: account.clone(), suspended: true }).await;
+        world.answer(AccountQuery::SetAdmin { account, admin: true }).await;
+    }
+    for (domain, which, found) in [
+        ("a.example", Which::All, "a@a.example c@a.example d@a.example+-"),
+        ("a.example", Which::Suspended, "d@a.example+-"),
+        ("a.example", Which::Admins, "d@a.example+-"),
+        ("b.example", Which::All, ""),
+    ] {
+        let domain = || domain.to_owned();
+        let list = AccountQuery::List { domain: domain(), after: None, limit: 9, which };
+        assert_eq!(world.answer(list).await, found);
+        let count = found.split_whitespace().count().to_string();
+        assert_eq!(world.answer(AccountQuery::Count { domain: domain(), which }).await, count);
+    }
 }
 
 async fn c05a_unknown_and_suspended_look_like_the_others(parts: Parts) {

@@ -89,6 +89,18 @@ pub const SETTINGS: &[Setting] = &[
         "Web clients without encryption: for a proxy on this machine.",
     ),
     s("listen.https", Kind::List, "[\"0.0.0.0:5281\", \"[::]:5281\"]", "Web clients, encrypted."),
+    s(
+        "listen.metrics",
+        Kind::List,
+        "[]",
+        "For programs that watch the server: /metrics (OpenMetrics), /healthz and /readyz, without encryption. As in \"127.0.0.1:5290\".",
+    ),
+    s(
+        "listen.resume_location",
+        Kind::Text,
+        "",
+        "Where clients shall reconnect to resume a session (XEP-0198), as in \"node1.example.org:5222\" or \"[2001:db8::1]:5222\". For several servers behind one name.",
+    ),
     s("tls.certificate", Kind::Text, "", "File with the certificate and those of its issuers (PEM)."),
     s("tls.key", Kind::Text, "", "File with the private key (PEM). Nobody else may read it."),
     s(
@@ -130,6 +142,12 @@ pub const SETTINGS: &[Setting] = &[
         "Whether anybody may make an account from a client (XEP-0077). Open servers attract spammers.",
     ),
     s(
+        "storage.archive_days",
+        Kind::Number(0, 36_500),
+        "0",
+        "Days for which messages stay in archives; 0 keeps them for ever.",
+    ),
+    s(
         "storage.durability",
         Kind::OneOf(&["full", "normal"]),
         "\"full\"",
@@ -152,6 +170,12 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Number(16_384, 1_073_741_824),
         "262_144",
         "What one client may send at once.",
+    ),
+    s(
+        "limits.recipients_per_minute",
+        Kind::Number(0, 1_000_000),
+        "500",
+        "To how many people, who are no contacts of its account, one client may write in a minute; 0 sets no limit.",
     ),
     s("limits.authenticate_seconds", Kind::Number(5, 600), "30", "From connecting to having logged in."),
     s(
@@ -255,6 +279,7 @@ pub const SETTINGS: &[Setting] = &[
     s("domain.*.certificate", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.key", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.registration", Kind::Flag, "", "As `open` in [registration], for this domain."),
+    s("domain.*.resume_location", Kind::Text, "", "As in [listen], for this domain."),
     s(
         "domain.*.contacts.abuse",
         Kind::List,

@@ -45,6 +45,8 @@ pub struct Listen {
     pub c2s_tls: Vec<String>,
     pub http: Vec<String>,
     pub https: Vec<String>,
+    pub metrics: Vec<String>,
+    pub resume_location: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +96,7 @@ pub struct Registration {
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Storage {
+    pub archive_days: u32,
     pub durability: Durability,
 }
 
@@ -113,6 +116,7 @@ pub struct Limits {
     pub stanza_bytes: u32,
     pub rate_bytes_per_second: u32,
     pub burst_bytes: u32,
+    pub recipients_per_minute: u32,
     pub authenticate_seconds: u64,
     pub idle_seconds: u64,
     pub answer_seconds: u64,
@@ -158,6 +162,7 @@ pub struct Domain {
     pub certificate: Option<String>,
     pub key: Option<String>,
     pub registration: Option<bool>,
+    pub resume_location: Option<String>,
     pub contacts: Contacts,
 }
 
@@ -230,6 +235,12 @@ impl Config {
     pub fn registers(&self, domain: &str) -> bool {
         self.domain.get(domain).and_then(|domain| domain.registration).unwrap_or(self.registration.open)
     }
+
+    /// Where sessions of that domain are best resumed, if the operator has said so.
+    pub fn resume_location(&self, domain: &str) -> Option<&str> {
+        let own = self.domain.get(domain).and_then(|domain| domain.resume_location.as_deref());
+        own.or(self.listen.resume_location.as_deref())
+    }
 }
 
 impl Contacts {
@@ -264,6 +275,8 @@ impl Default for Listen {
             c2s_tls: list(&["0.0.0.0:5223", "[::]:5223"]),
             http: list(&["127.0.0.1:5280"]),
             https: list(&["0.0.0.0:5281", "[::]:5281"]),
+            metrics: Vec::new(),
+            resume_location: None,
         }
     }
 }
@@ -293,6 +306,7 @@ impl Default for Limits {
             stanza_bytes: xml::Limits::CLIENT.element_bytes,
             rate_bytes_per_second: rate.bytes_per_second,
             burst_bytes: rate.burst_bytes,
+            recipients_per_minute: 500,
             authenticate_seconds: timeouts.authenticate.as_secs(),
             idle_seconds: timeouts.idle.as_secs(),
             answer_seconds: timeouts.answer.as_secs(),

@@ -70,9 +70,20 @@ impl Orders for ThroughEngine {
     }
 }
 
-/// Our domains: whether anybody may sign up there, and what they can (XEP-0115, a canonical `<c/>`).
+/// Our domains.
 #[derive(Debug)]
-pub(crate) struct Ours(pub(crate) HashMap<String, (bool, Arc<[u8]>)>);
+pub(crate) struct Ours(pub(crate) HashMap<String, Own>);
+
+/// What streams tell of a domain.
+#[derive(Debug)]
+pub(crate) struct Own {
+    /// Whether anybody may sign up there.
+    pub(crate) registers: bool,
+    /// What it can (XEP-0115, a canonical `<c/>`).
+    pub(crate) capabilities: Arc<[u8]>,
+    /// Where its sessions are best resumed.
+    pub(crate) resume_location: Option<Arc<str>>,
+}
 
 impl stream::Domains for Ours {
     fn serves(&self, domain: &str) -> bool {
@@ -80,11 +91,15 @@ impl stream::Domains for Ours {
     }
 
     fn registers(&self, domain: &str) -> bool {
-        self.0.get(domain).is_some_and(|(registers, _)| *registers)
+        self.0.get(domain).is_some_and(|own| own.registers)
     }
 
     fn capabilities(&self, domain: &str) -> Arc<[u8]> {
-        self.0.get(domain).map(|(_, capabilities)| capabilities.clone()).unwrap_or_default()
+        self.0.get(domain).map(|own| own.capabilities.clone()).unwrap_or_default()
+    }
+
+    fn resume_location(&self, domain: &str) -> Option<Arc<str>> {
+        self.0.get(domain)?.resume_location.clone()
     }
 }
 

@@ -16,10 +16,13 @@ mod log;
 mod notify;
 mod password;
 mod reach;
+mod reload;
+mod retention;
 mod secret;
 mod serve;
 mod session;
 mod show;
+mod status;
 mod translate;
 mod uploads;
 mod user;
@@ -30,6 +33,10 @@ use std::io::Write;
 use clap::Parser;
 
 use cli::{Cli, Command};
+
+/// Known faults are for the simulation; nobody shall run them by mistake.
+const _: () =
+    assert!(!zoo::OPEN, "built with the feature `zoo` of the crate `zoo`: this is not the program to run");
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
@@ -39,6 +46,8 @@ fn main() -> std::process::ExitCode {
         Command::Check(args) => check::run(&args),
         Command::User(command) => user::run(command),
         Command::Session(command) => session::run(command),
+        Command::Status(common) => status::run(&common),
+        Command::Announce { text, domain, common } => session::announce(text, domain, &common),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { dir } => documents::man(&dir),
         Command::Xeps { json } => xeps::run(json),

@@ -22,6 +22,9 @@ use crate::{config_file, secret, serve, translate};
 /// The administration socket, in the data folder.
 pub(crate) const SOCKET: &str = "admin.sock";
 
+/// With what commands begin that make no sense without a running server.
+const NEEDS_SERVER: [&str; 3] = ["session ", "announce", "status"];
+
 /// Arguments of a command.
 pub(crate) fn args<const N: usize>(args: [(&str, Value); N]) -> Map<String, Value> {
     args.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -53,6 +56,10 @@ impl Port for Unconnected {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    fn bring(&self, stanza: stanza::Stanza) -> BoxFuture<'_, Result<(), Failure>> {
+        self.0.bring(stanza)
+    }
+
     fn domains(&self) -> &[String] {
         self.0.domains()
     }
@@ -77,7 +84,7 @@ impl Reach {
             if let Some(answer) = admin::ask(&socket, command, &args) {
                 return answer;
             }
-            if command.starts_with("session ") {
+            if NEEDS_SERVER.iter().any(|word| command.starts_with(word)) {
                 let text = format!("the server does not run: nobody answers at {}", socket.display());
                 return Err(Failure::new(FailureKind::Unreachable, text));
             }
@@ -110,13 +117,14 @@ impl Alone {
         let store: Arc<dyn Store> = store;
         let settings = translate::accounts(config, secret::token_key(&data)?);
         let accounts = Arc::new(runtime.block_on(Accounts::open(store.clone(), settings))?);
-        let machine = runtime.block_on(serve::machine(config, &*store))?;
+        let started = engine::start_time().now.unix_ms;
+        let machine = runtime.block_on(serve::machine(config, &*store, started, Arc::default()))?;
         let (engine, inputs) = Handle::new(1);
         let (_, streams) = mailbox::mailbox();
         let known = Known { accounts, files };
         let services = Services { store, accounts: Arc::new(known), files: Arc::new(NoFiles) };
         let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
-        let port = Unconnected(Live::new(engine.clone(), config.server.domains.clone()));
+        let port = Unconnected(Live::new(engine.clone(), None, config.server.domains.clone()));
         Ok(Alone { runtime, port, engine, task })
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use address::Jid;
@@ -13,7 +14,7 @@ use kernel::{HostFacts, UploadFacts};
 use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
 
-use crate::adapters::Ours;
+use crate::adapters::{Ours, Own};
 
 /// For the store.
 pub(crate) fn storage(config: &Config) -> store_sqlite::Options {
@@ -53,8 +54,9 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
 }
 
 /// All features of accounts and hosts, as this program has them.
-pub(crate) fn features() -> Vec<Box<dyn kernel::Feature>> {
-    let all = features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS, pubsub::features());
+pub(crate) fn features(recipients_per_minute: Arc<AtomicU32>) -> Vec<Box<dyn kernel::Feature>> {
+    let os = std::env::consts::OS;
+    let all = features::with_limits(env!("CARGO_PKG_VERSION"), os, recipients_per_minute, pubsub::features());
     #[cfg(feature = "breakable")]
     let all = all.into_iter().chain([Box::new(crate::breakable::Breakable) as _]).collect();
     all
@@ -62,7 +64,7 @@ pub(crate) fn features() -> Vec<Box<dyn kernel::Feature>> {
 
 /// What a domain can, as its streams say it (XEP-0115 section 6.3).
 fn capabilities(facts: &HostFacts) -> Arc<[u8]> {
-    let disco = features::disco(&features());
+    let disco = features::disco(&features(Arc::default()));
     let mut w = xml::Writer::new(stanza::ns::CLIENT);
     features::caps::of_host(&disco, facts).write(&mut w);
     w.finish().to_vec().into()
@@ -108,7 +110,12 @@ pub(crate) fn streams(config: &Config) -> stream::Settings {
     let limits = &config.limits;
     let of_domain = |(domain, facts): (Jid, Arc<HostFacts>)| {
         let domain = domain.as_str().to_owned();
-        (domain.clone(), (config.registers(&domain), capabilities(&facts)))
+        let own = Own {
+            registers: config.registers(&domain),
+            capabilities: capabilities(&facts),
+            resume_location: config.resume_location(&domain).map(Arc::from),
+        };
+        (domain, own)
     };
     let domains = hosts(config, 0).into_iter().map(of_domain).collect();
     let element_bytes = limits.stanza_bytes;
@@ -156,24 +163,30 @@ pub(crate) fn files(config: &Config) -> Option<files::Settings> {
 
 /// For the sockets.
 pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>, files: Option<Arc<dyn net::Files>>) -> NetConfig {
-    let limits = &config.limits;
     NetConfig {
         listeners: listeners(config),
         tls,
         stream: net::Current::new(streams(config)),
         http: http(config),
-        limits: net::Limits {
-            connections: limits.connections,
-            connections_per_address: limits.connections_per_address,
-            connects_per_address: limits.connects_per_address,
-            failures_per_address: limits.failures_per_address,
-            handshake: Duration::from_secs(limits.handshake_seconds),
-            write: Duration::from_secs(limits.write_seconds),
-            shutdown: Duration::from_secs(limits.shutdown_seconds),
-            ..net::Limits::default()
-        },
+        limits: limits(config),
         counters: Arc::new(Counters::default()),
+        monitor: None,
         files,
+    }
+}
+
+/// For all sockets together.
+pub(crate) fn limits(config: &Config) -> net::Limits {
+    let limits = &config.limits;
+    net::Limits {
+        connections: limits.connections,
+        connections_per_address: limits.connections_per_address,
+        connects_per_address: limits.connects_per_address,
+        failures_per_address: limits.failures_per_address,
+        handshake: Duration::from_secs(limits.handshake_seconds),
+        write: Duration::from_secs(limits.write_seconds),
+        shutdown: Duration::from_secs(limits.shutdown_seconds),
+        ..net::Limits::default()
     }
 }
 
@@ -184,6 +197,7 @@ fn listeners(config: &Config) -> Vec<Listener> {
         (Kind::C2sDirectTls, &listen.c2s_tls),
         (Kind::Http, &listen.http),
         (Kind::Https, &listen.https),
+        (Kind::Watch, &listen.metrics),
     ];
     let listeners = all.into_iter().flat_map(|(kind, addresses)| {
         // Checked when the configuration was read.
@@ -193,7 +207,8 @@ fn listeners(config: &Config) -> Vec<Listener> {
     listeners.collect()
 }
 
-fn http(config: &Config) -> HttpSettings {
+/// For HTTP.
+pub(crate) fn http(config: &Config) -> HttpSettings {
     let (http, default) = (&config.http, HttpSettings::default());
     let origins = match http.origins.iter().any(|origin| origin == "*") {
         true => Origins::Any,

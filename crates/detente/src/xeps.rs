@@ -24,7 +24,7 @@ pub(crate) struct Row {
 
 /// All of them.
 pub(crate) fn rows() -> Vec<Row> {
-    let kernel = kernel::Kernel::new(crate::translate::features());
+    let kernel = kernel::Kernel::new(crate::translate::features(Default::default()));
     let of_features = kernel
         .cards()
         .flat_map(|card| card.specs.iter().map(|spec| row(card.name, path_of(card.name), spec)));
@@ -37,7 +37,7 @@ pub(crate) fn rows() -> Vec<Row> {
 /// A feature is one file, or one folder.
 fn path_of(feature: &str) -> String {
     match feature {
-        "archive" => format!("crates/features/src/{feature}/mod.rs"),
+        "adhoc" | "archive" => format!("crates/features/src/{feature}/mod.rs"),
         _ => format!("crates/features/src/{feature}.rs"),
     }
 }

@@ -4,9 +4,9 @@
 
 use address::{Bare, Jid};
 use kernel::Kernel;
-use model::link::SessionId;
+use model::link::{ClientState, SessionId};
 use model::query::{AccountFound, AccountQuery, Found, Query, SessionFilter, SessionFound};
-use stanza::{StanzaError, StreamCondition, StreamError};
+use stanza::{StanzaError, StreamCondition, StreamError, ns};
 
 use crate::engine::{Asked, Engine, Ticket};
 use crate::held::Out;
@@ -95,6 +95,7 @@ impl Engine {
                 // What is still in memory under this name was not this account's.
                 self.drop_account(account, &not_authorized());
             }
+            AccountQuery::SetPassword { .. } if zoo::is(zoo::Fault::PasswordKeepsSessions) => {}
             AccountQuery::SetPassword { account, .. }
             | AccountQuery::Suspend { account, suspended: true } => {
                 self.end_sessions(account, by, not_authorized());
@@ -115,14 +116,18 @@ impl Engine {
         };
         let mut found: Vec<SessionFound> = Vec::new();
         for (id, device) in self.devices.iter().filter(|(_, device)| wanted(&device.jid)) {
-            let priority = match self.accounts.get(&device.account) {
+            let available = match self.accounts.get(&device.account) {
                 Some(Place::Ready(place)) => place.account.session(*id).and_then(|s| s.available.as_ref()),
                 _ => None,
             };
+            let show = available.and_then(|available| available.stanza.payload.text_of("show", ns::CLIENT));
             found.push(SessionFound {
                 jid: device.jid.clone(),
-                priority: priority.map(|available| available.priority),
+                priority: available.map(|available| available.priority),
                 about: device.attached.as_ref().map(|_| device.about.clone()),
+                idle: device.attached.is_none()
+                    || device.csi.state == ClientState::Inactive
+                    || matches!(show.as_deref(), Some("away" | "xa")),
             });
         }
         found.sort_by(|a, b| a.jid.cmp(&b.jid));

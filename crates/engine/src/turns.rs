@@ -209,6 +209,8 @@ impl Engine {
                 Effect::AskSpot(spot, query, resume) => {
                     self.ask(query, Asked::Spot(spot, origin.token, resume));
                 }
+                Effect::Hold(session) => self.batch.outs.push(Out::Hold(session)),
+                Effect::Release(session) => self.batch.outs.push(Out::Release(session)),
                 Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
             }
         }
@@ -268,6 +270,8 @@ impl Engine {
                     *busy = busy.saturating_sub(1);
                 }
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
+                // What the host writes on its behalf may fail, as what it writes itself.
+                self.batch.sessions.extend(session);
                 let cause = self.new_cause();
                 self.host_turn(host.as_str(), session, cause, token, |_, turn| resume(turn, found));
                 self.batch.tokens.extend(token);

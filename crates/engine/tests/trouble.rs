@@ -30,6 +30,8 @@ const KEPT: &str = "urn:test:kept";
 const TAKEN: &str = "urn:test:taken";
 const ASKS: &str = "urn:test:asks";
 const LOOPS: &str = "urn:test:loops";
+const HOLDS: &str = "urn:test:holds";
+const RELEASES: &str = "urn:test:releases";
 
 impl Feature for Troublesome {
     fn card(&self) -> &'static Card {
@@ -49,6 +51,15 @@ impl Feature for Troublesome {
         if stanza.payload.has("x", KEPT) {
             let owner = Owner::from(turn.place.jid.text());
             turn.fx.put_doc(Space("kept"), owner, stanza.payload.inner().to_vec());
+        }
+        let sessions: Vec<SessionId> = turn.place.sessions.iter().map(|session| session.id).collect();
+        for session in sessions {
+            if stanza.payload.has("x", HOLDS) {
+                turn.fx.hold(session);
+            }
+            if stanza.payload.has("x", RELEASES) {
+                turn.fx.release(session);
+            }
         }
         if stanza.payload.has("x", LOOPS) {
             turn.fx.route(stanza.clone());
@@ -679,4 +690,40 @@ fn stanzas_that_cause_each_other_come_to_an_end() {
     assert_eq!(hers.said().len(), usize::from(limits::HOPS_MAX));
     world.send(romeo, ROMEO, ROMEO, message(1));
     assert_eq!(his.said().len(), 1, "the server goes on");
+}
+
+#[test]
+fn messages_wait_while_older_ones_are_sent() {
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, None);
+    let order =
+        |ns: &str| Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{ns}'/>").into()).id(ns);
+    let numbered = |n: usize| message(1).id(&format!("m{n}"));
+    let ids = |said: Vec<String>| -> Vec<String> {
+        said.iter().filter_map(|one| Some(one.split("id='").nth(1)?.split('\'').next()?.to_owned())).collect()
+    };
+    let (_, hers) = world.connect(JULIET, None);
+    world.send(romeo, ROMEO, JULIET, order(HOLDS));
+    (0..3).for_each(|n| world.send(romeo, ROMEO, JULIET, numbered(n)));
+    world.send(romeo, ROMEO, JULIET, Stanza::presence(PresenceType::Available).id("p"));
+    let page = message(1).id("r").with_inner("<result xmlns='urn:xmpp:mam:2'/>".to_owned().into());
+    world.send(romeo, ROMEO, JULIET, page);
+    assert_eq!(ids(hers.said()), ["p", "r"], "presence goes on, and so does a page of an archive before its end");
+    world.send(romeo, ROMEO, JULIET, order(RELEASES));
+    assert_eq!(ids(hers.said()), [HOLDS, "m0", "m1", "m2", RELEASES]);
+    // A session that ends leaves them to another, in order; so does one for which too much waits.
+    world.send(romeo, ROMEO, JULIET, order(HOLDS));
+    world.send(romeo, ROMEO, JULIET, numbered(1));
+    let (other, others) = world.connect("juliet@a.example/other", None);
+    let available =
+        Stanza::presence(PresenceType::Available).from(&Jid::parse("juliet@a.example/other").unwrap());
+    world.input(Input::Up(Up::Stanza(other, available)));
+    others.said();
+    for n in 2..=limits::UNACKED_MAX {
+        world.send(romeo, ROMEO, JULIET, numbered(n));
+    }
+    assert_eq!(hers.said().last().unwrap(), "closed Some(\"connection-timeout\")");
+    let all: Vec<String> = (1..=limits::UNACKED_MAX).map(|n| format!("m{n}")).collect();
+    assert_eq!(ids(others.said())[1..], all);
+    assert!(his.said().is_empty());
 }

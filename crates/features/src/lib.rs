@@ -4,27 +4,29 @@
 //! nodes.
 
 pub mod adhoc;
-mod admin_commands;
 mod archive;
 pub mod blocking;
 pub mod caps;
 mod carbons;
 pub mod disco;
 pub mod last;
+mod notices;
 mod offline;
 pub mod ping;
 pub mod private;
+pub mod recipients;
 pub mod register;
 mod roster;
-mod running;
 #[cfg(test)]
 mod scene;
 mod stanza_ids;
 pub mod time;
 pub mod upload;
-mod user_commands;
 pub mod vcard;
 pub mod version;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use kernel::Feature;
 use stanza::{forms, when};
@@ -32,15 +34,27 @@ use stanza::{forms, when};
 /// All features of accounts and hosts, with those `others` that stand in crates of their own. `version` and `os` are the
 /// program's, for those who ask (XEP-0092).
 pub fn all(version: &'static str, os: &'static str, others: Vec<Box<dyn Feature>>) -> Vec<Box<dyn Feature>> {
+    with_limits(version, os, Arc::new(AtomicU32::new(recipients::RECIPIENTS_PER_MINUTE)), others)
+}
+
+/// The same, with limits that may change while the server runs.
+pub fn with_limits(
+    version: &'static str,
+    os: &'static str,
+    recipients_per_minute: Arc<AtomicU32>,
+    others: Vec<Box<dyn Feature>>,
+) -> Vec<Box<dyn Feature>> {
     let mut features: Vec<Box<dyn Feature>> = vec![
         Box::new(adhoc::AdHoc),
         Box::new(archive::Archive),
         Box::new(blocking::Blocking),
         Box::new(carbons::Carbons),
         Box::new(last::Last),
+        Box::new(notices::Notices),
         Box::new(offline::Offline),
         Box::new(ping::Ping),
         Box::new(private::Private),
+        Box::new(recipients::Recipients(recipients_per_minute)),
         Box::new(register::Register),
         Box::new(roster::Roster),
         Box::new(stanza_ids::StanzaIds),

@@ -153,13 +153,12 @@ pub fn answer(turn: &mut Turn<'_, Spot>, request: Stanza, answer: Answer<Spot>) 
 
 impl Turn<'_, Spot> {
     /// Asks for data on behalf of a service's place, outside of a request.
-    pub fn ask(&mut self, query: Query, then: impl FnOnce(&mut Turn<'_, Spot>, Found) + Send + 'static) {
-        let resume: crate::Resume<Spot> = Box::new(move |turn, found| {
-            if let Ok(found) = found {
-                then(turn, found);
-            }
-        });
-        Spot::ask(self, query, resume);
+    pub fn ask(
+        &mut self,
+        query: Query,
+        then: impl FnOnce(&mut Turn<'_, Spot>, Result<Found, StanzaError>) + Send + 'static,
+    ) {
+        Spot::ask(self, query, Box::new(then));
     }
 }
 

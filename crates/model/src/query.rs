@@ -67,6 +67,9 @@ pub struct SessionFound {
     pub priority: Option<i8>,
     /// Where it comes from and how; `None` while it waits to be resumed.
     pub about: Option<std::sync::Arc<crate::link::About>>,
+    /// Whether nobody seems to look at it: its presence is `away` or `xa`, its client says that it is inactive
+    /// (XEP-0352), or it waits to be resumed.
+    pub idle: bool,
 }
 
 /// A question or an order about accounts.
@@ -130,12 +133,27 @@ pub enum AccountQuery {
         after: Option<Bare>,
         /// At most so many.
         limit: u32,
+        /// Which of them.
+        which: Which,
     },
     /// How many accounts a domain has.
     Count {
         /// Which domain.
         domain: String,
+        /// Which of them.
+        which: Which,
     },
+}
+
+/// Which accounts of a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All.
+    All,
+    /// Those that may not log in.
+    Suspended,
+    /// The domain's operators.
+    Admins,
 }
 
 /// The answer to an [`AccountQuery`].

@@ -299,6 +299,7 @@ impl Pure {
         let query = match order {
             "removes" => AccountQuery::Remove { account },
             "creates" => AccountQuery::Create { account, password },
+            "promotes" => AccountQuery::SetAdmin { account, admin: true },
             "suspends" => AccountQuery::Suspend { account, suspended: true },
             "changes the password of" => AccountQuery::SetPassword { account, password },
             "ends the sessions of" => AccountQuery::EndSessions { account },
@@ -388,8 +389,13 @@ impl World for Pure {
 }
 
 /// The hosted services of these domains.
-fn services<'a>(_: impl Iterator<Item = &'a Jid>, _: Time) -> Vec<Arc<dyn Service>> {
-    Vec::new()
+fn services<'a>(hosts: impl Iterator<Item = &'a Jid>, time: Time) -> Vec<Arc<dyn Service>> {
+    let rooms = |host: &Jid| -> Option<Arc<dyn Service>> {
+        let domain = Jid::parse(&format!("conference.{host}")).ok()?;
+        let settings = muc::Settings::new(domain, host.clone(), time.now.unix_ms);
+        Some(Arc::new(muc::Rooms::new(settings, Arc::new(|bytes: &mut [u8]| bytes.fill(7)))))
+    };
+    hosts.filter_map(rooms).collect()
 }
 
 fn enable(wish: &Wish) -> Option<Enable> {

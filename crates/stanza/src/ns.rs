@@ -30,6 +30,15 @@ pub const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
 // XEP-0045
 pub const MUC: &str = "http://jabber.org/protocol/muc";
 pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
+pub const MUC_ADMIN: &str = "http://jabber.org/protocol/muc#admin";
+pub const MUC_OWNER: &str = "http://jabber.org/protocol/muc#owner";
+pub const MUC_CONFIG: &str = "http://jabber.org/protocol/muc#roomconfig";
+pub const MUC_INFO: &str = "http://jabber.org/protocol/muc#roominfo";
+pub const MUC_REQUEST: &str = "http://jabber.org/protocol/muc#request";
+pub const MUC_REGISTER: &str = "http://jabber.org/protocol/muc#register";
+pub const MUC_ROOMS: &str = "http://jabber.org/protocol/muc#rooms";
+pub const MUC_TRAFFIC: &str = "http://jabber.org/protocol/muc#traffic";
+pub const MUC_STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
 // XEP-0048
 pub const BOOKMARKS_OLD: &str = "storage:bookmarks";
 // XEP-0049
@@ -105,6 +114,8 @@ pubsub! {
 // XEP-0077
 pub const REGISTER: &str = "jabber:iq:register";
 pub const REGISTER_FEATURE: &str = "http://jabber.org/features/iq-register";
+// XEP-0080
+pub const GEOLOC: &str = "http://jabber.org/protocol/geoloc";
 // XEP-0084
 pub const AVATAR_DATA: &str = "urn:xmpp:avatar:data";
 pub const AVATAR_METADATA: &str = "urn:xmpp:avatar:metadata";
@@ -112,8 +123,16 @@ pub const AVATAR_METADATA: &str = "urn:xmpp:avatar:metadata";
 pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 // XEP-0092
 pub const VERSION: &str = "jabber:iq:version";
+// XEP-0107
+pub const MOOD: &str = "http://jabber.org/protocol/mood";
+// XEP-0108
+pub const ACTIVITY: &str = "http://jabber.org/protocol/activity";
 // XEP-0115
 pub const CAPS: &str = "http://jabber.org/protocol/caps";
+// XEP-0122
+pub const VALIDATE: &str = "http://jabber.org/protocol/xdata-validate";
+// XEP-0118
+pub const TUNE: &str = "http://jabber.org/protocol/tune";
 // XEP-0124
 pub const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
 // XEP-0156
@@ -133,6 +152,8 @@ pub const VCARD_UPDATE: &str = "vcard-temp:x:update";
 pub const SERVER_INFO: &str = "http://jabber.org/network/serverinfo";
 // XEP-0160
 pub const MSG_OFFLINE: &str = "msgoffline";
+// XEP-0172
+pub const NICK: &str = "http://jabber.org/protocol/nick";
 // XEP-0184
 pub const RECEIPTS: &str = "urn:xmpp:receipts";
 // XEP-0191
@@ -163,6 +184,9 @@ pub const FORWARD: &str = "urn:xmpp:forward:0";
 // XEP-0313
 pub const MAM: &str = "urn:xmpp:mam:2";
 pub const MAM_EXTENDED: &str = "urn:xmpp:mam:2#extended";
+// XEP-0317
+pub const HATS: &str = "urn:xmpp:hats:0";
+pub const HATS_COMMANDS: &str = "urn:xmpp:hats:commands";
 // XEP-0333
 pub const MARKERS: &str = "urn:xmpp:chat-markers:0";
 // XEP-0334
@@ -204,10 +228,21 @@ pub const BOOKMARKS_COMPAT: &str = "urn:xmpp:bookmarks:1#compat";
 pub const BOOKMARKS_COMPAT_PEP: &str = "urn:xmpp:bookmarks:1#compat-pep";
 // XEP-0411
 pub const BOOKMARKS_CONVERSION: &str = "urn:xmpp:bookmarks-conversion:0";
+// XEP-0410
+pub const SELF_PING: &str = "http://jabber.org/protocol/muc#self-ping-optimization";
+// XEP-0421
+pub const OCCUPANT_ID: &str = "urn:xmpp:occupant-id:0";
 // XEP-0424
 pub const RETRACT: &str = "urn:xmpp:message-retract:1";
+pub const RETRACT_TOMBSTONE: &str = "urn:xmpp:message-retract:1#tombstone";
+// XEP-0425
+pub const MODERATE: &str = "urn:xmpp:message-moderate:1";
 // XEP-0428
 pub const FALLBACK: &str = "urn:xmpp:fallback:0";
+// XEP-0433
+pub const CHANNEL_SEARCH: &str = "urn:xmpp:channel-search:0:search";
+pub const CHANNEL_SEARCH_FORM: &str = "urn:xmpp:channel-search:0:search-params";
+pub const CHANNEL_SEARCH_ERROR: &str = "urn:xmpp:channel-search:0:error";
 // XEP-0440
 pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 // XEP-0441 takes its elements from XEP-0313.

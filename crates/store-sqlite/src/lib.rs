@@ -12,6 +12,7 @@ mod blobs;
 mod checkpoint;
 mod connect;
 mod fault;
+mod fsck;
 mod journal;
 mod lock;
 mod logs;
@@ -22,8 +23,11 @@ mod readers;
 mod schema;
 mod slots;
 mod sql;
+mod sums;
 mod times;
 mod writer;
+
+pub use fsck::{Findings, check};
 
 use std::fmt;
 use std::ops::Range;

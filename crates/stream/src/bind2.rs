@@ -51,8 +51,8 @@ impl Bind2 {
     }
 }
 
-/// Writes `<bound/>` with the results.
-pub(crate) fn write_bound(w: &mut Writer, wish: &Bind2, bound: &Bound) {
+/// Writes `<bound/>` with the results; `location` is where to resume.
+pub(crate) fn write_bound(w: &mut Writer, wish: &Bind2, bound: &Bound, location: Option<&str>) {
     w.open("bound", ns::BIND2);
     if let Some(ends) = &bound.archive {
         w.open("metadata", ns::MAM);
@@ -62,7 +62,7 @@ pub(crate) fn write_bound(w: &mut Writer, wish: &Bind2, bound: &Bound) {
         w.close();
     }
     match (&wish.enable, &bound.enabled) {
-        (Some(_), Some(enabled)) => manage::write_enabled(w, enabled),
+        (Some(_), Some(enabled)) => manage::write_enabled(w, enabled, location),
         (Some(_), None) => manage::write_failed(w, Condition::InternalServerError, None),
         (None, _) => {}
     }

@@ -48,6 +48,11 @@ pub trait Domains: Send + Sync + fmt::Debug {
         let _ = domain;
         Arc::default()
     }
+    /// Where a client of `domain` shall reconnect to resume its session, as host and perhaps port (XEP-0198 section 3).
+    fn resume_location(&self, domain: &str) -> Option<Arc<str>> {
+        let _ = domain;
+        None
+    }
 }
 
 /// How long a stream may take for what.

@@ -9,7 +9,7 @@ mod pair;
 use model::link::{ArchiveEnds, Transport};
 use pair::client::{Scram, hashed_token, plain, text_of};
 use pair::store::PASSWORD;
-use pair::{END_POINT, EXPORTER, Pair, TRANSPORTS, settings};
+use pair::{END_POINT, EXPORTER, Pair, TRANSPORTS, settings, settings_elsewhere};
 use sasl::{Hash, Mechanism};
 
 /// Every transport, whole and byte by byte.
@@ -341,5 +341,31 @@ fn registration_is_passed_out_before_authentication() {
             pair.store.asked,
             ["register other.example <iq id='r1' type='get'><query xmlns='jabber:iq:register'/></iq>"]
         );
+    }
+}
+
+/// XEP-0198 section 3: `location`, for sessions that may be resumed and clients that connect by host and port.
+#[test]
+fn the_place_to_resume_is_told_where_it_makes_sense() {
+    const LOCATION: &str = " location='[2001:db8::1]:9222'";
+    for transport in TRANSPORTS {
+        let wanted = if matches!(transport, Transport::Tcp | Transport::DirectTls) { LOCATION } else { "" };
+        for (resume, rest) in
+            [("true", format!(" id='sm-2' resume='true' max='600'{wanted}/>")), ("false", "/>".to_owned())]
+        {
+            let mut pair = Pair::bound_with(transport, settings_elsewhere());
+            let said = pair.say(&format!("<enable xmlns='urn:xmpp:sm:3' resume='{resume}'/>"));
+            assert_eq!(said, format!("<enabled xmlns='urn:xmpp:sm:3'{rest}"), "{transport:?}");
+        }
+        let mut pair = Pair::secured(transport, settings_elsewhere());
+        let success = pair.say(&format!(
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>{}</initial-response>\
+             <bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind></authenticate>",
+            plain("", "juliet", PASSWORD)
+        ));
+        let enabled = format!(
+            "<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='sm-1' resume='true' max='600'{wanted}/>"
+        );
+        assert!(success.contains(&enabled), "{transport:?} {success}");
     }
 }

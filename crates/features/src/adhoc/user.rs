@@ -8,7 +8,7 @@ use kernel::{Answer, Host, Turn};
 use model::query::{AccountFound, AccountQuery, Found, Password, Query, SessionFilter, SessionFound};
 use stanza::{Condition, StanzaError};
 
-use crate::adhoc::{Call, Command};
+use super::{Call, Command};
 use crate::forms::Field;
 use crate::register::{PASSWORD_BYTES_MAX, acceptable};
 
@@ -23,13 +23,21 @@ pub(crate) static COMMANDS: &[Command] = &[
             Field::required("password", "text-private", "The new password"),
             Field::required("password-verify", "text-private", "The new password again"),
         ],
+        known: None,
         run: change_password,
     },
-    Command { node: "devices", name: "List my devices", admin: false, fields: &[], run: devices },
+    Command {
+        node: "devices",
+        name: "List my devices",
+        admin: false,
+        fields: &[],
+        known: None,
+        run: devices,
+    },
 ];
 
 fn change_password(_: &mut Turn<'_, Host>, call: Call) -> Answer<Host> {
-    let value = |var| call.form.value(var).unwrap_or_default();
+    let value = |var| call.filled.value(var).unwrap_or_default();
     if value("password") != value("password-verify") {
         return call.failed("The passwords differ");
     }

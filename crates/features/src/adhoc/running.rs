@@ -7,7 +7,7 @@
 use address::Jid;
 use stanza::{Condition, StanzaError};
 
-use crate::adhoc::refusal;
+use super::refusal;
 
 /// How long in milliseconds a form may be looked at.
 pub(crate) const RUNNING_MS_MAX: u64 = 900_000;

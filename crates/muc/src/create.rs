@@ -1,0 +1,108 @@
+//! Making rooms: who may, how many, and what is locked until its creator has configured it.
+//!
+//! XEP-0045 1.35.5 section 10.1
+//!
+//! Not here: entering (`join.rs`), the configuration (`owner.rs`).
+
+use std::sync::Arc;
+
+use address::{Bare, Jid};
+use kernel::{Spot, Turn};
+use model::query::{Found, Query};
+use model::storage::{Owner, Read, Write};
+use stanza::{Condition, Stanza, StanzaError};
+
+use crate::affiliation::Affiliation;
+use crate::config::Config;
+use crate::here::{Here, too_much};
+use crate::index::{self, OWNED};
+use crate::room::{Entry, Room, Standing};
+use crate::service::Shared;
+use crate::settings::Creation;
+use crate::{admin, join, limits};
+
+/// Somebody wants to enter a room that is not there: it is made for him, if he may have one (more).
+pub(crate) fn wanted(shared: &Arc<Shared>, turn: &mut Turn<'_, Spot>, stanza: Stanza, from: Jid) {
+    let service = shared.settings.domain.clone();
+    if let Err(error) = permitted(shared, &turn.place.address, &from) {
+        return turn.fx.refuse(&stanza, error);
+    }
+    let (owner, prefix) = (Owner::from(service.as_str()), index::owned_prefix(&from));
+    let limit = shared.settings.rooms_per_user.saturating_add(1);
+    let read = Read::MapRange { space: OWNED, owner, prefix: prefix.into(), after: None, limit };
+    let shared = shared.clone();
+    turn.ask(Query::Read(read), move |turn, found| {
+        let owned = match found {
+            Ok(Found::Loaded(loaded)) => index::living(&loaded.into_map(), shared.settings.started_ms),
+            Ok(_) => 0,
+            Err(error) => return turn.fx.refuse(&stanza, error),
+        };
+        let mut here = Here::of(&shared, turn);
+        // Somebody else may have been quicker.
+        if here.room.standing != Standing::Absent {
+            return join::present(&shared, turn, stanza);
+        }
+        if owned >= shared.settings.rooms_per_user {
+            return here.refuse(&stanza, too_much("you have as many rooms as anybody may have"));
+        }
+        here.make(&from.bare());
+        join::enter(&mut here, &stanza, &from, true);
+    });
+}
+
+fn permitted(shared: &Shared, room: &Bare, from: &Jid) -> Result<(), StanzaError> {
+    let settings = &shared.settings;
+    let may = match settings.creation {
+        Creation::Anyone => true,
+        Creation::Local => from.domain() == settings.host.as_str(),
+        Creation::Nobody => false,
+    };
+    let fits = room.local().is_some_and(|local| local.len() <= limits::ROOM_BYTES_MAX);
+    match may {
+        true if fits => Ok(()),
+        true => Err(StanzaError::from(Condition::NotAcceptable).text("the room's address is too long")),
+        false => Err(StanzaError::from(Condition::NotAllowed).text("you may not make rooms here")),
+    }
+}
+
+impl Here<'_> {
+    /// Makes the room: nothing of an earlier one under this address is left.
+    fn make(&mut self, creator: &Bare) {
+        let mut key = [0; 32];
+        (self.shared.random)(&mut key);
+        *self.room = Room {
+            standing: Standing::Locked(self.now_ms),
+            creator: Some(creator.clone()),
+            key,
+            config: Config::new(&self.shared.settings),
+            last_id: self.room.last_id,
+            ..Room::default()
+        };
+        let owner = self.owner();
+        self.fx.write(Write::Purge { owner });
+        let owns = Entry { affiliation: Affiliation::Owner, ..Entry::default() };
+        admin::put(self, creator.text(), Some(owns));
+        self.own(creator, true);
+        self.save();
+        self.fx.wake(limits::LOCKED_MS);
+    }
+
+    /// The creator has said how it shall be (or that the defaults will do): others may come.
+    pub(crate) fn unlock(&mut self) {
+        if let Standing::Locked(_) = self.room.standing {
+            self.room.standing = Standing::Open;
+        }
+    }
+}
+
+/// The creator has said nothing for long: the defaults will do.
+pub(crate) fn unlock_in_time(here: &mut Here<'_>) {
+    if let Standing::Locked(since) = here.room.standing {
+        let over = here.now_ms.saturating_sub(since);
+        if over < limits::LOCKED_MS {
+            return here.fx.wake(limits::LOCKED_MS - over);
+        }
+        here.unlock();
+        here.save();
+    }
+}
