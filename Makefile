@@ -11,6 +11,7 @@ SIM = CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) run --quiet --locked -p sim --featu
 .PHONY: help run test lint unit attack interop bench setup
 .PHONY: help run test lint unit interop bench faults faults-short setup
 .PHONY: help run test lint unit sim interop bench setup
+.PHONY: help run test lint unit sim interop bench faults faults-short setup
 
 help: ## this list
 	@printf '\nDétente, an XMPP server\n\n'

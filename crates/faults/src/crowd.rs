@@ -102,13 +102,13 @@ impl Crowd {
         let pace = Duration::from_secs_f64(count as f64 / size.messages_per_second.max(0.001));
         let mut chance = Chance::new(size.seed);
         let mut devices = Vec::new();
-        for n in 0..size.accounts {
+        for (n, account) in accounts.iter().enumerate() {
             // Neighbours, so that there is order to be kept, and now and then the own account's other device is copied.
             let peers = [n + 1, n + 2, n + 5].map(|peer| format!("user{}@{DOMAIN}", peer % size.accounts));
             for resource in ["phone", "desk"].iter().take(1 + n % 2) {
                 let device = Device::new(
                     shared.clone(),
-                    accounts[n].clone(),
+                    account.clone(),
                     resource,
                     peers.to_vec(),
                     pace,

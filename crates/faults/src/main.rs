@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 use row::{Row, Verdict};
 use scenario::{SCENARIOS, Stage};
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         eprintln!("{}: no such program; name the server with --detente", cli.detente.display());
         return ExitCode::from(2);
     };
+    end_with_us();
     let breakable = cli.breakable.and_then(|path| path.canonicalize().ok());
     let stage = Stage { program, breakable, short: cli.short, seed: cli.seed, keep: cli.keep };
     let rows = play(&stage, &cli.scenarios);
@@ -82,6 +84,28 @@ fn main() -> ExitCode {
     }
     println!("{} passed, {bad} failed", rows.len() - bad - skipped);
     if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// When this program is told to end, the server does too.
+fn end_with_us() {
+    std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async {
+            let listen = |kind| signal(kind).ok();
+            let (Some(mut term), Some(mut int)) =
+                (listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
+            else {
+                return;
+            };
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            world::end_server();
+            std::process::exit(130);
+        });
+    });
 }
 
 fn play(stage: &Stage, wanted: &[String]) -> Vec<Row> {

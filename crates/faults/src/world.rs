@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bench::Outcome;
@@ -18,6 +19,16 @@ use serde_json::{Value, json};
 pub(crate) const DOMAIN: &str = "localhost";
 /// Longest wait for a start.
 const START_MAX: Duration = Duration::from_secs(60);
+
+/// The server that was started last: there is never more than one.
+static RUNNING: AtomicU32 = AtomicU32::new(0);
+
+/// Ends the server: for when this program is told to end.
+pub(crate) fn end_server() {
+    let pid = Pid::from_raw(RUNNING.load(Ordering::Relaxed) as i32);
+    // One that has ended and was not asked for is still this program's child, so its number is nobody else's.
+    let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
+}
 
 /// The folder. It goes with the scenario, unless it is kept.
 pub(crate) struct World {
@@ -130,7 +141,9 @@ impl World {
         command.args(words).current_dir(&self.root).env_clear().env("DETENTE_CONFIG", self.config());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("RUST_BACKTRACE", "0");
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
-        Ok(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?)
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
+        RUNNING.store(child.id(), Ordering::Relaxed);
+        Ok(child)
     }
 
     /// Starts the server and waits until it is ready.
@@ -224,6 +237,7 @@ impl Server {
     /// As by `kill -9`; it is gone when this returns.
     pub(crate) fn kill(mut self) -> Outcome<()> {
         self.child.kill()?;
+        RUNNING.store(0, Ordering::Relaxed);
         self.child.wait()?;
         Ok(())
     }
@@ -238,6 +252,7 @@ impl Server {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {
+                RUNNING.store(0, Ordering::Relaxed);
                 let mut rest = String::new();
                 let _ = self.out.read_to_string(&mut rest);
                 return Ok((status.code(), began.elapsed()));
@@ -282,6 +297,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
+        RUNNING.store(0, Ordering::Relaxed);
         let _ = self.child.wait();
     }
 }
