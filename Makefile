@@ -7,10 +7,11 @@ DOMAIN ?= localhost
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint unit attack interop bench setup
+.PHONY: help run test lint unit interop bench faults faults-short setup
 
 help: ## this list
 	@printf '\nDétente, an XMPP server\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nSettings: DOMAIN=%s RUN_DIR=%s\n\n' '$(DOMAIN)' '$(RUN_DIR)'
 
 run: setup ## build the server and run it on this machine, with its data in run/
@@ -40,6 +41,20 @@ interop: setup ## the server against real clients
 
 bench: ## measure speed and memory
 	bench/run
+
+faults: FAULTS ?=
+faults: setup ## kill -9, loss of power, full and broken disks, floods: the real server, half an hour
+	$(CARGO) build --release --locked -p faults -p detente
+	@bin="$$(scripts/target-dir)"; cp "$$bin/release/detente" "$$bin/release/detente-real"
+	$(CARGO) build --release --locked -p detente --features breakable
+	@bin="$$(scripts/target-dir)"; mv "$$bin/release/detente" "$$bin/release/detente-breakable"; \
+	mv "$$bin/release/detente-real" "$$bin/release/detente"; \
+	"$$bin/release/detente-faults" --detente "$$bin/release/detente" \
+	  --breakable "$$bin/release/detente-breakable" $(FAULTS)
+
+faults-short: setup ## the same with few rounds, some minutes
+	$(CARGO) build --release --locked -p faults -p detente
+	@bin="$$(scripts/target-dir)/release"; "$$bin/detente-faults" --detente "$$bin/detente" --short $(FAULTS)
 
 setup: ## install what the build needs, where that is possible
 	@scripts/setup

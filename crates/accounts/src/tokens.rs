@@ -89,7 +89,7 @@ impl Accounts {
             }
         }
         let mut issued = None;
-        if let Some(mechanism) = login.request.or(due).filter(|_| self.settings.tokens) {
+        if let Some(mechanism) = login.request.or(due).filter(|_| self.policy().tokens) {
             issued = self.issue(&about(account, key), mechanism, now).map(|(kept, issued)| {
                 entry.new = Some(kept);
                 issued

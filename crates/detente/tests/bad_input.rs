@@ -12,7 +12,8 @@ fn bad_input_is_answered_as_the_list_says_and_disturbs_nobody() {
     let (rows, absent) = (all(), absent());
     let summary = attack(Path::new(env!("CARGO_BIN_EXE_detente")), &rows, Depth::Short, "").unwrap();
     let report = lines(&rows, &summary, &absent);
-    let failed: Vec<&str> = report.lines().filter(|line| !line.starts_with("ok") && !line.starts_with("- ")).collect();
+    let failed: Vec<&str> =
+        report.lines().filter(|line| !line.starts_with("ok") && !line.starts_with("- ")).collect();
     assert!(summary.passed(), "{}", failed.join("\n"));
     println!("{report}");
 }

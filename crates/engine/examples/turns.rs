@@ -68,6 +68,7 @@ fn empty(read: Read) -> Loaded {
         Read::Doc { space, .. } if space.0 == "account" => Loaded::Doc(Some("{}".into())),
         Read::Doc { .. } | Read::MapGet { .. } => Loaded::Doc(None),
         Read::Map { .. } | Read::MapRange { .. } => Loaded::Map(Vec::new()),
+        Read::MapSize { .. } => Loaded::Size(Default::default()),
         Read::Many(reads) => Loaded::Many(reads.into_iter().map(empty).collect()),
         Read::Owners { .. } => Loaded::Owners(Vec::new()),
         Read::Log(_) => Loaded::Page(Default::default()),

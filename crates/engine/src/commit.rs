@@ -4,7 +4,7 @@
 
 use model::link::{Down, SessionId};
 use model::storage::Batch;
-use stanza::{StanzaError, StreamCondition, StreamError};
+use stanza::{Kind, StanzaError, StreamCondition, StreamError};
 
 use crate::device::{Device, Health, Token};
 use crate::engine::{Engine, Output, Ticket};
@@ -57,7 +57,7 @@ impl Engine {
                 Out::Close(session, error) => self.close(session, error),
                 Out::Enable(session, enable) => self.enable_out(session, enable),
                 Out::Bound(session, _) => self.unbind(session),
-                Out::Send(..) => {}
+                Out::Send(..) | Out::Hold(_) | Out::Release(_) => {}
             }
         }
         for account in accounts {
@@ -96,9 +96,24 @@ impl Engine {
             Out::Send(session, parcel) => self.send(session, parcel),
             Out::Bound(session, bound) => self.bound_out(session, bound),
             Out::Enable(session, enable) => self.enable_out(session, enable),
+            Out::Hold(session) => self.hold_messages(session),
+            Out::Release(session) => self.release_messages(session),
             Out::Close(session, error) => self.close(session, error),
             Out::Ask(query, asked) => self.ask_now(*query, asked),
             Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
+        }
+    }
+
+    fn hold_messages(&mut self, session: SessionId) {
+        if let Some(device) = self.devices.get_mut(&session) {
+            device.waiting.get_or_insert_default();
+        }
+    }
+
+    fn release_messages(&mut self, session: SessionId) {
+        let waiting = self.devices.get_mut(&session).and_then(|device| device.waiting.take());
+        for parcel in waiting.unwrap_or_default().take() {
+            self.send(session, parcel);
         }
     }
 
@@ -113,6 +128,15 @@ impl Engine {
         };
         if let Some(early) = &mut device.early {
             return early.push(parcel);
+        }
+        if let Some(waiting) = &mut device.waiting
+            && parcel.token.is_none()
+            && matches!(parcel.stanza.kind, Kind::Message(_))
+        {
+            if waiting.push(parcel) {
+                return;
+            }
+            return self.after_delivery(session, Health::Overfull);
         }
         let (health, settled) = device.deliver(parcel);
         self.after_delivery(session, health);

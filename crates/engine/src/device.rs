@@ -31,6 +31,8 @@ pub(crate) struct Device {
     pub(crate) incoming: Incoming,
     /// What came before the client knows its address; nothing waits here after that.
     pub(crate) early: Option<Vec<Parcel>>,
+    /// Messages that wait for older ones to be sent first; `None` if none have to. Seldom, so it is boxed.
+    pub(crate) waiting: Option<Box<Waiting>>,
     /// Its connection was found to be slow, and will be looked at again.
     pub(crate) slow: bool,
     /// Counts attachments, so that timers know whether they still apply.
@@ -39,6 +41,26 @@ pub(crate) struct Device {
     pub(crate) ack_due: Option<u64>,
     /// There is a timer that will look at that. One is enough, however often the client is asked.
     pub(crate) ack_timer: bool,
+}
+
+/// Messages that wait for older ones.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    parcels: Vec<Parcel>,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Whether there is still room; it is kept in any case.
+    pub(crate) fn push(&mut self, parcel: Parcel) -> bool {
+        self.bytes += parcel.stanza.size();
+        self.parcels.push(parcel);
+        self.parcels.len() <= limits::UNACKED_MAX && self.bytes <= limits::UNACKED_BYTES_MAX
+    }
+
+    pub(crate) fn take(self) -> Vec<Parcel> {
+        self.parcels
+    }
 }
 
 /// A stream that carries a session.
@@ -86,6 +108,7 @@ impl Device {
             csi: Csi::default(),
             incoming: Incoming::default(),
             early: Some(Vec::new()),
+            waiting: None,
             slow: false,
             epoch: 0,
             ack_due: None,

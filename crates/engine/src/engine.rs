@@ -14,7 +14,7 @@ use model::storage::Batch;
 use crate::device::{Device, Token};
 use crate::held::{Held, Line};
 use crate::ids::Ids;
-use crate::input::{Input, Time};
+use crate::input::{Input, Standing, Time};
 use crate::limits;
 use crate::places::{Loading, Place};
 use crate::resume::Ended;
@@ -163,6 +163,17 @@ impl Engine {
             Input::Inject(stanza) => self.inject(stanza),
             Input::EndSessions(account) => {
                 self.end_sessions(&account, None, crate::operator::not_authorized())
+            }
+            Input::Standing(reply) => reply(Standing {
+                sessions: self.devices.len(),
+                accounts: self.accounts.len(),
+                batches: self.line.len(),
+                questions: self.asked.len(),
+            }),
+            Input::Facts(domain, facts) => {
+                if let Some(host) = self.hosts.get_mut(domain.as_str()) {
+                    host.facts = facts;
+                }
             }
             Input::Timeout => self.timeout(),
             Input::Shutdown => self.shutdown(),

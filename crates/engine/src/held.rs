@@ -22,6 +22,10 @@ pub(crate) enum Out {
     Bound(SessionId, Box<Bound>),
     /// Stream management begins.
     Enable(SessionId, Enable),
+    /// Messages for a session wait from here on.
+    Hold(SessionId),
+    /// And go on.
+    Release(SessionId),
     /// A session ends.
     Close(SessionId, Option<StreamError>),
     /// A question.

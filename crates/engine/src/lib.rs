@@ -31,5 +31,5 @@ mod turns;
 mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
-pub use input::{Input, Time};
+pub use input::{Input, Standing, Time};
 pub use run::{Accounts, Files, Handle, NoFiles, Services, run, start_time};

@@ -223,6 +223,7 @@ impl Engine {
         }
         let mut undelivered = VecDeque::from(device.csi.take());
         undelivered.extend(device.early.take().into_iter().flatten().filter(|parcel| parcel.token.is_none()));
+        undelivered.extend(device.waiting.take().into_iter().flat_map(|waiting| waiting.take()));
         if let Some(sm) = device.sm {
             if let Some(id) = &sm.id {
                 self.resumable.remove(id);

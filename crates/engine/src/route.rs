@@ -6,7 +6,7 @@
 
 use address::Jid;
 use model::link::SessionId;
-use stanza::{Condition, Kind, PresenceType, Stanza};
+use stanza::{Condition, Kind, PresenceType, Stanza, ns};
 
 use crate::device::Token;
 use crate::engine::Engine;
@@ -33,7 +33,7 @@ impl Engine {
             let account = to.bare();
             // Presence for somebody who is not there changes nothing: it is not worth loading an account for.
             let in_memory = self.accounts.contains_key(&account);
-            if in_memory || !is_fleeting(stanza.kind) || self.is_foreign_probe(&stanza) {
+            if in_memory || !is_fleeting(stanza.kind) || wishes(&stanza) || self.is_foreign_probe(&stanza) {
                 return self.with_account(&account, Waiting::Stanza(stanza, cause, token));
             }
         }
@@ -65,6 +65,11 @@ impl Engine {
             self.work.push_back(Work::Route(reply, cause.next(), None));
         }
     }
+}
+
+/// Whether somebody comes who may want to hear of nodes: their owner need not be there for that (XEP-0163 section 4.3.3).
+fn wishes(stanza: &Stanza) -> bool {
+    stanza.kind == Kind::Presence(PresenceType::Available) && stanza.payload.has_ns(ns::CAPS)
 }
 
 fn is_fleeting(kind: Kind) -> bool {

@@ -205,6 +205,8 @@ impl Engine {
                 Effect::AskSpot(spot, query, resume) => {
                     self.ask(query, Asked::Spot(spot, origin.token, resume));
                 }
+                Effect::Hold(session) => self.batch.outs.push(Out::Hold(session)),
+                Effect::Release(session) => self.batch.outs.push(Out::Release(session)),
                 Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
             }
         }

@@ -29,6 +29,8 @@ const PANICS: &str = "urn:test:panics";
 const KEPT: &str = "urn:test:kept";
 const ASKS: &str = "urn:test:asks";
 const LOOPS: &str = "urn:test:loops";
+const HOLDS: &str = "urn:test:holds";
+const RELEASES: &str = "urn:test:releases";
 
 impl Feature for Troublesome {
     fn card(&self) -> &'static Card {
@@ -44,6 +46,15 @@ impl Feature for Troublesome {
         if stanza.payload.has("x", KEPT) {
             let owner = Owner::from(turn.place.jid.text());
             turn.fx.put_doc(Space("kept"), owner, stanza.payload.inner().to_vec());
+        }
+        let sessions: Vec<SessionId> = turn.place.sessions.iter().map(|session| session.id).collect();
+        for session in sessions {
+            if stanza.payload.has("x", HOLDS) {
+                turn.fx.hold(session);
+            }
+            if stanza.payload.has("x", RELEASES) {
+                turn.fx.release(session);
+            }
         }
         if stanza.payload.has("x", LOOPS) {
             turn.fx.route(stanza.clone());
@@ -387,6 +398,38 @@ fn who_would_wait_for_ever_for_an_acknowledgement_is_closed() {
 }
 
 #[test]
+fn what_two_devices_did_not_get_is_left_once() {
+    let sm = Some(Enable { resume: true, max: None });
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, sm);
+    let other = "benvolio@a.example/x";
+    let (benvolio, _) = world.connect(other, None);
+    let mut hers = Vec::new();
+    for resource in ["x", "y"] {
+        let jid = format!("juliet@a.example/{resource}");
+        let (session, link) = world.connect(&jid, sm);
+        world.input(Input::Up(Up::Stanza(
+            session,
+            Stanza::presence(PresenceType::Available).from(&Jid::parse(&jid).unwrap()),
+        )));
+        link.said();
+        hers.push((session, link));
+    }
+    world.send(romeo, ROMEO, "juliet@a.example", message(1));
+    for (_, link) in &hers {
+        assert_eq!(link.said().iter().filter(|said| said.starts_with("<message")).count(), 1);
+    }
+    // Storage fails, and her account is read again: both sessions end with the message unacknowledged.
+    world.full = true;
+    let kept = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{KEPT}'/>").into());
+    world.send(benvolio, other, "juliet@a.example", kept);
+    assert_eq!(hers[0].1.said(), ["closed Some(\"resource-constraint\")"]);
+    // Nobody keeps it here, so each time that it is left its sender hears of it.
+    let bounced = his.said().iter().filter(|said| said.contains("service-unavailable")).count();
+    assert_eq!(bounced, 1);
+}
+
+#[test]
 fn nothing_comes_before_the_address() {
     let mut world = World::new();
     let (romeo, _) = world.connect(ROMEO, None);
@@ -607,4 +650,38 @@ fn stanzas_that_cause_each_other_come_to_an_end() {
     assert_eq!(hers.said().len(), usize::from(limits::HOPS_MAX));
     world.send(romeo, ROMEO, ROMEO, message(1));
     assert_eq!(his.said().len(), 1, "the server goes on");
+}
+
+#[test]
+fn messages_wait_while_older_ones_are_sent() {
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, None);
+    let order =
+        |ns: &str| Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{ns}'/>").into()).id(ns);
+    let numbered = |n: usize| message(1).id(&format!("m{n}"));
+    let ids = |said: Vec<String>| -> Vec<String> {
+        said.iter().filter_map(|one| Some(one.split("id='").nth(1)?.split('\'').next()?.to_owned())).collect()
+    };
+    let (_, hers) = world.connect(JULIET, None);
+    world.send(romeo, ROMEO, JULIET, order(HOLDS));
+    (0..3).for_each(|n| world.send(romeo, ROMEO, JULIET, numbered(n)));
+    world.send(romeo, ROMEO, JULIET, Stanza::presence(PresenceType::Available).id("p"));
+    assert_eq!(ids(hers.said()), ["p"], "presence goes on");
+    world.send(romeo, ROMEO, JULIET, order(RELEASES));
+    assert_eq!(ids(hers.said()), [HOLDS, "m0", "m1", "m2", RELEASES]);
+    // A session that ends leaves them to another, in order; so does one for which too much waits.
+    world.send(romeo, ROMEO, JULIET, order(HOLDS));
+    world.send(romeo, ROMEO, JULIET, numbered(1));
+    let (other, others) = world.connect("juliet@a.example/other", None);
+    let available =
+        Stanza::presence(PresenceType::Available).from(&Jid::parse("juliet@a.example/other").unwrap());
+    world.input(Input::Up(Up::Stanza(other, available)));
+    others.said();
+    for n in 2..=limits::UNACKED_MAX {
+        world.send(romeo, ROMEO, JULIET, numbered(n));
+    }
+    assert_eq!(hers.said().last().unwrap(), "closed Some(\"connection-timeout\")");
+    let all: Vec<String> = (1..=limits::UNACKED_MAX).map(|n| format!("m{n}")).collect();
+    assert_eq!(ids(others.said())[1..], all);
+    assert!(his.said().is_empty());
 }

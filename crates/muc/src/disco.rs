@@ -178,12 +178,10 @@ pub(crate) fn items(here: &Here<'_>, iq: &Iq<'_>) -> Answer<Spot> {
     let mut w = Writer::new(ns::CLIENT);
     w.open("query", ns::DISCO_ITEMS).attr_opt("node", node.as_deref());
     match node.as_deref() {
-        None => {}
-        Some(ns::COMMANDS) => {
-            if here.affiliation(iq.from()) >= Affiliation::Admin {
-                crate::hats_commands::items(&mut w, here.at.jid());
-            }
+        Some(ns::COMMANDS) if here.affiliation(iq.from()) >= Affiliation::Admin => {
+            crate::hats_commands::items(&mut w, here.at.jid());
         }
+        None | Some(ns::COMMANDS) => {}
         Some(_) => return Condition::ItemNotFound.into(),
     }
     w.close();

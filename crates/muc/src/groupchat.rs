@@ -139,6 +139,6 @@ pub(crate) fn say(here: &mut Here<'_>, said: Stanza, author: &Arc<str>, client: 
         here.room.activity.count(here.now_ms);
     }
     let Stanza { from: Some(from), id: name, lang, payload, .. } = &said else { return id };
-    here.to_all(Kind::Message(MessageType::Groupchat), from, name.as_ref(), lang.as_ref(), payload);
+    here.send_all(Kind::Message(MessageType::Groupchat), from, name.as_ref(), lang.as_ref(), payload);
     id
 }

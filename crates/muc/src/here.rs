@@ -63,7 +63,7 @@ impl<'t> Here<'t> {
     }
 
     /// Sends the same content to everybody's clients, from `from`.
-    pub(crate) fn to_all(
+    pub(crate) fn send_all(
         &mut self,
         kind: Kind,
         from: &Jid,
@@ -93,7 +93,7 @@ impl<'t> Here<'t> {
         w.close();
         let payload = Payload::canonical(w.finish());
         let from = self.at.jid().clone();
-        self.to_all(Kind::Message(MessageType::Groupchat), &from, None, None, &payload);
+        self.send_all(Kind::Message(MessageType::Groupchat), &from, None, None, &payload);
     }
 
     /// Whether the room is there for that person: open, or being configured by him.

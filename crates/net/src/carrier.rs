@@ -96,7 +96,7 @@ impl Carrier {
 
     /// Carries until the connection is closed. By reference: a future that owns what it is called on holds it twice.
     pub(crate) async fn run(&mut self) {
-        let mut sleep = pin!(tokio::time::sleep(self.shared.config.limits.write));
+        let mut sleep = pin!(tokio::time::sleep(self.shared.limits.now().write));
         loop {
             self.act().await;
             if self.is_done() {
@@ -176,7 +176,7 @@ impl Carrier {
     /// RFC 6120 section 5.4.3.
     async fn start_tls(&mut self) {
         self.fill();
-        let limit = self.shared.config.limits.handshake;
+        let limit = self.shared.limits.now().handshake;
         let flushed = tokio::time::timeout(limit, poll_fn(|cx| self.wire.poll_flush(cx))).await;
         if !matches!(flushed, Ok(Ok(()))) {
             return self.broken();
@@ -224,7 +224,7 @@ impl Carrier {
         }
         let written = self.wire.written();
         if self.stuck.is_none_or(|(_, then)| then != written) {
-            self.stuck = Some((now + self.shared.config.limits.write, written));
+            self.stuck = Some((now + self.shared.limits.now().write, written));
         }
         self.line.set_unwritten(self.wire.unwritten());
         Ok(())

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::Phase;
 use crate::authority::{Answering, Authority};
 use crate::bosh::Sessions;
-use crate::config::NetConfig;
+use crate::config::{Current, HttpSettings, Limits, NetConfig};
 use crate::counters::{Counters, misbehaviour_name};
 use crate::link::Line;
 use crate::peers::{Attempt, Chance, Peers};
@@ -25,7 +25,10 @@ use crate::roll::{Place, Roll};
 
 /// One server's connections.
 pub(crate) struct Shared {
+    /// As it was at the start: what a reload can change of it is in `http` and `limits`.
     pub(crate) config: NetConfig,
+    pub(crate) http: Current<HttpSettings>,
+    pub(crate) limits: Current<Limits>,
     pub(crate) engine: Mailbox,
     pub(crate) authority: Arc<dyn Authority>,
     pub(crate) peers: Arc<Peers>,
@@ -91,8 +94,11 @@ impl Shared {
         authority: Arc<dyn Authority>,
         phase: watch::Receiver<Phase>,
     ) -> Shared {
+        let limits = Current::new(config.limits.clone());
         Shared {
-            peers: Peers::new(config.limits.clone()),
+            peers: Peers::new(limits.clone()),
+            http: Current::new(config.http.clone()),
+            limits,
             bosh: Sessions::default(),
             roll: Arc::default(),
             log: Logs {

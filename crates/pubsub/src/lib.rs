@@ -7,9 +7,12 @@
 //! Not here: what anybody publishes means, but for the few nodes that older protocols must agree with.
 
 mod access;
+mod avatar;
+mod bookmarks;
 mod config;
 mod defaults;
 mod disco;
+mod displayed;
 mod error;
 mod form;
 mod graph;
@@ -21,6 +24,7 @@ mod lists;
 mod node;
 mod notify;
 mod options;
+mod own;
 mod owner;
 mod pep;
 mod publish;
@@ -36,5 +40,10 @@ use kernel::Feature;
 
 /// The features of accounts that stand here.
 pub fn features() -> Vec<Box<dyn Feature>> {
-    vec![Box::new(pep::Pep)]
+    vec![
+        Box::new(avatar::Avatar),
+        Box::new(bookmarks::Bookmarks),
+        Box::new(displayed::Displayed),
+        Box::new(pep::Pep),
+    ]
 }

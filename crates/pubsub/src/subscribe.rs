@@ -15,8 +15,7 @@ use xml::{El, Writer};
 use crate::access::{affiliation, find, may_subscribe};
 use crate::config::{Kind, SendLast, Style};
 use crate::error::{
-    FORBIDDEN, INVALID_JID, JID_REQUIRED, MALFORMED, NO_SUBSCRIBER,
-    TOO_MANY_SUBSCRIPTIONS, unsupported,
+    FORBIDDEN, INVALID_JID, JID_REQUIRED, MALFORMED, NO_SUBSCRIBER, TOO_MANY_SUBSCRIPTIONS, unsupported,
 };
 use crate::form::{self, Answered, Field};
 use crate::home::{Home, owner};

@@ -12,6 +12,7 @@ mod authenticating;
 mod bind2;
 mod binding;
 mod clock;
+mod cost;
 mod date;
 mod fast;
 mod features;

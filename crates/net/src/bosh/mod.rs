@@ -121,7 +121,7 @@ async fn post(web: &Arc<Web>, asked: &Asked, request: hyper::Request<Incoming>) 
     let mut reader = Reader::new(settings.limits_before_auth);
     let (mut known, mut handle, mut fault) = (false, None, None);
     let mut came = 0;
-    read_body(request.into_body(), shared.config.http.request, |bytes| {
+    read_body(request.into_body(), shared.http.now().request, |bytes| {
         came += bytes.len();
         if came > reader.body_bytes_max() {
             fault.get_or_insert(Terminal::PolicyViolation);
@@ -194,7 +194,7 @@ fn create(
     if request.wrapper.open.to.is_none() {
         return Err(Terminal::ImproperAddressing);
     }
-    let proxy = shared.config.http.trusted_proxies.contains(&asked.peer);
+    let proxy = shared.http.now().trusted_proxies.contains(&asked.peer);
     let permit = shared.peers.admit(asked.peer, proxy, shared.counters(), Instant::now());
     let permit = permit.ok_or(Terminal::PolicyViolation)?;
     let sid = random_sid().ok_or(Terminal::InternalServerError)?;
@@ -202,7 +202,7 @@ fn create(
     let authenticated = Arc::new(AtomicBool::new(false));
     {
         let mut table = shared.bosh.table();
-        if table.len() >= shared.config.http.bosh_limits.sessions {
+        if table.len() >= shared.http.now().bosh_limits.sessions {
             return Err(Terminal::PolicyViolation);
         }
         table.insert(sid.clone(), Handle { mailbox, authenticated: authenticated.clone() });

@@ -106,7 +106,7 @@ impl Session {
         authenticated: Arc<AtomicBool>,
     ) -> Option<Session> {
         let now = Instant::now();
-        let limits = seat.shared.config.http.bosh_limits;
+        let limits = seat.shared.http.now().bosh_limits;
         let mut opened = seat.shared.open(Transport::Bosh, peer, now)?;
         if let Some(tls) = tls {
             opened.stream.handle_tls(now, tls);

@@ -79,6 +79,12 @@ impl Home for Account {
         peers::listeners(self, node)
     }
 
+    fn changed(turn: &mut Turn<'_, Account>, node: &str) {
+        if node == ns::AVATAR_METADATA {
+            crate::avatar::published(turn);
+        }
+    }
+
     fn send(turn: &mut Turn<'_, Account>, to: &Jid, stanza: Stanza) {
         let own = to.bare_str() == turn.place.jid.as_str();
         let session =
