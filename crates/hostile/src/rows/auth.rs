@@ -4,8 +4,6 @@
 //!
 //! Not here: SCRAM and tokens (`auth_scram.rs`), time (`timing.rs`).
 
-use std::time::Duration;
-
 use crate::Outcome;
 use crate::client::{Client, PATIENCE, Transport};
 use crate::login::{auth, authenticate, base64, bind, plain, response};

@@ -4,8 +4,6 @@
 //!
 //! Not here: resuming and flooding (`managed.rs`).
 
-use std::time::Duration;
-
 use crate::Outcome;
 use crate::client::{Client, PATIENCE};
 use crate::login::bind;
