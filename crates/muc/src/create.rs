@@ -25,7 +25,7 @@ use crate::{admin, destroy, join, limits};
 /// Whether he has too many is looked up then; one that is too many ends again.
 pub(crate) fn wanted(shared: &Arc<Shared>, turn: &mut Turn<'_, Spot>, stanza: Stanza, from: Jid) {
     if let Err(error) = permitted(shared, &turn.place.address, &from) {
-        return turn.fx.refuse(&stanza, error);
+        return Here::of(shared, turn).refuse_entry(&stanza, error);
     }
     let mut here = Here::of(shared, turn);
     here.make(&from.bare());
