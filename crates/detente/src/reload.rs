@@ -118,6 +118,8 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.log.format = now.log.format;
     next.storage.durability = now.storage.durability;
     next.upload = now.upload.clone();
+    next.rooms = now.rooms.clone();
+    next.pubsub = now.pubsub.clone();
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();
     // A domain that goes at the next start keeps what it has until then.
@@ -174,6 +176,7 @@ mod tests {
                 Value::Array(_) => vec!["SHA-256"].into(),
                 Value::String(text) if text == "text" => "json".into(),
                 Value::String(text) if text == "full" => "normal".into(),
+                Value::String(text) if text == "local" => "nobody".into(),
                 _ => "other".into(),
             };
             let new: Config = serde_json::from_value(tree).unwrap();
@@ -193,7 +196,8 @@ mod tests {
             "http.public_url",
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
-            let late = restart.contains(&setting.path) || setting.path.starts_with("upload.");
+            let section = setting.path.split('.').next().unwrap_or_default();
+            let late = restart.contains(&setting.path) || ["upload", "rooms", "pubsub"].contains(&section);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);
         }

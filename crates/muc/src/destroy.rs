@@ -55,6 +55,12 @@ pub(crate) fn now(here: &mut Here<'_>, destroyed: &Destroyed) {
     }
 }
 
+/// A room that should not have been made ends without a mark.
+pub(crate) fn unmake(here: &mut Here<'_>, reason: &str) {
+    here.room.config.persistent = false;
+    now(here, &Destroyed { reason: Some(reason.to_owned()), ..Destroyed::default() });
+}
+
 /// Forgets a room in which nobody is, with all that it had.
 pub(crate) fn forget(here: &mut Here<'_>) {
     if let Some(creator) = here.room.creator.clone() {

@@ -12,7 +12,7 @@ use stanza::{Condition, PresenceType, Stanza, StanzaError, ns};
 use xml::Writer;
 
 use crate::affiliation::Affiliation;
-use crate::here::{Here, too_much};
+use crate::here::{Here, refused_entry, too_much};
 use crate::item::{self, Notice};
 use crate::occupants::{Occupant, Visit};
 use crate::room::{Room, Standing, Tombstone};
@@ -31,7 +31,7 @@ pub(crate) fn present(shared: &Arc<Shared>, turn: &mut Turn<'_, Spot>, stanza: S
     match (to.resource(), known) {
         // Section 7.2.1: a nickname is needed.
         (None, _) if !joins => {}
-        (None, _) => here.refuse(&stanza, Condition::JidMalformed),
+        (None, _) => here.refuse_entry(&stanza, Condition::JidMalformed),
         (Some(wanted), Some(own)) if *wanted == *own => nick::updated(&mut here, &stanza, &from, &own, joins),
         (Some(wanted), Some(own)) => nick::changed(&mut here, &stanza, &from, &own, wanted),
         (Some(_), None) if !joins => out_of_step(&mut here, &from, &to),
@@ -61,15 +61,16 @@ fn closed(shared: &Arc<Shared>, turn: &mut Turn<'_, Spot>, stanza: Stanza, from:
         return create::wanted(shared, turn, stanza, from);
     }
     let uri = gone.alternate.as_ref().map(|alternate| format!("xmpp:{alternate}?join"));
-    let mut w = Writer::new(ns::CLIENT);
-    w.open("error", ns::CLIENT).attr("type", "cancel");
-    w.leaf("gone", ns::STANZAS, uri.as_deref().unwrap_or_default());
-    if let Some(reason) = &gone.reason {
-        w.leaf("text", ns::STANZAS, reason);
-    }
-    w.close();
-    if let Some(error) = stanza.error(Condition::Gone.into()) {
-        turn.fx.route(error.with_inner(w.finish()));
+    let error = refused_entry(&stanza, |w| {
+        w.open("error", ns::CLIENT).attr("type", "cancel");
+        w.leaf("gone", ns::STANZAS, uri.as_deref().unwrap_or_default());
+        if let Some(reason) = &gone.reason {
+            w.leaf("text", ns::STANZAS, reason);
+        }
+        w.close();
+    });
+    if let Some(error) = error {
+        turn.fx.route(error);
     }
 }
 
@@ -83,7 +84,7 @@ pub(crate) fn enter(here: &mut Here<'_>, stanza: &Stanza, from: &Jid, created: b
             here.fx.drop_writes();
             here.fx.take_wake();
         }
-        return here.refuse(stanza, error);
+        return here.refuse_entry(stanza, error);
     }
     let visit = Visit { jid: from.clone(), presence: presence::clean(&stanza.payload) };
     let known = here.room.occupants.get(nick).is_some();
@@ -255,18 +256,20 @@ mod tests {
         }
         let mut stage = Stage::with(settings(Creation::Local));
         let mut make = |name: &str| {
-            outcome(&stage.send(&format!(
+            let seen = stage.send(&format!(
                 "<presence from='{HAG}' to='{name}@rooms.example/n'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
-            )))
+            ));
+            let over = seen.last().unwrap().contains("<destroy><reason>you have as many rooms");
+            if over { "over".to_owned() } else { outcome(&seen) }
         };
-        assert_eq!(["1", "2", "3", "1"].map(&mut make), ["ok", "ok", "resource-constraint", "ok"]);
+        assert_eq!(["1", "2", "3", "1"].map(&mut make), ["ok", "ok", "over", "ok"]);
         assert_eq!(make(&"r".repeat(limits::ROOM_BYTES_MAX + 1)), "not-acceptable");
         // One that ends makes room for another.
         stage.send(&format!("<presence from='{HAG}' to='2@rooms.example/n' type='unavailable'/>"));
         let seen = stage.send(&format!(
             "<presence from='{HAG}' to='3@rooms.example/n'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
         ));
-        assert_eq!(outcome(&seen), "ok");
+        assert!(seen.last().unwrap().contains("<subject/>"), "{seen:?}");
     }
 
     #[test]

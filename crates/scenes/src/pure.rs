@@ -75,7 +75,6 @@ impl Pure {
         self.engine.get_or_insert_with(|| {
             let kernel = Kernel::new(features::all("0", "", pubsub::features()));
             let hosts = hosts.iter().filter_map(|host| Jid::parse(host).ok());
-            let facts = Arc::new(HostFacts { started_ms: time.now.unix_ms, ..HostFacts::default() });
             let highest = block_on(store.read(Read::HighestId)).map_or(0, |found| found.into_highest_id());
             let mut seed = time.mono_ms;
             let random = move |bytes: &mut [u8]| {
@@ -85,8 +84,13 @@ impl Pure {
                     *byte = (seed >> 56) as u8;
                 }
             };
-            let hosts: Vec<_> = hosts.map(|host| (host, facts.clone())).collect();
-            let services = services(hosts.iter().map(|(host, _)| host), time);
+            let hosts: Vec<Jid> = hosts.collect();
+            let services: Vec<_> = hosts.iter().map(|host| service(host, time)).collect();
+            let facts = |service: &Arc<dyn Service>| {
+                let services = vec![(service.domain().clone(), service.name().to_owned())];
+                Arc::new(HostFacts { started_ms: time.now.unix_ms, services, ..HostFacts::default() })
+            };
+            let hosts = hosts.into_iter().zip(services.iter().map(facts)).collect();
             Engine::new(kernel, hosts, highest, time, Box::new(random)).with_services(services)
         })
     }
@@ -397,6 +401,7 @@ impl World for Pure {
     }
 }
 
+<<<<<<< HEAD
 /// The hosted services of these domains.
 fn services<'a>(hosts: impl Iterator<Item = &'a Jid>, time: Time) -> Vec<Arc<dyn Service>> {
     let rooms = |host: &Jid| -> Option<Arc<dyn Service>> {
@@ -409,6 +414,14 @@ fn services<'a>(hosts: impl Iterator<Item = &'a Jid>, time: Time) -> Vec<Arc<dyn
         Some(Arc::new(pubsub::PubSub::new(domain, host.clone())))
     };
     hosts.flat_map(|host| [rooms(host), nodes(host)]).flatten().collect()
+=======
+/// The rooms of a domain.
+fn service(host: &Jid, time: Time) -> Arc<dyn Service> {
+    // A name before a domain of ours makes a domain again.
+    let domain = Jid::parse(&format!("conference.{host}")).unwrap_or_else(|_| host.clone());
+    let settings = muc::Settings::new(domain, host.clone(), time.now.unix_ms);
+    Arc::new(muc::Rooms::new(settings, Arc::new(|bytes: &mut [u8]| bytes.fill(7))))
+>>>>>>> rooms
 }
 
 fn enable(wish: &Wish) -> Option<Enable> {
