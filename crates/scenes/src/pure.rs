@@ -85,12 +85,15 @@ impl Pure {
                 }
             };
             let hosts: Vec<Jid> = hosts.collect();
-            let services: Vec<_> = hosts.iter().map(|host| service(host, time)).collect();
-            let facts = |service: &Arc<dyn Service>| {
-                let services = vec![(service.domain().clone(), service.name().to_owned())];
+            let services: Vec<Vec<_>> = hosts.iter().map(|host| services(host, time)).collect();
+            let facts = |services: &Vec<Arc<dyn Service>>| {
+                let named =
+                    |service: &Arc<dyn Service>| (service.domain().clone(), service.name().to_owned());
+                let services = services.iter().map(named).collect();
                 Arc::new(HostFacts { started_ms: time.now.unix_ms, services, ..HostFacts::default() })
             };
             let hosts = hosts.into_iter().zip(services.iter().map(facts)).collect();
+            let services = services.into_iter().flatten();
             Engine::new(kernel, hosts, highest, time, Box::new(random)).with_services(services)
         })
     }
@@ -401,27 +404,18 @@ impl World for Pure {
     }
 }
 
-<<<<<<< HEAD
-/// The hosted services of these domains.
-fn services<'a>(hosts: impl Iterator<Item = &'a Jid>, time: Time) -> Vec<Arc<dyn Service>> {
-    let rooms = |host: &Jid| -> Option<Arc<dyn Service>> {
+/// The hosted services of a domain.
+fn services(host: &Jid, time: Time) -> Vec<Arc<dyn Service>> {
+    let rooms = || -> Option<Arc<dyn Service>> {
         let domain = Jid::parse(&format!("conference.{host}")).ok()?;
         let settings = muc::Settings::new(domain, host.clone(), time.now.unix_ms);
         Some(Arc::new(muc::Rooms::new(settings, Arc::new(|bytes: &mut [u8]| bytes.fill(7)))))
     };
-    let nodes = |host: &Jid| -> Option<Arc<dyn Service>> {
+    let nodes = || -> Option<Arc<dyn Service>> {
         let domain = Jid::parse(&format!("pubsub.{host}")).ok()?;
         Some(Arc::new(pubsub::PubSub::new(domain, host.clone())))
     };
-    hosts.flat_map(|host| [rooms(host), nodes(host)]).flatten().collect()
-=======
-/// The rooms of a domain.
-fn service(host: &Jid, time: Time) -> Arc<dyn Service> {
-    // A name before a domain of ours makes a domain again.
-    let domain = Jid::parse(&format!("conference.{host}")).unwrap_or_else(|_| host.clone());
-    let settings = muc::Settings::new(domain, host.clone(), time.now.unix_ms);
-    Arc::new(muc::Rooms::new(settings, Arc::new(|bytes: &mut [u8]| bytes.fill(7))))
->>>>>>> rooms
+    [rooms(), nodes()].into_iter().flatten().collect()
 }
 
 fn enable(wish: &Wish) -> Option<Enable> {
