@@ -162,7 +162,10 @@ mod tests {
         log.write_all(b"the end\n").unwrap();
         drop(flush);
         let text = String::from_utf8(slow.0.lock().unwrap().clone()).unwrap();
-        assert!(text.starts_with("0\n") && text.contains("\n1\n2\n") && text.ends_with("the end\n"), "{text}");
+        assert!(
+            text.starts_with("0\n") && text.contains("\n1\n2\n") && text.ends_with("the end\n"),
+            "{text}"
+        );
         assert!(text.contains(&format!("{lost} lines of the log are lost")));
     }
 
