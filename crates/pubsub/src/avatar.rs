@@ -334,7 +334,7 @@ mod tests {
     fn the_photo_of_a_card_is_published() {
         let mut scene = stage();
         assert!(!presence(&mut scene, "").contains("vcard-temp:x:update"));
-        let photo = format!("<PHOTO><TYPE>image/jpeg</TYPE><BINVAL>\n aGVs\n bG8=\n</BINVAL></PHOTO>");
+        let photo = "<PHOTO><TYPE>image/jpeg</TYPE><BINVAL>\n aGVs\n bG8=\n</BINVAL></PHOTO>";
         let seen = send(&mut scene, &format!("<vCard xmlns='vcard-temp'><FN>A</FN>{photo}</vCard>"));
         assert!(
             seen.iter().any(|line| line.starts_with("put node-items") && line.contains(HELLO)),
