@@ -93,6 +93,9 @@ impl Accounts {
         let Some(mut record) = self.record(&account).await? else { return Ok(AccountFound::No) };
         change(&mut record);
         self.put(&account, &record, forget.then(|| tokens::forget_all(&account))).await?;
+        if forget {
+            self.grants.revoke(&account);
+        }
         Ok(AccountFound::Done)
     }
 
@@ -102,6 +105,7 @@ impl Accounts {
             return Ok(AccountFound::No);
         }
         self.store.commit(Batch::from(Write::Purge { owner: owner(&account) })).await?;
+        self.grants.revoke(&account);
         Ok(AccountFound::Done)
     }
 

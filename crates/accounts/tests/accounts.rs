@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use accounts::{Accounts, Settings, limits};
 use address::Bare;
+use model::grant::Grant;
 use model::link::Client;
 use model::query::{AccountFound, AccountQuery, Password, Which};
 use sasl::{Channel, Condition, Exchange, Hash, Mechanism, Nonce, Offer, Slot, Step};
@@ -151,6 +152,7 @@ fn create(account: &str, password: &str) -> AccountQuery {
 fn login(account: &str, client: &str) -> Login {
     Login {
         account: bare(account),
+        grant: Grant::default(),
         mechanism: Mechanism::ScramSha256,
         client: Client { id: Some(client.to_owned()), ..Client::default() },
         token: None,
@@ -158,6 +160,29 @@ fn login(account: &str, client: &str) -> Login {
         early_data: false,
         invalidate: false,
         request: None,
+    }
+}
+
+/// C-28: a password that was changed while its exchange went on is of no use, nor is a stream without a resource.
+async fn c28_what_was_granted_is_taken_back(parts: Parts) {
+    let world = World::with_bob(parts).await;
+    let bob = || bare("bob@a.example");
+    let password = || Password::new("new");
+    for (order, holds) in [
+        (AccountQuery::SetPassword { account: bob(), password: password() }, false),
+        (AccountQuery::EndSessions { account: bob() }, false),
+        (AccountQuery::SetAdmin { account: bob(), admin: true }, true),
+        (AccountQuery::SetPassword { account: bare("nobody@a.example"), password: password() }, true),
+        (AccountQuery::Suspend { account: bob(), suspended: true }, false),
+        (AccountQuery::Suspend { account: bob(), suspended: false }, true),
+        (AccountQuery::Remove { account: bob() }, false),
+    ] {
+        let grant = world.accounts.grants().of(&bob());
+        let login = |grant| Login { grant, ..login("bob@a.example", "phone") };
+        let about = format!("{order:?} {holds}");
+        world.answer(order).await;
+        assert_eq!(grant.holds(), holds, "{about}");
+        assert_eq!(world.login(login(grant)).await.is_ok(), holds, "{about}");
     }
 }
 
@@ -184,6 +209,7 @@ over_both! {
     c22_a_token_is_used_moved_and_counted
     c23_a_token_belongs_to_one_installation_and_mechanism
     c24_tokens_end
+    c28_what_was_granted_is_taken_back
     tokens_are_bounded_and_rotate
     j02_registration_is_limited
     l01_nothing_stored_is_a_secret_in_clear

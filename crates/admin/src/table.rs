@@ -102,6 +102,7 @@ pub const COMMANDS: &[Command] = &[
         [JID],
         sessions::end
     ),
+    command!("status", false, "Tells how the server is doing.", [], status),
     command!(
         "announce",
         true,
@@ -113,6 +114,10 @@ pub const COMMANDS: &[Command] = &[
         notices::announce
     ),
 ];
+
+async fn status(port: &dyn Port, _: Args) -> Result<Value, Failure> {
+    port.status().await.ok_or_else(sessions::nobody)
+}
 
 /// The command of that name.
 ///

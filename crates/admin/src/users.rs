@@ -5,9 +5,9 @@
 use address::Bare;
 use model::query::{AccountFound, AccountInfo, AccountQuery, SessionFilter, Which};
 use serde_json::{Value, json};
+use stanza::when;
 
 use crate::args::Args;
-use crate::date::rfc3339;
 use crate::limits::LIST_DEFAULT;
 use crate::{Failure, FailureKind, Port, sessions};
 
@@ -138,6 +138,6 @@ fn info(info: &AccountInfo) -> Value {
         "jid": info.account.as_str(),
         "admin": info.admin,
         "suspended": info.suspended,
-        "created": rfc3339(info.created),
+        "created": when::seconds(info.created),
     })
 }

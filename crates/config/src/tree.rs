@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::rooms::Rooms;
+
 /// All of it. Fields are named as in the file and described in [`crate::settings::SETTINGS`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -19,6 +21,7 @@ pub struct Config {
     pub auth: Auth,
     pub registration: Registration,
     pub storage: Storage,
+    pub rooms: Rooms,
     pub limits: Limits,
     pub http: Http,
     pub upload: Upload,
@@ -59,6 +62,7 @@ pub struct Listen {
     pub c2s_tls: Vec<String>,
     pub http: Vec<String>,
     pub https: Vec<String>,
+    pub metrics: Vec<String>,
     pub resume_location: Option<String>,
 }
 
@@ -109,6 +113,7 @@ pub struct Registration {
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Storage {
+    pub archive_days: u32,
     pub durability: Durability,
 }
 
@@ -128,6 +133,7 @@ pub struct Limits {
     pub stanza_bytes: u32,
     pub rate_bytes_per_second: u32,
     pub burst_bytes: u32,
+    pub recipients_per_minute: u32,
     pub authenticate_seconds: u64,
     pub idle_seconds: u64,
     pub answer_seconds: u64,
@@ -286,6 +292,7 @@ impl Default for Listen {
             c2s_tls: list(&["0.0.0.0:5223", "[::]:5223"]),
             http: list(&["127.0.0.1:5280"]),
             https: list(&["0.0.0.0:5281", "[::]:5281"]),
+            metrics: Vec::new(),
             resume_location: None,
         }
     }
@@ -316,6 +323,7 @@ impl Default for Limits {
             stanza_bytes: xml::Limits::CLIENT.element_bytes,
             rate_bytes_per_second: rate.bytes_per_second,
             burst_bytes: rate.burst_bytes,
+            recipients_per_minute: 500,
             authenticate_seconds: timeouts.authenticate.as_secs(),
             idle_seconds: timeouts.idle.as_secs(),
             answer_seconds: timeouts.answer.as_secs(),

@@ -78,7 +78,7 @@ fn every_fault_is_explained_at_its_place() {
         (
             "[storage]\ncolour = 1\n",
             "error: there is no setting `colour` in [storage]\n --> detente.toml:7:1\n  |\n\
-             7 | colour = 1\n  | ^^^^^^\n  = the settings here are: durability",
+             7 | colour = 1\n  | ^^^^^^\n  = the settings here are: archive_days, durability",
         ),
         (
             "[storage]\ndurability = \"ful\"\n",
@@ -126,6 +126,12 @@ fn every_fault_is_explained_at_its_place() {
             "[listen]\nc2s_tls = [\"127.0.0.1:5222\"]\n",
             "error: port 5222 is taken by `c2s` already\n --> detente.toml:7:12\n  |\n\
              7 | c2s_tls = [\"127.0.0.1:5222\"]\n  |            ^^^^^^^^^^^^^^^^\n  = give one of the two another port",
+        ),
+        (
+            "[listen]\nmetrics = [\"192.0.2.1:5290\"]\n",
+            "warning: other machines could see how the server is doing\n --> detente.toml:7:12\n  |\n\
+             7 | metrics = [\"192.0.2.1:5290\"]\n  |            ^^^^^^^^^^^^^^^^\n  \
+             = listen on 127.0.0.1, or on an address that only your own machines can reach",
         ),
         (
             "[listen]\nc2s_tls = [\"127.0.0.1:443\"]\n",

@@ -10,6 +10,7 @@ use accounts::{Accounts, Orders};
 use address::Bare;
 use admin::Port;
 use files::Files;
+use model::grant::{Grant, Grants};
 use model::query::{AccountFound, AccountQuery};
 use net::{Answering, TlsStore};
 use store::{BoxFuture, Fault};
@@ -70,9 +71,9 @@ impl Orders for ThroughEngine {
     }
 }
 
-/// Our domains.
+/// Our domains, and the rights of their accounts.
 #[derive(Debug)]
-pub(crate) struct Ours(pub(crate) HashMap<String, Own>);
+pub(crate) struct Ours(pub(crate) HashMap<String, Own>, pub(crate) Grants);
 
 /// What streams tell of a domain.
 #[derive(Debug)]
@@ -96,6 +97,10 @@ impl stream::Domains for Ours {
 
     fn capabilities(&self, domain: &str) -> Arc<[u8]> {
         self.0.get(domain).map(|own| own.capabilities.clone()).unwrap_or_default()
+    }
+
+    fn grant(&self, account: &Bare) -> Grant {
+        self.1.of(account)
     }
 
     fn resume_location(&self, domain: &str) -> Option<Arc<str>> {

@@ -117,13 +117,14 @@ impl Alone {
         let store: Arc<dyn Store> = store;
         let settings = translate::accounts(config, secret::token_key(&data)?);
         let accounts = Arc::new(runtime.block_on(Accounts::open(store.clone(), settings))?);
-        let machine = runtime.block_on(serve::machine(config, &*store))?;
+        let started = engine::start_time().now.unix_ms;
+        let machine = runtime.block_on(serve::machine(config, &*store, started, Arc::default()))?;
         let (engine, inputs) = Handle::new(1);
         let (_, streams) = mailbox::mailbox();
         let known = Known { accounts, files };
         let services = Services { store, accounts: Arc::new(known), files: Arc::new(NoFiles) };
         let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
-        let port = Unconnected(Live::new(engine.clone(), config.server.domains.clone()));
+        let port = Unconnected(Live::new(engine.clone(), None, config.server.domains.clone()));
         Ok(Alone { runtime, port, engine, task })
     }
 }

@@ -4,7 +4,7 @@
 
 use model::link::{Down, SessionId};
 use model::storage::Batch;
-use stanza::{StanzaError, StreamCondition, StreamError};
+use stanza::{Kind, StanzaError, StreamCondition, StreamError, ns};
 
 use crate::device::{Device, Health, Token};
 use crate::engine::{Engine, Output, Ticket};
@@ -57,7 +57,7 @@ impl Engine {
                 Out::Close(session, error) => self.close(session, error),
                 Out::Enable(session, enable) => self.enable_out(session, enable),
                 Out::Bound(session, _) => self.unbind(session),
-                Out::Send(..) => {}
+                Out::Send(..) | Out::Hold(_) | Out::Release(_) => {}
             }
         }
         for account in accounts {
@@ -96,9 +96,24 @@ impl Engine {
             Out::Send(session, parcel) => self.send(session, parcel),
             Out::Bound(session, bound) => self.bound_out(session, bound),
             Out::Enable(session, enable) => self.enable_out(session, enable),
+            Out::Hold(session) => self.hold_messages(session),
+            Out::Release(session) => self.release_messages(session),
             Out::Close(session, error) => self.close(session, error),
             Out::Ask(query, asked) => self.ask_now(*query, asked),
             Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
+        }
+    }
+
+    fn hold_messages(&mut self, session: SessionId) {
+        if let Some(device) = self.devices.get_mut(&session) {
+            device.waiting.get_or_insert_default();
+        }
+    }
+
+    fn release_messages(&mut self, session: SessionId) {
+        let waiting = self.devices.get_mut(&session).and_then(|device| device.waiting.take());
+        for parcel in waiting.unwrap_or_default().take() {
+            self.send(session, parcel);
         }
     }
 
@@ -111,8 +126,20 @@ impl Engine {
             }
             return;
         };
+        if zoo::is(zoo::Fault::LostWhileResuming) && device.resuming.is_some() {
+            return;
+        }
         if let Some(early) = &mut device.early {
             return early.push(parcel);
+        }
+        if let Some(waiting) = &mut device.waiting
+            && parcel.token.is_none()
+            && must_wait(&parcel)
+        {
+            if waiting.push(parcel) {
+                return;
+            }
+            return self.after_delivery(session, Health::Overfull);
         }
         let (health, settled) = device.deliver(parcel);
         self.after_delivery(session, health);
@@ -142,4 +169,10 @@ impl Engine {
             self.work.push_back(Work::End(session));
         }
     }
+}
+
+/// Messages wait behind those that were kept. What was asked of an archive does not: its iq, which comes last
+/// (XEP-0313 section 4.2), does not wait either.
+fn must_wait(parcel: &Parcel) -> bool {
+    matches!(parcel.stanza.kind, Kind::Message(_)) && !parcel.stanza.payload.has("result", ns::MAM)
 }

@@ -14,7 +14,7 @@ use model::storage::Batch;
 use crate::device::{Device, Token};
 use crate::held::{Held, Line};
 use crate::ids::Ids;
-use crate::input::{Input, Time};
+use crate::input::{Input, Standing, Time};
 use crate::limits;
 use crate::places::{Loading, Place};
 use crate::resume::Ended;
@@ -164,6 +164,17 @@ impl Engine {
             Input::EndSessions(account) => {
                 self.end_sessions(&account, None, crate::operator::not_authorized())
             }
+            Input::Standing(reply) => reply(Standing {
+                sessions: self.devices.len(),
+                accounts: self.accounts.len(),
+                batches: self.line.len(),
+                questions: self.asked.len(),
+            }),
+            Input::Facts(domain, facts) => {
+                if let Some(host) = self.hosts.get_mut(domain.as_str()) {
+                    host.facts = facts;
+                }
+            }
             Input::Timeout => self.timeout(),
             Input::Shutdown => self.shutdown(),
         }
@@ -245,7 +256,10 @@ impl Engine {
     /// stream still says after that is nobody's (D-18): its client sends it again over the new one.
     fn session_named(&self, name: SessionId) -> Option<SessionId> {
         let session = self.names.get(&name).copied().unwrap_or(name);
-        self.devices.get(&session).filter(|device| device.name == name).map(|_| session)
+        self.devices
+            .get(&session)
+            .filter(|device| device.name == name || zoo::is(zoo::Fault::OldStreamHeard))
+            .map(|_| session)
     }
 
     pub(crate) fn output(&mut self, output: Output) {

@@ -22,6 +22,10 @@ pub(crate) enum Out {
     Bound(SessionId, Box<Bound>),
     /// Stream management begins.
     Enable(SessionId, Enable),
+    /// Messages for a session wait from here on.
+    Hold(SessionId),
+    /// And go on.
+    Release(SessionId),
     /// A session ends.
     Close(SessionId, Option<StreamError>),
     /// A question.
@@ -73,8 +77,8 @@ pub(crate) struct Held {
     pub(crate) waits: Option<Ticket>,
     /// The sessions whose input is in it: they end if it cannot be stored.
     pub(crate) sessions: Vec<SessionId>,
-    /// Whose documents and maps it writes: what is in memory of them is wrong if it cannot be stored. Logs are not
-    /// counted; nobody holds them in memory.
+    /// Whose documents and maps it writes: what is in memory of them is wrong if it cannot be stored. What is added
+    /// to logs is not counted; nobody holds it in memory.
     pub(crate) changed: Vec<Bare>,
     /// The places of services that had a turn in it: who is in them, and what was said there last, may be wrong too.
     pub(crate) spots: Vec<Bare>,
@@ -96,8 +100,10 @@ impl Held {
                 | Write::MapPut { owner, .. }
                 | Write::MapDelete { owner, .. }
                 | Write::MapClear { owner, .. }
+                // What is taken out of a log is counted as gone in memory (features, offline).
+                | Write::LogDelete { owner, .. }
                 | Write::Purge { owner } => owner.as_str(),
-                Write::LogAppend { .. } | Write::LogReplace { .. } | Write::LogDelete { .. } => continue,
+                Write::LogAppend { .. } | Write::LogReplace { .. } => continue,
             };
             if self.changed.last().is_none_or(|last| last.as_str() != owner) {
                 self.changed.extend(Bare::parse(owner).ok());

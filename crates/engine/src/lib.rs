@@ -15,6 +15,8 @@ mod contained;
 mod csi;
 mod device;
 mod engine;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod held;
 mod ids;
 mod input;
@@ -31,5 +33,5 @@ mod turns;
 mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
-pub use input::{Input, Time};
+pub use input::{Input, Standing, Time};
 pub use run::{Accounts, Files, Handle, NoFiles, Services, run, start_time};

@@ -194,12 +194,20 @@ impl Engine {
     pub(crate) fn drop_account(&mut self, account: &Bare, error: &StreamError) {
         let Some(Place::Ready(place)) = self.accounts.get(account) else { return };
         let sessions: Vec<SessionId> = place.account.sessions.iter().map(|session| session.id).collect();
+        let before = self.work.len();
         for session in sessions {
             self.farewell(account, session);
             let Some(device) = self.devices.remove(&session) else { continue };
             device.tell(Down::Close(Some(error.clone())));
             self.settle_estate(session, device);
         }
-        self.accounts.remove(account);
+        // With the account goes what it knows of messages that several of its sessions were given: each of these is left
+        // once, or not at all if one of the sessions has it.
+        let Some(Place::Ready(mut place)) = self.accounts.remove(account) else { return };
+        let left = self.work.split_off(before);
+        self.work.extend(left.into_iter().filter(|work| match work {
+            Work::Undelivered(_, session, parcel) => !place.account.unshare(parcel.id, *session),
+            _ => true,
+        }));
     }
 }

@@ -12,7 +12,7 @@ use crate::device::Token;
 use crate::engine::Engine;
 use crate::held::Cause;
 use crate::places::{Place, Waiting};
-use crate::turns::Work;
+use crate::turns::{Work, head};
 
 impl Engine {
     /// Brings a stanza to wherever its `to` says.
@@ -28,7 +28,12 @@ impl Engine {
             self.refuse(&stanza, cause, Condition::RemoteServerNotFound);
         } else if to.local().is_none() {
             let session = stanza.from.as_ref().and_then(|from| self.session_of(from));
-            self.host_turn(to.domain(), session, cause, token, |kernel, turn| kernel.host(turn, stanza));
+            let mut left = Some(head(&stanza));
+            self.host_turn(to.domain(), session, cause, token, |kernel, turn| {
+                kernel.host(turn, stanza);
+                left = None;
+            });
+            self.failed(left, cause);
         } else {
             let account = to.bare();
             // Presence for somebody who is not there changes nothing: it is not worth loading an account for.

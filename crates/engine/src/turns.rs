@@ -116,16 +116,20 @@ impl Engine {
     /// One turn with a stanza that arrives for an account in memory.
     pub(crate) fn arrive(&mut self, account: &Bare, stanza: Stanza, cause: Cause, token: Option<Token>) {
         let origin = Origin { session: None, cause, token };
-        let mut head = Some(Stanza { payload: Default::default(), ..stanza.clone() });
+        let mut head = Some(head(&stanza));
         self.turn(account, origin, |kernel, turn| {
             kernel.arrive(turn, stanza);
             head = None;
         });
-        // The turn failed: its sender hears of it.
-        if let Some(reply) = head.and_then(|head| head.error(Condition::InternalServerError.into())) {
+        self.failed(head, cause);
+        self.batch.tokens.extend(token);
+    }
+
+    /// If a turn has failed, the sender of what was left of it hears of that.
+    pub(crate) fn failed(&mut self, left: Option<Stanza>, cause: Cause) {
+        if let Some(reply) = left.and_then(|head| head.error(Condition::InternalServerError.into())) {
             self.work.push_back(Work::Route(reply, cause.next(), None));
         }
-        self.batch.tokens.extend(token);
     }
 
     fn turn(&mut self, account: &Bare, origin: Origin, act: impl FnOnce(&Kernel, &mut Turn<'_, Account>)) {
@@ -205,6 +209,8 @@ impl Engine {
                 Effect::AskSpot(spot, query, resume) => {
                     self.ask(query, Asked::Spot(spot, origin.token, resume));
                 }
+                Effect::Hold(session) => self.batch.outs.push(Out::Hold(session)),
+                Effect::Release(session) => self.batch.outs.push(Out::Release(session)),
                 Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
             }
         }
@@ -280,6 +286,11 @@ impl Engine {
             Asked::Operator(query, reply) => self.operator_found(query, found, reply),
         }
     }
+}
+
+/// What an answer needs to know of a stanza.
+pub(crate) fn head(stanza: &Stanza) -> Stanza {
+    Stanza { payload: Default::default(), ..stanza.clone() }
 }
 
 fn account_found(found: &Found) -> Option<AccountFound> {

@@ -16,7 +16,12 @@ impl Engine {
     /// A client sent a stanza (or something that counts as one).
     pub(crate) fn stanza_from(&mut self, session: SessionId, stanza: Option<Stanza>) {
         let Some(device) = self.devices.get_mut(&session) else { return };
-        let token = device.incoming.begin(session);
+        let mut token = device.incoming.begin(session);
+        if zoo::is(zoo::Fault::AckBeforeCommit)
+            && let Some(early) = token.take()
+        {
+            device.incoming.release(early);
+        }
         self.batch.sessions.push(session);
         match stanza {
             Some(stanza) => self.work.push_back(Work::Leave(session, stanza, token)),
@@ -25,7 +30,9 @@ impl Engine {
     }
 
     pub(crate) fn refused(&mut self, session: SessionId, reply: Option<Stanza>) {
-        self.stanza_from(session, None);
+        if !zoo::is(zoo::Fault::InvalidNotCounted) {
+            self.stanza_from(session, None);
+        }
         if let Some(reply) = reply {
             let parcel = Parcel { stanza: reply.into(), token: None, id: 0 };
             self.batch.outs.push(Out::Send(session, parcel));

@@ -11,15 +11,16 @@ use address::Jid;
 use bytes::Bytes;
 use engine::{Engine, Input, Output, Ticket, Time, limits};
 use kernel::{
-    Account, Answer, Card, Feature, Flow, HostFacts, Iq, IqRoute, Kernel, Now, ROSTER, Step, Turn, Way,
+    Account, Answer, Card, Feature, Flow, Host, HostFacts, Iq, IqRoute, Kernel, Now, ROSTER, Step, Turn, Way,
 };
+use model::grant::{Grant, Grants};
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, Link, Resource, Resume, SessionId, StreamId, Transport,
     Up,
 };
 use model::query::{AccountFound, AccountQuery, Found, Password, Query};
 use model::spaces::ACCOUNT;
-use model::storage::{Loaded, Owner, Read, Space, Write};
+use model::storage::{Cull, Loaded, Owner, Read, Space, Write};
 use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 
 /// Panics, asks storage or writes, as it is asked to.
@@ -27,13 +28,16 @@ struct Troublesome;
 
 const PANICS: &str = "urn:test:panics";
 const KEPT: &str = "urn:test:kept";
+const TAKEN: &str = "urn:test:taken";
 const ASKS: &str = "urn:test:asks";
 const LOOPS: &str = "urn:test:loops";
+const HOLDS: &str = "urn:test:holds";
+const RELEASES: &str = "urn:test:releases";
 
 impl Feature for Troublesome {
     fn card(&self) -> &'static Card {
         static CARD: Card = Card {
-            iqs: &[IqRoute::open(PANICS), IqRoute::open(ASKS)],
+            iqs: &[IqRoute::open(PANICS), IqRoute::open(ASKS), IqRoute::host(PANICS)],
             steps: &[(Way::Arrive, Step::Keep)],
             ..Card::named("troublesome")
         };
@@ -41,9 +45,22 @@ impl Feature for Troublesome {
     }
 
     fn step(&self, _: Way, _: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
+        if stanza.payload.has("x", TAKEN) {
+            let (space, owner) = (Space("waiting"), Owner::from(turn.place.jid.text()));
+            turn.fx.write(Write::LogDelete { space, owner, what: Cull::All });
+        }
         if stanza.payload.has("x", KEPT) {
             let owner = Owner::from(turn.place.jid.text());
             turn.fx.put_doc(Space("kept"), owner, stanza.payload.inner().to_vec());
+        }
+        let sessions: Vec<SessionId> = turn.place.sessions.iter().map(|session| session.id).collect();
+        for session in sessions {
+            if stanza.payload.has("x", HOLDS) {
+                turn.fx.hold(session);
+            }
+            if stanza.payload.has("x", RELEASES) {
+                turn.fx.release(session);
+            }
         }
         if stanza.payload.has("x", LOOPS) {
             turn.fx.route(stanza.clone());
@@ -51,11 +68,33 @@ impl Feature for Troublesome {
         Flow::On
     }
 
+    fn host_iq(&self, _: &mut Turn<'_, Host>, _: &Iq<'_>) -> Answer<Host> {
+        panic!("as expected by this test");
+    }
+
     fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
         assert!(iq.payload.ns() != PANICS, "as expected by this test");
         let owner = Owner::from(turn.place.jid.text());
         Answer::read(Read::Doc { space: ACCOUNT, owner }, |_, _| Answer::done())
     }
+}
+
+fn at_host(world: &mut World, id: &str) -> Vec<String> {
+    let (session, link) = world.connect(ROMEO, None);
+    world.send(session, ROMEO, "a.example", iq(id, PANICS));
+    link.said()
+}
+
+#[test]
+fn a_host_that_panics_answers_and_goes_on() {
+    let mut world = World::new();
+    for id in ["1", "2"] {
+        let said = at_host(&mut world, id);
+        assert!(said.len() == 1 && said[0].contains("internal-server-error"), "{said:?}");
+    }
+    let (juliet, hers) = world.connect(JULIET, None);
+    world.send(juliet, JULIET, ROMEO, message(1));
+    assert!(hers.said().is_empty());
 }
 
 #[derive(Default)]
@@ -224,11 +263,16 @@ impl World {
     }
 
     fn bind(&mut self, jid: &Jid, resource: Resource, enable: Option<Enable>) -> Arc<Pipe> {
+        self.bind_by(Grant::default(), jid, resource, enable)
+    }
+
+    fn bind_by(&mut self, grant: Grant, jid: &Jid, resource: Resource, enable: Option<Enable>) -> Arc<Pipe> {
         let link = Arc::new(Pipe::default());
         self.input(Input::Up(Up::Bind(Box::new(Bind {
             stream: StreamId(1),
             link: link.clone(),
             account: jid.bare(),
+            grant,
             resource,
             carbons: false,
             enable,
@@ -384,6 +428,51 @@ fn who_would_wait_for_ever_for_an_acknowledgement_is_closed() {
     let kept = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{KEPT}'/>").into());
     world.send(romeo, ROMEO, "juliet@a.example", kept);
     assert_eq!(his.said(), ["closed Some(\"resource-constraint\")"]);
+}
+
+#[test]
+fn what_was_not_taken_out_of_a_log_is_not_believed_to_be_gone() {
+    let mut world = World::new();
+    let (romeo, _) = world.connect(ROMEO, None);
+    let (_, hers) = world.connect(JULIET, None);
+    hers.said();
+    world.full = true;
+    let taken = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{TAKEN}'/>").into());
+    world.send(romeo, ROMEO, JULIET, taken);
+    // Her account is read again, so that what is still there is given to her next session, and once.
+    assert_eq!(hers.said(), ["closed Some(\"resource-constraint\")"]);
+}
+
+#[test]
+fn what_two_devices_did_not_get_is_left_once() {
+    let sm = Some(Enable { resume: true, max: None });
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, sm);
+    let other = "benvolio@a.example/x";
+    let (benvolio, _) = world.connect(other, None);
+    let mut hers = Vec::new();
+    for resource in ["x", "y"] {
+        let jid = format!("juliet@a.example/{resource}");
+        let (session, link) = world.connect(&jid, sm);
+        world.input(Input::Up(Up::Stanza(
+            session,
+            Stanza::presence(PresenceType::Available).from(&Jid::parse(&jid).unwrap()),
+        )));
+        link.said();
+        hers.push((session, link));
+    }
+    world.send(romeo, ROMEO, "juliet@a.example", message(1));
+    for (_, link) in &hers {
+        assert_eq!(link.said().iter().filter(|said| said.starts_with("<message")).count(), 1);
+    }
+    // Storage fails, and her account is read again: both sessions end with the message unacknowledged.
+    world.full = true;
+    let kept = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{KEPT}'/>").into());
+    world.send(benvolio, other, "juliet@a.example", kept);
+    assert_eq!(hers[0].1.said(), ["closed Some(\"resource-constraint\")"]);
+    // Nobody keeps it here, so each time that it is left its sender hears of it.
+    let bounced = his.said().iter().filter(|said| said.contains("service-unavailable")).count();
+    assert_eq!(bounced, 1);
 }
 
 #[test]
@@ -607,4 +696,66 @@ fn stanzas_that_cause_each_other_come_to_an_end() {
     assert_eq!(hers.said().len(), usize::from(limits::HOPS_MAX));
     world.send(romeo, ROMEO, ROMEO, message(1));
     assert_eq!(his.said().len(), 1, "the server goes on");
+}
+
+/// C-28: a stream that logged in with what is no password any more gets no resource, however late it asks.
+#[test]
+fn a_stream_whose_account_has_changed_gets_no_resource() {
+    let jid = Jid::parse("romeo@a.example/a").unwrap();
+    let (mut world, grants) = (World::new(), Grants::default());
+    world.loads = Some(Vec::new());
+    let grant = grants.of(&jid.bare());
+    let link = world.bind_by(grant.clone(), &jid, Resource::Asked(jid.clone()), None);
+    // While the account is read.
+    grants.revoke(&jid.bare());
+    for (ticket, reads) in world.loads.take().unwrap() {
+        let loaded = world.loaded(ticket, &reads);
+        world.input(loaded);
+    }
+    assert_eq!(link.said(), ["other", "closed Some(\"not-authorized\")"]);
+    let link = world.bind_by(grant, &jid, Resource::Any, None);
+    assert_eq!(link.said(), ["other", "closed Some(\"not-authorized\")"]);
+    assert_eq!(world.engine.session_count(), 0);
+    let link = world.bind_by(grants.of(&jid.bare()), &jid, Resource::Any, None);
+    assert_eq!((link.said(), world.engine.session_count()), (vec!["other".to_owned()], 1));
+}
+
+#[test]
+fn messages_wait_while_older_ones_are_sent() {
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, None);
+    let order =
+        |ns: &str| Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{ns}'/>").into()).id(ns);
+    let numbered = |n: usize| message(1).id(&format!("m{n}"));
+    let ids = |said: Vec<String>| -> Vec<String> {
+        said.iter().filter_map(|one| Some(one.split("id='").nth(1)?.split('\'').next()?.to_owned())).collect()
+    };
+    let (_, hers) = world.connect(JULIET, None);
+    world.send(romeo, ROMEO, JULIET, order(HOLDS));
+    (0..3).for_each(|n| world.send(romeo, ROMEO, JULIET, numbered(n)));
+    world.send(romeo, ROMEO, JULIET, Stanza::presence(PresenceType::Available).id("p"));
+    let page = message(1).id("r").with_inner("<result xmlns='urn:xmpp:mam:2'/>".to_owned().into());
+    world.send(romeo, ROMEO, JULIET, page);
+    assert_eq!(
+        ids(hers.said()),
+        ["p", "r"],
+        "presence goes on, and so does a page of an archive before its end"
+    );
+    world.send(romeo, ROMEO, JULIET, order(RELEASES));
+    assert_eq!(ids(hers.said()), [HOLDS, "m0", "m1", "m2", RELEASES]);
+    // A session that ends leaves them to another, in order; so does one for which too much waits.
+    world.send(romeo, ROMEO, JULIET, order(HOLDS));
+    world.send(romeo, ROMEO, JULIET, numbered(1));
+    let (other, others) = world.connect("juliet@a.example/other", None);
+    let available =
+        Stanza::presence(PresenceType::Available).from(&Jid::parse("juliet@a.example/other").unwrap());
+    world.input(Input::Up(Up::Stanza(other, available)));
+    others.said();
+    for n in 2..=limits::UNACKED_MAX {
+        world.send(romeo, ROMEO, JULIET, numbered(n));
+    }
+    assert_eq!(hers.said().last().unwrap(), "closed Some(\"connection-timeout\")");
+    let all: Vec<String> = (1..=limits::UNACKED_MAX).map(|n| format!("m{n}")).collect();
+    assert_eq!(ids(others.said())[1..], all);
+    assert!(his.said().is_empty());
 }

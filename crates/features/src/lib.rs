@@ -14,6 +14,7 @@ mod notices;
 mod offline;
 pub mod ping;
 pub mod private;
+pub mod recipients;
 pub mod register;
 mod roster;
 #[cfg(test)]
@@ -24,12 +25,25 @@ pub mod upload;
 pub mod vcard;
 pub mod version;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
 use kernel::Feature;
 use stanza::{forms, when};
 
 /// All features of accounts and hosts, with those `others` that stand in crates of their own. `version` and `os` are the
 /// program's, for those who ask (XEP-0092).
 pub fn all(version: &'static str, os: &'static str, others: Vec<Box<dyn Feature>>) -> Vec<Box<dyn Feature>> {
+    with_limits(version, os, Arc::new(AtomicU32::new(recipients::RECIPIENTS_PER_MINUTE)), others)
+}
+
+/// The same, with limits that may change while the server runs.
+pub fn with_limits(
+    version: &'static str,
+    os: &'static str,
+    recipients_per_minute: Arc<AtomicU32>,
+    others: Vec<Box<dyn Feature>>,
+) -> Vec<Box<dyn Feature>> {
     let mut features: Vec<Box<dyn Feature>> = vec![
         Box::new(adhoc::AdHoc),
         Box::new(archive::Archive),
@@ -40,6 +54,7 @@ pub fn all(version: &'static str, os: &'static str, others: Vec<Box<dyn Feature>
         Box::new(offline::Offline),
         Box::new(ping::Ping),
         Box::new(private::Private),
+        Box::new(recipients::Recipients(recipients_per_minute)),
         Box::new(register::Register),
         Box::new(roster::Roster),
         Box::new(stanza_ids::StanzaIds),

@@ -90,6 +90,8 @@ impl Feature for Notices {
         let (account, domain) = (turn.place.jid.clone(), turn.place.jid.domain().to_owned());
         let reads = vec![doc(MOTD, &domain), doc(WELCOME, &domain), doc(SEEN, account.as_str())];
         turn.fx.ask(&account, Query::Read(Read::Many(reads)), move |turn, found| {
+            // Without an answer nothing is shown; the next login shows it.
+            let Ok(found) = found else { return };
             let mut docs = found.into_loaded().into_many().into_iter().map(Loaded::into_doc);
             let mut next = || docs.next().flatten();
             let (motd, welcome, seen) = (next(), next(), next());
@@ -120,7 +122,7 @@ fn greet(
         let account = turn.place.jid.clone();
         let query = Query::Account(AccountQuery::Show { account: account.clone() });
         turn.fx.ask(&account, query, move |turn, found| {
-            let Found::Account(AccountFound::Accounts(infos)) = found else { return };
+            let Ok(Found::Account(AccountFound::Accounts(infos))) = found else { return };
             if infos.first().is_some_and(|info| info.created >= welcome.at) {
                 show(turn, session, &welcome.text);
             }

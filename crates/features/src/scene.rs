@@ -9,6 +9,7 @@
 //! | `put space key = value` | stored in a map (without key: a document); `del …` removes |
 //! | `log space #id with = value` | appended to a log |
 //! | `ask create bob@example.org` | asked of the accounts (reads and session lists are answered without a line) |
+//! | `hold phone`, `release phone` | messages for the session wait, and go on |
 //! | `close phone` | the session is to end |
 //!
 //! Questions are answered at once, from what was written before. Not here: two accounts at a time; the kernel's
@@ -242,6 +243,8 @@ impl Scene {
                     asked.push_back(Asked::Host(query, resume));
                 }
                 Effect::AskSpot(..) => panic!("the scene has no service"),
+                Effect::Hold(session) => lines.push(format!("hold {}", self.name(session))),
+                Effect::Release(session) => lines.push(format!("release {}", self.name(session))),
                 Effect::Close(session, error) => {
                     let why = error.map(|error| format!(" {error:?}")).unwrap_or_default();
                     lines.push(format!("close {}{why}", self.name(session)));

@@ -43,6 +43,12 @@ pub enum What {
         /// The archives (bare addresses) that must have it if it is acknowledged. None: best effort only.
         archives: Vec<String>,
     },
+    /// This message, if it is acknowledged, must reach a device of its recipient or come back as an error, archive or
+    /// not. Written before it is sent.
+    Reach {
+        /// Which message.
+        key: Key,
+    },
     /// The server has taken responsibility: `<a h=''/>`, `<resumed h=''/>` or `<failed h=''/>` covers these messages,
     /// none of which was covered before.
     Ack {

@@ -9,7 +9,7 @@ use crate::{Event, Key};
 /// What is wrong. The numbers are those of the invariants in docs/reliability.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// INV-1: acknowledged, not in an archive that must have it, and no error came.
+    /// INV-1: acknowledged, no error came, and not in an archive that must have it, or at no device that it must reach.
     Lost,
     /// INV-1: in the recipient's archive, and an error came.
     Both,

@@ -87,7 +87,7 @@ impl Account {
     }
 
     /// A session did not get it after all: whether another did.
-    pub(crate) fn unshare(&mut self, id: u64, session: SessionId) -> bool {
+    pub fn unshare(&mut self, id: u64, session: SessionId) -> bool {
         let Some((_, sessions)) = self.shared.iter_mut().rev().find(|(known, _)| *known == id) else {
             return false;
         };

@@ -119,6 +119,11 @@ pub trait Feature: Send + Sync {
         None
     }
 
+    /// A message that came at `since` (Unix milliseconds) to a session that has ended is about to be given to another.
+    fn late(&self, turn: &mut Turn<'_, Account>, stanza: &mut Stanza, since: u64) {
+        let _ = (turn, stanza, since);
+    }
+
     /// Whether this address must not see the account's presence, whatever the roster says (XEP-0191).
     fn hides(&self, account: &Account, from: &address::Jid) -> bool {
         let _ = (account, from);

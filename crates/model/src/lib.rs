@@ -2,6 +2,7 @@
 //!
 //! Not here: any rule about what the values mean; I/O, clocks, XML.
 
+pub mod grant;
 pub mod link;
 pub mod query;
 pub mod spaces;

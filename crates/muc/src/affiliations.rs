@@ -188,3 +188,142 @@ pub(crate) fn regrade(here: &mut Here<'_>, outcome: &mut Outcome) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, ROOM, Stage, WITCH, outcome, to};
+
+    const ELDER: &str = "elder@a.example/x";
+
+    fn stage(fields: &[(&str, &str)]) -> Stage {
+        let mut stage = Stage::room(fields);
+        for jid in ["elder@a.example", "dame@a.example"] {
+            assert_eq!(
+                outcome(&stage.admin(CRONE, &format!("<item affiliation='admin' jid='{jid}'/>"))),
+                "ok"
+            );
+        }
+        stage.enter(ELDER, "elder");
+        stage.enter(HAG, "hag");
+        stage.enter(WITCH, "witch");
+        stage
+    }
+
+    /// XEP-0045 sections 9.1 to 9.5, 10.3 to 10.8; F-03, F-08, F-10 of the bar.
+    #[test]
+    fn every_refused_change_has_its_error() {
+        for (actor, jid, affiliation, expected) in [
+            (HAG, "witch@a.example", "outcast", "forbidden"),
+            (HAG, "hag@a.example", "owner", "forbidden"),
+            (ELDER, "witch@a.example", "outcast", "ok"),
+            (ELDER, "witch@a.example/laptop", "member", "ok"),
+            (ELDER, "unknown@b.example", "member", "ok"),
+            (ELDER, "b.example", "outcast", "ok"),
+            (ELDER, "b.example", "member", "jid-malformed"),
+            (ELDER, "witch@a.example", "admin", "forbidden"),
+            (ELDER, "witch@a.example", "owner", "forbidden"),
+            (ELDER, "crone@a.example", "none", "not-allowed"),
+            (ELDER, "crone@a.example", "outcast", "not-allowed"),
+            (ELDER, "dame@a.example", "outcast", "not-allowed"),
+            (ELDER, "dame@a.example", "none", "not-allowed"),
+            (ELDER, "elder@a.example", "outcast", "conflict"),
+            (ELDER, "elder@a.example", "none", "ok"),
+            (CRONE, "crone@a.example", "none", "conflict"),
+            (CRONE, "crone@a.example", "outcast", "conflict"),
+            (CRONE, "elder@a.example", "none", "ok"),
+            (CRONE, "elder@a.example", "owner", "ok"),
+            (CRONE, "a b@a.example", "member", "jid-malformed"),
+            (CRONE, "hag@a.example", "king", "bad-request"),
+        ] {
+            let seen = stage(&[]).admin(actor, &format!("<item affiliation='{affiliation}' jid='{jid}'/>"));
+            assert_eq!(outcome(&seen), expected, "{actor} makes {jid} {affiliation}");
+            assert_eq!(seen.len() == 1, expected != "ok" || !jid.contains("witch") && !jid.contains("elder"));
+        }
+    }
+
+    #[test]
+    fn the_last_owner_stays_also_in_a_list() {
+        let mut stage = stage(&[]);
+        let swap =
+            "<item affiliation='none' jid='crone@a.example'/><item affiliation='owner' jid='hag@a.example'/>";
+        assert_eq!(outcome(&stage.admin(CRONE, swap)), "ok");
+        let both = "<item affiliation='owner' jid='witch@a.example'/><item affiliation='none' jid='witch@a.example'/>\
+            <item affiliation='none' jid='hag@a.example'/>";
+        assert_eq!(outcome(&stage.admin(HAG, both)), "conflict");
+        assert_eq!(
+            outcome(&stage.admin(CRONE, "<item affiliation='member' jid='x@a.example'/>")),
+            "forbidden"
+        );
+    }
+
+    #[test]
+    fn the_banned_leave_and_stay_out() {
+        let mut stage = stage(&[]);
+        let seen = stage
+            .admin(ELDER, "<item affiliation='outcast' jid='hag@a.example'><reason>toads</reason></item>");
+        assert!(
+            to(&seen, HAG)[0].contains("code='301'") && to(&seen, HAG)[0].contains("affiliation='outcast'")
+        );
+        assert!(to(&seen, WITCH)[0].contains("<reason>toads</reason>"), "{seen:?}");
+        assert_eq!(outcome(&stage.enter(HAG, "hag")), "forbidden");
+        assert_eq!(outcome(&stage.enter("hag@a.example/other", "new")), "forbidden");
+        assert_eq!(outcome(&stage.say(HAG, "hey")), "not-acceptable");
+        let list = |affiliation: &str| {
+            format!(
+                "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='{affiliation}'/></query>"
+            )
+        };
+        assert_eq!(outcome(&stage.iq(WITCH, "get", &list("outcast"))), "forbidden");
+        let seen = stage.iq(ELDER, "get", &list("outcast"));
+        assert!(
+            seen[0].contains("<item affiliation='outcast' jid='hag@a.example'><reason>toads</reason></item>")
+        );
+        // A whole domain, but not those of it who belong here.
+        assert_eq!(outcome(&stage.admin(ELDER, "<item affiliation='outcast' jid='a.example'/>")), "ok");
+        assert_eq!(outcome(&stage.say(WITCH, "hey")), "not-acceptable");
+        assert_eq!(outcome(&stage.say(ELDER, "hey")), "ok");
+        assert_eq!(outcome(&stage.enter("new@a.example/x", "new")), "forbidden");
+    }
+
+    #[test]
+    fn who_is_no_member_leaves_a_room_for_members() {
+        let mut stage = Stage::room(&[("roomconfig_membersonly", "1")]);
+        assert_eq!(outcome(&stage.enter(HAG, "hag")), "registration-required");
+        let seen = stage.admin(CRONE, "<item affiliation='member' jid='hag@a.example'/>");
+        let invitation = format!("<message from='{ROOM}' to='hag@a.example'>");
+        assert!(seen.iter().any(|line| line.starts_with(&invitation)), "{seen:?}");
+        assert_eq!(outcome(&stage.enter(HAG, "hag")), "ok");
+        let seen = stage.admin(CRONE, "<item affiliation='none' jid='hag@a.example'/>");
+        assert!(
+            to(&seen, HAG)[0].contains("code='321'") && to(&seen, HAG)[0].contains("unavailable"),
+            "{seen:?}"
+        );
+        assert_eq!(to(&seen, CRONE).len(), 2, "one presence, not two, and the answer");
+        assert_eq!(outcome(&stage.enter(HAG, "hag")), "registration-required");
+    }
+
+    /// Sections 9.5, 10.5, 10.8; CVE-2021-37601 was such a list shown to all.
+    #[test]
+    fn lists_are_for_those_who_may_know() {
+        for (open, actor, affiliation, expected) in [
+            ("moderators", HAG, "member", false),
+            ("moderators", HAG, "owner", false),
+            ("moderators", "maid@a.example/x", "member", false),
+            ("moderators", ELDER, "member", true),
+            ("moderators", ELDER, "admin", false),
+            ("moderators", CRONE, "admin", true),
+            ("anyone", HAG, "member", false),
+            ("anyone", "maid@a.example/x", "member", true),
+            ("anyone", "maid@a.example/x", "owner", true),
+            ("anyone", "maid@a.example/x", "outcast", false),
+        ] {
+            let mut stage = stage(&[("roomconfig_whois", open)]);
+            stage.admin(CRONE, "<item affiliation='member' jid='maid@a.example'/>");
+            let query = format!(
+                "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='{affiliation}'/></query>"
+            );
+            let seen = outcome(&stage.iq(actor, "get", &query));
+            assert_eq!(seen, if expected { "ok" } else { "forbidden" }, "{open} {actor} {affiliation}");
+        }
+    }
+}

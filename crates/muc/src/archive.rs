@@ -160,3 +160,127 @@ fn with_author(here: &Here<'_>, stored: &[u8], author: &Jid) -> Option<Vec<u8>> 
         said.payload.with(|w| item::write(w, Some(author), affiliation, role, &Notice::default(), &[]));
     Some(Stanza { payload, ..said }.to_stored())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, ROOM, Stage, WITCH, outcome};
+
+    const ALL: &str = "<query xmlns='urn:xmpp:mam:2'/>";
+
+    fn query(with: &str) -> String {
+        format!(
+            "<query xmlns='urn:xmpp:mam:2'><x xmlns='jabber:x:data' type='submit'>\
+             <field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>\
+             <field var='with'><value>{with}</value></field></x></query>"
+        )
+    }
+
+    /// XEP-0313 section 6.2.2; F-01 and F-02 of the bar.
+    #[test]
+    fn who_may_not_enter_may_not_read() {
+        let mut stage = Stage::room(&[("roomconfig_persistentroom", "1")]);
+        stage.enter(HAG, "hag");
+        stage.say(HAG, "secret");
+        let read = |jid: &str, stage: &mut Stage| {
+            let seen = stage.iq(jid, "set", ALL);
+            (outcome(&seen), seen.len() - 1)
+        };
+        assert_eq!(read(WITCH, &mut stage), ("ok".to_owned(), 1), "an open room is open");
+        stage.admin(CRONE, "<item affiliation='outcast' jid='hag@a.example'/>");
+        assert_eq!(read(HAG, &mut stage).0, "forbidden");
+        stage.admin(CRONE, "<item affiliation='member' jid='hag@a.example'/>");
+        stage.configure(&[("roomconfig_membersonly", "1")]);
+        assert_eq!(
+            (read(WITCH, &mut stage).0, read(HAG, &mut stage).0),
+            ("forbidden".to_owned(), "ok".to_owned())
+        );
+        stage.admin(CRONE, "<item affiliation='none' jid='hag@a.example'/>");
+        assert_eq!(read(HAG, &mut stage).0, "forbidden");
+        let secret = [
+            ("roomconfig_membersonly", "0"),
+            ("roomconfig_passwordprotectedroom", "1"),
+            ("roomconfig_roomsecret", "toad"),
+        ];
+        stage.configure(&secret);
+        assert_eq!(read(HAG, &mut stage).0, "forbidden", "the password has not been given");
+        stage.configure(&[("roomconfig_passwordprotectedroom", "0"), ("roomconfig_enablearchiving", "0")]);
+        assert_eq!(read(HAG, &mut stage).0, "feature-not-implemented");
+        stage.say(CRONE, "off the record");
+        stage.configure(&[("roomconfig_enablearchiving", "1")]);
+        assert_eq!(read(CRONE, &mut stage), ("ok".to_owned(), 1), "what was not kept is not there");
+    }
+
+    /// F-05: who said it is told to those who may know.
+    #[test]
+    fn authors_are_for_moderators() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        stage.say(HAG, "a");
+        stage.say(CRONE, "b");
+        let seen = stage.iq(HAG, "set", ALL);
+        assert!(
+            !seen.iter().any(|line| line.contains("jid=") || line.contains("hag@a.example</")),
+            "{seen:?}"
+        );
+        assert!(seen[0].contains("<occupant-id ") && seen[0].contains(&format!("from='{ROOM}/hag'")));
+        let seen = stage.iq(CRONE, "set", ALL);
+        assert!(
+            seen[0].contains(&format!("<item affiliation='none' jid='{HAG}' role='participant'/>")),
+            "{seen:?}"
+        );
+        assert_eq!(outcome(&stage.iq(HAG, "set", &query("crone@a.example"))), "forbidden");
+        assert_eq!(stage.iq(CRONE, "set", &query("hag@a.example")).len(), 2);
+    }
+
+    #[test]
+    fn hints_and_kinds_decide_what_is_kept() {
+        let mut stage = Stage::room(&[]);
+        for (inner, kept) in [
+            ("<body>a</body>", true),
+            ("<body>a</body><no-store xmlns='urn:xmpp:hints'/>", false),
+            ("<active xmlns='http://jabber.org/protocol/chatstates'/>", false),
+            ("<active xmlns='http://jabber.org/protocol/chatstates'/><store xmlns='urn:xmpp:hints'/>", true),
+            ("<subject>a</subject>", true),
+            ("<reactions xmlns='urn:xmpp:reactions:0' id='1'/>", true),
+            ("<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>", true),
+        ] {
+            let before = stage.iq(CRONE, "set", ALL).len();
+            let said = format!("<message from='{CRONE}' to='{ROOM}' type='groupchat'>{inner}</message>");
+            assert_eq!(outcome(&stage.send(&said)), "ok");
+            stage.pass(10_000);
+            assert_eq!(stage.iq(CRONE, "set", ALL).len() > before, kept, "{inner}");
+        }
+    }
+
+    /// After a restart a lasting room is there, with what was said last; its occupants are not.
+    #[test]
+    fn lasting_rooms_last() {
+        let mut stage = Stage::room(&[("roomconfig_persistentroom", "1"), ("roomconfig_roomname", "Coven")]);
+        stage.admin(CRONE, "<item affiliation='member' jid='hag@a.example' nick='toad'/>");
+        stage.say(CRONE, "thrice");
+        let topic =
+            format!("<message from='{CRONE}' to='{ROOM}' type='groupchat'><subject>brew</subject></message>");
+        stage.send(&topic);
+        let id = |seen: &[String]| seen[0].split("occupant-id:0' id='").nth(1).unwrap()[..64].to_owned();
+        let before = id(&stage.enter(CRONE, "crone"));
+        stage.restart();
+        assert_eq!(outcome(&stage.enter(WITCH, "toad")), "conflict", "reserved");
+        let seen = stage.enter(HAG, "toad");
+        assert_eq!(seen.len(), 3, "{seen:?}");
+        assert!(seen[0].contains("affiliation='member'") && seen[1].contains("thrice"), "{seen:?}");
+        assert!(
+            seen[1].contains("<delay ") && seen[2].contains("<subject>brew</subject><delay "),
+            "{seen:?}"
+        );
+        let back = stage.enter(CRONE, "crone");
+        assert_eq!(id(&back[1..]), before, "the same person has the same id");
+        // A temporary one is not, and neither is what was said in it.
+        let mut stage = Stage::room(&[]);
+        stage.say(CRONE, "forgotten");
+        stage.restart();
+        assert_eq!(outcome(&stage.say(CRONE, "a")), "item-not-found");
+        let seen = stage.enter(HAG, "hag");
+        assert!(seen[0].contains("code='201'") && seen.len() == 2, "{seen:?}");
+        assert_eq!(stage.iq(HAG, "set", ALL).len(), 1);
+    }
+}

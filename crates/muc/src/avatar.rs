@@ -67,3 +67,33 @@ fn hashes(card: El<'_>) -> Option<Vec<String>> {
     }
     Some(hashes)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, Stage, outcome, to};
+
+    #[test]
+    fn owners_set_the_picture_and_all_may_see_it() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        let card = |data: &str| {
+            format!(
+                "<vCard xmlns='vcard-temp'><PHOTO><TYPE>image/png</TYPE><BINVAL>{data}</BINVAL></PHOTO></vCard>"
+            )
+        };
+        assert_eq!(outcome(&stage.iq(HAG, "set", &card("aGFn"))), "forbidden");
+        assert_eq!(outcome(&stage.iq(CRONE, "set", &card("no base64!"))), "bad-request");
+        let seen = stage.iq(CRONE, "set", &card("aGFn"));
+        assert!(to(&seen, HAG)[0].contains("code='104'"), "{seen:?}");
+        let info = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+        let hash = "<field var='muc#roominfo_avatarhash' type='text-multi'><value>c70b9fe31c3ab8a927a77d12741b8419dda5f55e<";
+        let told = stage.iq(HAG, "get", info).remove(0);
+        assert!(told.contains(hash), "{told}");
+        assert!(stage.iq(HAG, "get", "<vCard xmlns='vcard-temp'/>")[0].contains("aGFn"));
+        stage.iq(CRONE, "set", "<vCard xmlns='vcard-temp'/>");
+        assert!(!stage.iq(HAG, "get", info)[0].contains("avatarhash"));
+        assert!(
+            stage.iq(HAG, "get", "<vCard xmlns='vcard-temp'/>")[0].contains("<vCard xmlns='vcard-temp'/>")
+        );
+    }
+}

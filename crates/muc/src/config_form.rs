@@ -314,3 +314,142 @@ fn change(jid: &str, affiliation: Affiliation) -> Result<Change, StanzaError> {
     let who: Jid = Bare::parse(jid).map_err(|_| Condition::JidMalformed)?.into();
     Ok(Change::Affiliation { who, affiliation, nick: None, reason: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, ROOM, Stage, WITCH, outcome, to};
+
+    #[test]
+    fn one_wrong_value_changes_nothing() {
+        for (var, value, expected) in [
+            ("roomconfig_roomname", "The Coven".to_owned(), "ok"),
+            ("roomconfig_roomname", "x".repeat(257), "not-acceptable"),
+            ("roomconfig_moderatedroom", "yes".to_owned(), "not-acceptable"),
+            ("roomconfig_maxusers", "0".to_owned(), "not-acceptable"),
+            ("roomconfig_maxusers", "1000000".to_owned(), "not-acceptable"),
+            ("roomconfig_maxusers", "none".to_owned(), "ok"),
+            ("maxhistoryfetch", "-1".to_owned(), "not-acceptable"),
+            ("roomconfig_whois", "everybody".to_owned(), "not-acceptable"),
+            ("roomconfig_allowpm", "friends".to_owned(), "not-acceptable"),
+            ("roomconfig_presencebroadcast", "visitor".to_owned(), "not-acceptable"),
+            ("roomconfig_passwordprotectedroom", "1".to_owned(), "not-acceptable"),
+            ("roomconfig_roomowners", "no address@".to_owned(), "jid-malformed"),
+            ("roomconfig_roomowners", "".to_owned(), "conflict"),
+            ("roomconfig_nonsense", "whatever".to_owned(), "ok"),
+        ] {
+            let mut stage = Stage::room(&[]);
+            let seen = stage.configure(&[("roomconfig_roomdesc", "changed"), (var, &value)]);
+            assert_eq!(outcome(&seen), expected, "{var} {value}");
+            let info = stage.iq(HAG, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>");
+            assert_eq!(info[0].contains("changed"), expected == "ok", "{var} {value}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_submitted_stays() {
+        let mut stage =
+            Stage::room(&[("roomconfig_roomname", "Coven"), ("roomconfig_moderatedroom", "true")]);
+        stage.configure(&[("roomconfig_roomdesc", "dark")]);
+        let form = stage.iq(CRONE, "get", "<query xmlns='http://jabber.org/protocol/muc#owner'/>").remove(0);
+        let value = |var: &str| {
+            let field = form.split(&format!("<field var='{var}'")).nth(1).unwrap();
+            field.split("<value>").nth(1).unwrap().split("</value>").next().unwrap().to_owned()
+        };
+        for (var, expected) in [
+            ("muc#roomconfig_roomname", "Coven"),
+            ("muc#roomconfig_roomdesc", "dark"),
+            ("muc#roomconfig_moderatedroom", "1"),
+            ("muc#roomconfig_membersonly", "0"),
+            ("muc#roomconfig_whois", "moderators"),
+            ("muc#roomconfig_allowpm", "anyone"),
+            ("muc#roomconfig_maxusers", "200"),
+            ("muc#roomconfig_roomowners", "crone@a.example"),
+        ] {
+            assert_eq!(value(var), expected, "{var}");
+        }
+        assert_eq!(
+            outcome(&stage.iq(HAG, "get", "<query xmlns='http://jabber.org/protocol/muc#owner'/>")),
+            "forbidden"
+        );
+        assert_eq!(outcome(&stage.owner(HAG, "<x xmlns='jabber:x:data' type='submit'/>")), "forbidden");
+        assert_eq!(outcome(&stage.owner(CRONE, "<x xmlns='jabber:x:data' type='cancel'/>")), "ok");
+        assert_eq!(outcome(&stage.owner(CRONE, "<x xmlns='jabber:x:data' type='form'/>")), "bad-request");
+        assert_eq!(outcome(&stage.owner(CRONE, "<y/>")), "bad-request");
+    }
+
+    #[test]
+    fn occupants_hear_what_concerns_them() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        for (var, value, codes) in [
+            ("roomconfig_roomname", "Coven", vec![104]),
+            ("roomconfig_roomname", "Coven", vec![]),
+            ("roomconfig_whois", "anyone", vec![172]),
+            ("roomconfig_whois", "moderators", vec![173]),
+            ("roomconfig_enablearchiving", "0", vec![171]),
+            ("roomconfig_enablelogging", "1", vec![170]),
+        ] {
+            let seen = stage.configure(&[(var, value)]);
+            let told: Vec<String> = to(&seen, HAG).iter().map(|line| (*line).to_owned()).collect();
+            let expected: Vec<String> = (codes.iter())
+                .map(|code| {
+                    format!(
+                        "<message from='{ROOM}' to='{HAG}' type='groupchat'>\
+                         <x xmlns='http://jabber.org/protocol/muc#user'><status code='{code}'/></x></message>"
+                    )
+                })
+                .collect();
+            assert_eq!(told, expected, "{var} {value}");
+        }
+    }
+
+    #[test]
+    fn a_new_kind_of_room_has_consequences() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        stage.enter(WITCH, "witch");
+        stage.admin(CRONE, "<item affiliation='member' jid='witch@a.example'/>");
+        let seen = stage.configure(&[("roomconfig_moderatedroom", "1")]);
+        assert!(
+            to(&seen, WITCH)[0].contains("/hag' ") && to(&seen, WITCH)[0].contains("role='visitor'"),
+            "{seen:?}"
+        );
+        assert_eq!(outcome(&stage.say(HAG, "a")), "forbidden");
+        assert_eq!(outcome(&stage.say(WITCH, "a")), "ok");
+        let seen = stage.configure(&[("roomconfig_membersonly", "1")]);
+        assert!(to(&seen, HAG)[0].contains("code='322'"), "{seen:?}");
+        assert!(to(&seen, WITCH)[0].contains("code='322'"), "{seen:?}");
+        assert_eq!(outcome(&stage.enter(HAG, "hag")), "registration-required");
+    }
+
+    #[test]
+    fn the_lists_of_owners_and_admins_are_whole() {
+        let mut stage = Stage::room(&[]);
+        let form = |owners: &str, admins: &str| {
+            let field = |var: &str, jids: &str| {
+                let values: String = jids.split(' ').map(|jid| format!("<value>{jid}</value>")).collect();
+                format!("<field var='muc#roomconfig_{var}'>{values}</field>")
+            };
+            format!(
+                "<x xmlns='jabber:x:data' type='submit'>{}{}</x>",
+                field("roomowners", owners),
+                field("roomadmins", admins)
+            )
+        };
+        assert_eq!(
+            outcome(&stage.owner(CRONE, &form("crone@a.example hag@a.example", "elder@a.example"))),
+            "ok"
+        );
+        assert_eq!(outcome(&stage.owner(HAG, &form("hag@a.example", "crone@a.example"))), "ok");
+        let list = |stage: &mut Stage, affiliation: &str| {
+            let item = format!(
+                "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='{affiliation}'/></query>"
+            );
+            let seen = stage.iq(HAG, "get", &item).remove(0);
+            seen.split("jid='").skip(1).map(|s| s.split('\'').next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(list(&mut stage, "owner"), ["hag@a.example"]);
+        assert_eq!(list(&mut stage, "admin"), ["crone@a.example"]);
+        assert_eq!(outcome(&stage.configure(&[("roomconfig_roomname", "mine")])), "forbidden");
+    }
+}

@@ -9,44 +9,47 @@ use std::sync::Arc;
 use address::{Bare, Jid};
 use kernel::{Spot, Turn};
 use model::query::{Found, Query};
-use model::storage::{Owner, Read, Write};
+use model::storage::{Loaded, Owner, Read, Write};
 use stanza::{Condition, Stanza, StanzaError};
 
 use crate::affiliation::Affiliation;
 use crate::config::Config;
-use crate::here::{Here, too_much};
+use crate::here::Here;
 use crate::index::{self, OWNED};
 use crate::room::{Entry, Room, Standing};
 use crate::service::Shared;
 use crate::settings::Creation;
-use crate::{admin, join, limits};
+use crate::{admin, destroy, join, limits};
 
-/// Somebody wants to enter a room that is not there: it is made for him, if he may have one (more).
+/// Somebody wants to enter a room that is not there: it is made for him at once, so that what he sends next finds it.
+/// Whether he has too many is looked up then; one that is too many ends again.
 pub(crate) fn wanted(shared: &Arc<Shared>, turn: &mut Turn<'_, Spot>, stanza: Stanza, from: Jid) {
-    let service = shared.settings.domain.clone();
     if let Err(error) = permitted(shared, &turn.place.address, &from) {
-        return turn.fx.refuse(&stanza, error);
+        return Here::of(shared, turn).refuse_entry(&stanza, error);
     }
-    let (owner, prefix) = (Owner::from(service.as_str()), index::owned_prefix(&from));
-    let limit = shared.settings.rooms_per_user.saturating_add(1);
+    let mut here = Here::of(shared, turn);
+    here.make(&from.bare());
+    join::enter(&mut here, &stanza, &from, true);
+    if here.room.standing == Standing::Absent {
+        return;
+    }
+    let key = here.room.created;
+    let (owner, prefix) = (Owner::from(shared.settings.domain.as_str()), index::owned_prefix(&from));
+    let most = shared.settings.rooms_per_user;
+    let limit = most.saturating_add(1);
     let read = Read::MapRange { space: OWNED, owner, prefix: prefix.into(), after: None, limit };
     let shared = shared.clone();
     turn.ask(Query::Read(read), move |turn, found| {
-        let owned = match found {
-            Ok(Found::Loaded(loaded)) => index::living(&loaded.into_map(), shared.settings.started_ms),
-            Ok(_) => 0,
-            Err(error) => return turn.fx.refuse(&stanza, error),
-        };
         let mut here = Here::of(&shared, turn);
-        // Somebody else may have been quicker.
-        if here.room.standing != Standing::Absent {
-            return join::present(&shared, turn, stanza);
+        // It may have ended meanwhile, and another may have taken its place.
+        if here.room.created != key {
+            return;
         }
-        if owned >= shared.settings.rooms_per_user {
-            return here.refuse(&stanza, too_much("you have as many rooms as anybody may have"));
+        let started_ms = shared.settings.started_ms;
+        let fits = matches!(&found, Ok(Found::Loaded(Loaded::Map(owned))) if index::living(owned, started_ms) <= most);
+        if !fits {
+            destroy::unmake(&mut here, "you have as many rooms as anybody may have");
         }
-        here.make(&from.bare());
-        join::enter(&mut here, &stanza, &from, true);
     });
 }
 
@@ -73,6 +76,7 @@ impl Here<'_> {
         *self.room = Room {
             standing: Standing::Locked(self.now_ms),
             creator: Some(creator.clone()),
+            created: self.id,
             key,
             config: Config::new(&self.shared.settings),
             last_id: self.room.last_id,

@@ -55,6 +55,12 @@ pub(crate) fn now(here: &mut Here<'_>, destroyed: &Destroyed) {
     }
 }
 
+/// A room that should not have been made ends without a mark.
+pub(crate) fn unmake(here: &mut Here<'_>, reason: &str) {
+    here.room.config.persistent = false;
+    now(here, &Destroyed { reason: Some(reason.to_owned()), ..Destroyed::default() });
+}
+
 /// Forgets a room in which nobody is, with all that it had.
 pub(crate) fn forget(here: &mut Here<'_>) {
     if let Some(creator) = here.room.creator.clone() {
@@ -64,4 +70,51 @@ pub(crate) fn forget(here: &mut Here<'_>) {
     here.list();
     let owner = here.owner();
     here.fx.write(Write::Purge { owner });
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::limits;
+    use crate::stage::{CRONE, HAG, ROOM, Stage, outcome, to};
+
+    const END: &str = "<destroy jid='newcoven@rooms.example'><reason>full moon</reason></destroy>";
+
+    /// XEP-0045 section 10.9; F-14 of the bar.
+    #[test]
+    fn a_lasting_room_leaves_a_mark() {
+        let mut stage = Stage::room(&[("roomconfig_persistentroom", "1")]);
+        stage.enter(HAG, "hag");
+        assert_eq!(outcome(&stage.owner(HAG, END)), "forbidden");
+        let seen = stage.owner(CRONE, END);
+        assert_eq!(to(&seen, HAG).len(), 1, "{seen:?}");
+        let told = "<item affiliation='none' role='none'/><destroy jid='newcoven@rooms.example'><reason>full moon</reason></destroy>";
+        assert!(to(&seen, HAG)[0].contains(told), "{seen:?}");
+        for restarted in [false, true] {
+            if restarted {
+                stage.restart();
+            }
+            let seen = stage.enter(HAG, "hag");
+            let error =
+                "<gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>xmpp:newcoven@rooms.example?join</gone>";
+            assert!(seen[0].contains(error), "{seen:?}");
+            assert_eq!(outcome(&stage.say(HAG, "a")), "item-not-found");
+        }
+        stage.pass(limits::TOMBSTONE_MS);
+        assert!(stage.enter(HAG, "hag")[0].contains("code='201'"));
+    }
+
+    #[test]
+    fn its_owners_may_make_it_anew() {
+        let mut stage = Stage::room(&[("roomconfig_persistentroom", "1")]);
+        stage.say(CRONE, "old");
+        stage.owner(CRONE, "<destroy/>");
+        assert_eq!(outcome(&stage.enter(HAG, "hag")), "gone");
+        let seen = stage.enter(CRONE, "crone");
+        assert!(seen[0].contains("code='201'") && !seen.join("").contains("old"), "{seen:?}");
+        // A temporary room leaves nothing.
+        let mut stage = Stage::room(&[]);
+        stage.owner(CRONE, "<destroy/>");
+        assert_eq!(stage.rest(), None);
+        assert!(stage.enter(HAG, "hag")[0].contains("code='201'"), "{ROOM}");
+    }
 }

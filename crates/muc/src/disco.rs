@@ -155,7 +155,7 @@ fn info_form(w: &mut Writer, here: &Here<'_>, iq: &Iq<'_>) {
     // XEP-0502 section 8: only of rooms that everybody may find and enter.
     if config.persistent && config.public && config.is_open() {
         let hourly = here.room.activity.per_hour(here.now_ms);
-        field("{urn:xmpp:muc-activity}message-activity", None, &[&format!("{hourly:.2}")]);
+        field(ns::MUC_ACTIVITY, None, &[&format!("{hourly:.2}")]);
     }
     w.close();
 }
@@ -178,14 +178,160 @@ pub(crate) fn items(here: &Here<'_>, iq: &Iq<'_>) -> Answer<Spot> {
     let mut w = Writer::new(ns::CLIENT);
     w.open("query", ns::DISCO_ITEMS).attr_opt("node", node.as_deref());
     match node.as_deref() {
-        None => {}
-        Some(ns::COMMANDS) => {
-            if here.affiliation(iq.from()) >= Affiliation::Admin {
-                crate::hats_commands::items(&mut w, here.at.jid());
-            }
+        Some(ns::COMMANDS) if here.affiliation(iq.from()) >= Affiliation::Admin => {
+            crate::hats_commands::items(&mut w, here.at.jid());
         }
+        None | Some(ns::COMMANDS) => {}
         Some(_) => return Condition::ItemNotFound.into(),
     }
     w.close();
     Answer::Reply(w.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, ROOM, Stage, WITCH, outcome};
+
+    const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+
+    fn service(stage: &mut Stage, payload: &str) -> String {
+        stage.send(&format!("<iq from='{HAG}' to='rooms.example' id='s' type='get'>{payload}</iq>")).remove(0)
+    }
+
+    fn room(stage: &mut Stage, name: &str, fields: &str) {
+        let iq = format!(
+            "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>{fields}</x></query>"
+        );
+        let address = format!("{name}@rooms.example");
+        stage.send(&format!(
+            "<presence from='{CRONE}' to='{address}/c'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+        ));
+        let seen = stage.send(&format!("<iq from='{CRONE}' to='{address}' id='c' type='set'>{iq}</iq>"));
+        assert_eq!(outcome(&seen), "ok");
+    }
+
+    #[test]
+    fn public_rooms_are_listed_in_pages() {
+        let mut stage = Stage::new();
+        for name in ["a", "b", "c"] {
+            room(&mut stage, name, "");
+        }
+        let hidden = "<field var='muc#roomconfig_publicroom'><value>0</value></field>";
+        room(&mut stage, "hidden", hidden);
+        let items =
+            |set: &str| format!("<query xmlns='http://jabber.org/protocol/disco#items'>{set}</query>");
+        let jids = |seen: &str| seen.matches("@rooms.example' name='").count();
+        let all = service(&mut stage, &items(""));
+        assert!(jids(&all) == 3 && !all.contains("hidden") && !all.contains("<set "), "{all}");
+        let page = |set: &str| format!("<set xmlns='http://jabber.org/protocol/rsm'>{set}</set>");
+        let first = service(&mut stage, &items(&page("<max>2</max>")));
+        assert!(jids(&first) == 2 && first.contains("<last>b</last>"), "{first}");
+        let second = service(&mut stage, &items(&page("<max>2</max><after>b</after>")));
+        assert!(jids(&second) == 1 && second.contains("c@rooms.example"), "{second}");
+        assert!(service(&mut stage, INFO).contains("<feature var='http://jabber.org/protocol/muc'/>"));
+        // Temporary rooms end with the process, and are no longer listed then.
+        stage.restart();
+        assert_eq!(jids(&service(&mut stage, &items(""))), 0);
+    }
+
+    #[test]
+    fn a_room_tells_what_it_is() {
+        let mut stage = Stage::room(&[("roomconfig_roomname", "The Coven")]);
+        stage.send(&format!(
+            "<message from='{CRONE}' to='{ROOM}' type='groupchat'><subject>brew</subject></message>"
+        ));
+        let seen = stage.iq(HAG, "get", INFO).remove(0);
+        for var in [
+            "muc_public",
+            "muc_open",
+            "muc_unmoderated",
+            "muc_semianonymous",
+            "muc_unsecured",
+            "muc_temporary",
+        ] {
+            assert!(seen.contains(&format!("<feature var='{var}'/>")), "{var} {seen}");
+        }
+        assert!(seen.contains("name='The Coven'") && seen.contains("<value>brew</value>"), "{seen}");
+        assert!(!seen.contains("crone") && !seen.contains("message-activity"), "{seen}");
+        let secret = [
+            ("roomconfig_membersonly", "1"),
+            ("roomconfig_passwordprotectedroom", "1"),
+            ("roomconfig_roomsecret", "toad"),
+            ("roomconfig_persistentroom", "1"),
+        ];
+        stage.configure(&secret);
+        let seen = stage.iq(WITCH, "get", INFO).remove(0);
+        assert!(seen.contains("muc_membersonly") && seen.contains("muc_passwordprotected"), "{seen}");
+        assert!(
+            !seen.contains("brew") && !seen.contains("toad") && !seen.contains("roominfo_occupants"),
+            "{seen}"
+        );
+        assert!(stage.iq(CRONE, "get", INFO)[0].contains("<value>brew</value>"));
+        let node =
+            |node: &str| format!("<query xmlns='http://jabber.org/protocol/disco#info' node='{node}'/>");
+        assert_eq!(
+            outcome(&stage.iq(HAG, "get", &node("http://jabber.org/protocol/muc#traffic"))),
+            "service-unavailable"
+        );
+        assert_eq!(outcome(&stage.iq(HAG, "get", &node("x"))), "item-not-found");
+        let items = stage.iq(CRONE, "get", "<query xmlns='http://jabber.org/protocol/disco#items'/>");
+        assert!(items[0].contains("<query xmlns='http://jabber.org/protocol/disco#items'/>"));
+    }
+
+    /// XEP-0502: of public lasting rooms, over full hours.
+    #[test]
+    fn activity() {
+        let mut stage = Stage::room(&[("roomconfig_persistentroom", "1")]);
+        stage.say(CRONE, "a");
+        stage.pass(3_600_000);
+        let value = "<field var='{urn:xmpp:muc-activity}message-activity'><value>0.04</value></field>";
+        let seen = stage.iq(HAG, "get", INFO).remove(0);
+        assert!(seen.contains(value), "{seen}");
+    }
+
+    #[test]
+    fn search() {
+        let mut stage = Stage::new();
+        let named =
+            |name: &str| format!("<field var='muc#roomconfig_roomname'><value>{name}</value></field>");
+        room(&mut stage, "garden", &named("Roses and Thorns"));
+        room(&mut stage, "kitchen", &named("Pots"));
+        let mut ask = |fields: &[(&str, &str)]| {
+            let fields: String = fields
+                .iter()
+                .map(|(var, value)| format!("<field var='{var}'><value>{value}</value></field>"))
+                .collect();
+            service(
+                &mut stage,
+                &format!(
+                    "<search xmlns='urn:xmpp:channel-search:0:search'><x xmlns='jabber:x:data' type='submit'>{fields}</x></search>"
+                ),
+            )
+        };
+        for (fields, expected) in [
+            (&[("q", "ROSES")][..], "1 garden"),
+            (&[("q", "and roses")], "1 garden"),
+            (&[("q", "kit")], "1 kitchen"),
+            (&[("q", "kit"), ("sinaddr", "0")], "0 "),
+            (&[("q", "%")], "0 "),
+            (&[("all", "1")], "2 garden"),
+        ] {
+            let seen = ask(fields);
+            let first = seen.split("address='").nth(1).unwrap_or("").split('@').next().unwrap();
+            assert_eq!(format!("{} {first}", seen.matches("<item ").count()), expected, "{seen}");
+        }
+        for (fields, app) in [
+            (&[][..], "no-search-conditions"),
+            (&[("q", "a"), ("all", "1")], "conflicting-fields"),
+            (&[("q", "a"), ("key", "{urn:xmpp:channel-search:0:order}nusers")], "invalid-sort-key"),
+        ] {
+            assert!(
+                ask(fields).contains(&format!("<{app} xmlns='urn:xmpp:channel-search:0:error'/>")),
+                "{app}"
+            );
+        }
+        assert!(
+            service(&mut stage, "<search xmlns='urn:xmpp:channel-search:0:search'/>").contains("var='q'")
+        );
+    }
 }

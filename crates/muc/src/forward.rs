@@ -149,3 +149,100 @@ impl Here<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, ROOM, Stage, WITCH, outcome};
+
+    fn ask(from: &str, nick: &str, payload: &str) -> String {
+        format!("<iq from='{from}' to='{ROOM}/{nick}' id='q' type='get'>{payload}</iq>")
+    }
+
+    const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";
+
+    /// XEP-0410 sections 3.2 and 3.3.
+    #[test]
+    fn pinging_oneself_tells_whether_one_is_here() {
+        let mut stage = Stage::room(&[]);
+        assert_eq!(outcome(&stage.send(&ask(HAG, "hag", PING))), "not-acceptable");
+        assert_eq!(
+            outcome(&stage.send(&ask(HAG, "crone", PING))),
+            "not-acceptable",
+            "and nothing about others"
+        );
+        stage.enter(HAG, "hag");
+        let seen = stage.send(&ask(HAG, "hag", PING));
+        assert_eq!(seen, [format!("<iq from='{ROOM}/hag' to='{HAG}' id='q' type='result'/>")]);
+        assert_eq!(outcome(&stage.send(&ask(HAG, "nobody", PING))), "item-not-found");
+    }
+
+    /// XEP-0045 section 17.4; F-05 of the bar.
+    #[test]
+    fn nobody_learns_who_asks_and_who_answers() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        stage.enter(WITCH, "witch");
+        let version = "<query xmlns='jabber:iq:version'/>";
+        let seen = stage.send(&ask(HAG, "witch", version));
+        assert!(seen[0].starts_with(&format!("<iq from='{ROOM}/hag' to='{WITCH}' id='muc-")), "{seen:?}");
+        let name = seen[0].split("id='").nth(1).unwrap().split('\'').next().unwrap().to_owned();
+        let answer = |from: &str, ty: &str, inner: &str| {
+            format!("<iq from='{from}' to='{ROOM}/hag' id='{name}' type='{ty}'>{inner}</iq>")
+        };
+        assert_eq!(stage.send(&answer(CRONE, "result", version)), Vec::<String>::new(), "nobody asked her");
+        let error = "<error type='cancel' by='witch@a.example'>\
+             <feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+        let seen = stage.send(&answer(WITCH, "error", error));
+        assert!(
+            seen[0].starts_with(&format!("<iq from='{ROOM}/witch' to='{HAG}' id='q' type='error'>")),
+            "{seen:?}"
+        );
+        assert!(seen[0].contains("feature-not-implemented") && !seen[0].contains("witch@"), "{seen:?}");
+        assert_eq!(stage.send(&answer(WITCH, "result", version)), Vec::<String>::new(), "once");
+        // vCards come from the account; who leaves leaves an answer.
+        let seen = stage.send(&ask(HAG, "witch", "<vCard xmlns='vcard-temp'/>"));
+        assert!(seen[0].contains("to='witch@a.example'"), "{seen:?}");
+        let seen = stage.send(&format!("<presence from='{WITCH}' to='{ROOM}/witch' type='unavailable'/>"));
+        assert!(seen[0].contains(&format!("to='{HAG}' id='q' type='error'")), "{seen:?}");
+    }
+
+    /// XEP-0045 section 18.1.2; F-11 of the bar.
+    #[test]
+    fn who_cannot_be_reached_is_out() {
+        for (condition, gone) in [
+            ("recipient-unavailable", true),
+            ("remote-server-timeout", true),
+            ("item-not-found", true),
+            ("not-acceptable", false),
+            ("resource-constraint", false),
+        ] {
+            let mut stage = Stage::room(&[]);
+            stage.enter(HAG, "hag");
+            let error = format!(
+                "<error type='cancel'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+            );
+            let seen = stage
+                .send(&format!("<message from='{HAG}' to='{ROOM}/crone' type='error'>{error}</message>"));
+            assert_eq!(seen.iter().any(|line| line.contains("code='333'")), gone, "{condition} {seen:?}");
+            assert_eq!(outcome(&stage.say(HAG, "a")) == "not-acceptable", gone);
+        }
+    }
+
+    #[test]
+    fn who_may_be_blocked_is_asked() {
+        let unavailable =
+            "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+        for (answer, gone) in [("<iq type='result'", false), ("<iq type='error'", true)] {
+            let mut stage = Stage::room(&[]);
+            stage.enter(HAG, "hag");
+            let bounce =
+                format!("<message from='{HAG}' to='{ROOM}/crone' type='error'>{unavailable}</message>");
+            let seen = stage.send(&bounce);
+            assert!(seen.len() == 1 && seen[0].contains("<ping "), "{seen:?}");
+            let id = seen[0].split("id='").nth(1).unwrap().split('\'').next().unwrap();
+            let inner = if gone { unavailable } else { "" };
+            stage.send(&format!("{answer} from='{HAG}' to='{ROOM}' id='{id}'>{inner}</iq>"));
+            assert_eq!(outcome(&stage.say(HAG, "a")) == "not-acceptable", gone);
+        }
+    }
+}

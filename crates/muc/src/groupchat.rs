@@ -139,6 +139,173 @@ pub(crate) fn say(here: &mut Here<'_>, said: Stanza, author: &Arc<str>, client: 
         here.room.activity.count(here.now_ms);
     }
     let Stanza { from: Some(from), id: name, lang, payload, .. } = &said else { return id };
-    here.to_all(Kind::Message(MessageType::Groupchat), from, name.as_ref(), lang.as_ref(), payload);
+    here.send_all(Kind::Message(MessageType::Groupchat), from, name.as_ref(), lang.as_ref(), payload);
     id
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::limits;
+    use crate::stage::{CRONE, HAG, ROOM, Stage, WITCH, outcome, to};
+
+    #[test]
+    fn who_may_not_speak_is_told_why() {
+        let mut stage = Stage::room(&[("roomconfig_moderatedroom", "1")]);
+        stage.enter(HAG, "hag");
+        let subject = |jid| {
+            format!("<message from='{jid}' to='{ROOM}' type='groupchat'><subject>x</subject></message>")
+        };
+        assert_eq!(outcome(&stage.say(HAG, "a")), "forbidden");
+        assert_eq!(outcome(&stage.say(WITCH, "a")), "not-acceptable");
+        assert_eq!(outcome(&stage.send(&subject(HAG))), "forbidden");
+        assert_eq!(outcome(&stage.send(&subject(WITCH))), "not-acceptable");
+        stage.configure(&[("roomconfig_moderatedroom", "0")]);
+        assert_eq!(outcome(&stage.say(HAG, "a")), "ok");
+        assert_eq!(outcome(&stage.send(&subject(HAG))), "forbidden", "only moderators");
+        stage.configure(&[("roomconfig_changesubject", "1")]);
+        assert_eq!(outcome(&stage.send(&subject(HAG))), "ok");
+        let private =
+            format!("<message from='{HAG}' to='{ROOM}/crone' type='groupchat'><body>a</body></message>");
+        assert_eq!(outcome(&stage.send(&private)), "bad-request");
+        let nowhere = format!(
+            "<message from='{HAG}' to='nowhere@rooms.example' type='groupchat'><body>a</body></message>"
+        );
+        assert_eq!(outcome(&stage.send(&nowhere)), "item-not-found");
+        let odd = format!("<message from='{HAG}' to='{ROOM}' type='chat'><body>a</body></message>");
+        assert_eq!(outcome(&stage.send(&odd)), "bad-request");
+    }
+
+    #[test]
+    fn what_only_the_room_may_say_is_taken_off() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        let forged = format!(
+            "<body>a</body><x xmlns='http://jabber.org/protocol/muc#user'><item jid='x@y'/></x>\
+             <occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>\
+             <stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='1'/><stanza-id xmlns='urn:xmpp:sid:0' by='other@b' id='2'/>\
+             <delay xmlns='urn:xmpp:delay' from='{ROOM}' stamp='1970-01-01T00:00:00Z'/>\
+             <delay xmlns='urn:xmpp:delay' from='juliet@b' stamp='1970-01-01T00:00:00Z'/>\
+             <retract xmlns='urn:xmpp:message-retract:1' id='1'><moderated xmlns='urn:xmpp:message-moderate:1'/></retract>"
+        );
+        let seen = stage
+            .send(&format!("<message from='{HAG}' to='{ROOM}' id='q' type='groupchat'>{forged}</message>"));
+        let own = to(&seen, HAG)[0];
+        for (text, times) in [
+            ("muc#user", 0),
+            ("forged", 0),
+            ("<occupant-id ", 1),
+            (&format!("by='{ROOM}' id='1'"), 0),
+            (&format!("by='{ROOM}'"), 1),
+            ("by='other@b'", 1),
+            ("from='juliet@b'", 1),
+            ("<delay ", 1),
+            ("<retract ", 0),
+            (" id='q' ", 1),
+        ] {
+            assert_eq!(own.matches(text).count(), times, "{text}: {own}");
+        }
+    }
+
+    /// INV-3: all hear the same in the same order, and so does the archive.
+    #[test]
+    fn one_order_for_all() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        stage.enter(WITCH, "witch");
+        let mut heard: [Vec<String>; 3] = Default::default();
+        for (n, who) in [CRONE, HAG, WITCH, HAG, CRONE, WITCH].into_iter().enumerate() {
+            let seen = stage.say(who, &n.to_string());
+            for (list, client) in heard.iter_mut().zip([CRONE, HAG, WITCH]) {
+                list.extend(to(&seen, client).iter().map(|line| id_and_body(line)));
+            }
+        }
+        let archive = stage.iq(HAG, "set", "<query xmlns='urn:xmpp:mam:2'/>");
+        let kept: Vec<String> = archive[..archive.len() - 1].iter().map(|line| id_and_body(line)).collect();
+        assert_eq!((&heard[0], &heard[1], kept.len()), (&heard[1], &heard[2], 6));
+        assert_eq!(heard[0], kept);
+    }
+
+    fn id_and_body(line: &str) -> String {
+        let after = |text: &str, end: &str| {
+            line.split(text).nth(1).unwrap_or("").split(end).next().unwrap().to_owned()
+        };
+        let archived = after("<result xmlns='urn:xmpp:mam:2' id='", "'");
+        let id = if archived.is_empty() { after(&format!("by='{ROOM}' id='"), "'") } else { archived };
+        format!("{id} {}", after("<body>", "<"))
+    }
+
+    #[test]
+    fn floods_stop_at_the_limit_of_a_person() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        stage.enter("hag@a.example/other", "hag2");
+        let outcomes: Vec<String> = (0..12)
+            .map(|n| outcome(&stage.say(if n % 2 == 0 { HAG } else { "hag@a.example/other" }, "spam")))
+            .collect();
+        assert_eq!(outcomes.iter().filter(|one| *one == "ok").count(), 10);
+        assert_eq!(outcomes[11], "resource-constraint");
+        assert_eq!(outcome(&stage.say(CRONE, "a")), "ok");
+        stage.pass(limits::MESSAGES_MS);
+        assert_eq!(outcome(&stage.say(HAG, "a")), "ok");
+        // Presence is kept, but not told.
+        let status = |n| format!("<presence from='{HAG}' to='{ROOM}/hag'><status>{n}</status></presence>");
+        let told: usize = (0..30).map(|n| to(&stage.send(&status(n)), CRONE).len()).sum();
+        assert_eq!(told, limits::PRESENCES_MAX as usize);
+        assert_eq!(
+            outcome(&stage.send(&format!("<presence from='{HAG}' to='{ROOM}/new'/>"))),
+            "resource-constraint"
+        );
+        assert!(stage.enter(WITCH, "witch").iter().any(|line| line.contains("<status>29</status>")));
+    }
+
+    /// XEP-0500 section 6.
+    #[test]
+    fn slow_mode() {
+        let mut stage = Stage::room(&[("roomconfig_slow_mode_duration", "20")]);
+        stage.enter(HAG, "hag");
+        assert_eq!(outcome(&stage.say(HAG, "1")), "ok");
+        stage.pass(19_999);
+        let seen = stage.say(HAG, "2");
+        assert!(seen[0].contains("<error type='wait'><policy-violation"), "{seen:?}");
+        let state = "<active xmlns='http://jabber.org/protocol/chatstates'/>";
+        let state = format!("<message from='{HAG}' to='{ROOM}' type='groupchat'>{state}</message>");
+        assert_eq!(outcome(&stage.send(&state)), "ok", "no text");
+        stage.pass(1);
+        assert_eq!(outcome(&stage.say(HAG, "3")), "ok");
+        assert_eq!([outcome(&stage.say(CRONE, "1")), outcome(&stage.say(CRONE, "2"))], ["ok", "ok"]);
+    }
+
+    /// XEP-0045 section 7.5; F-09.
+    #[test]
+    fn private_messages() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        let mut tell = |from: &str, to: &str| {
+            stage.send(&format!(
+                "<message from='{from}' to='{ROOM}/{to}' id='p' type='chat'><body>psst</body></message>"
+            ))
+        };
+        let seen = tell(HAG, "crone");
+        assert!(
+            seen[0].starts_with(&format!("<message from='{ROOM}/hag' to='{CRONE}' id='p' type='chat'>")),
+            "{seen:?}"
+        );
+        assert!(
+            seen[0].contains("<x xmlns='http://jabber.org/protocol/muc#user'/><occupant-id "),
+            "{seen:?}"
+        );
+        assert!(!seen[0].contains("hag@a.example") && !seen[0].contains("stanza-id"));
+        assert_eq!(outcome(&tell(HAG, "nobody")), "item-not-found");
+        assert_eq!(outcome(&tell(WITCH, "crone")), "not-acceptable");
+        let archive = stage.iq(CRONE, "set", "<query xmlns='urn:xmpp:mam:2'/>");
+        assert_eq!(archive.len(), 1, "{archive:?}");
+        stage.configure(&[("roomconfig_allowpm", "moderators")]);
+        stage.enter(WITCH, "witch");
+        let mut tell = |from: &str, to: &str| {
+            outcome(&stage.send(&format!(
+                "<message from='{from}' to='{ROOM}/{to}' type='chat'><body>a</body></message>"
+            )))
+        };
+        assert_eq!([tell(HAG, "witch"), tell(HAG, "crone"), tell(CRONE, "hag")], ["forbidden", "ok", "ok"]);
+    }
 }

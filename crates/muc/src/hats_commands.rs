@@ -244,3 +244,52 @@ fn table<'v>(w: &mut Writer, columns: &[&str], rows: impl Iterator<Item = Vec<(&
     }
     w.close();
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, Stage, outcome, to};
+
+    fn command(name: &str, fields: Option<&[(&str, &str)]>) -> String {
+        let form = fields.map(|fields| {
+            let fields: String = fields
+                .iter()
+                .map(|(var, value)| format!("<field var='hats#{var}'><value>{value}</value></field>"))
+                .collect();
+            format!("<x xmlns='jabber:x:data' type='submit'>{fields}</x>")
+        });
+        let form = form.unwrap_or_default();
+        format!(
+            "<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:{name}'>{form}</command>"
+        )
+    }
+
+    /// XEP-0317 section 4.
+    #[test]
+    fn hats_are_made_given_worn_and_taken() {
+        let mut stage = Stage::room(&[("roomconfig_persistentroom", "1")]);
+        stage.enter(HAG, "hag");
+        let hat = [("title", "Teacher"), ("uri", "urn:x:teacher"), ("hue", "327.2")];
+        let (jid, uri) = (("jid", "hag@a.example"), ("uri", "urn:x:teacher"));
+        assert_eq!(outcome(&stage.iq(HAG, "set", &command("create", Some(&hat)))), "forbidden");
+        assert!(stage.iq(CRONE, "set", &command("create", None))[0].contains("status='executing'"));
+        assert_eq!(outcome(&stage.iq(CRONE, "set", &command("assign", Some(&[jid, uri])))), "item-not-found");
+        let seen = stage.iq(CRONE, "set", &command("create", Some(&hat)));
+        assert!(to(&seen, HAG)[0].contains("code='104'"), "{seen:?}");
+        let seen = stage.iq(CRONE, "set", &command("assign", Some(&[jid, uri])));
+        let worn =
+            "<hats xmlns='urn:xmpp:hats:0'><hat title='Teacher' uri='urn:x:teacher' hue='327.2'/></hats>";
+        assert!(to(&seen, CRONE)[0].contains(worn), "{seen:?}");
+        assert!(stage.iq(CRONE, "set", &command("list", None))[0].contains("<value>Teacher</value>"));
+        assert!(
+            stage.iq(CRONE, "set", &command("list-assigned", None))[0]
+                .contains("<value>hag@a.example</value>")
+        );
+        stage.restart();
+        assert!(stage.enter(HAG, "hag")[0].contains(worn), "it is remembered");
+        let bad = [("title", "T"), ("uri", "urn:x:t"), ("hue", "361")];
+        assert_eq!(outcome(&stage.iq(CRONE, "set", &command("create", Some(&bad)))), "not-acceptable");
+        assert_eq!(outcome(&stage.iq(CRONE, "set", &command("nonsense", None))), "item-not-found");
+        let seen = stage.iq(CRONE, "set", &command("destroy", Some(&[uri])));
+        assert!(!to(&seen, HAG)[0].contains("<hats "), "{seen:?}");
+    }
+}

@@ -57,13 +57,21 @@ impl<'t> Here<'t> {
         self.fx.refuse(stanza, error);
     }
 
+    /// Tells a client that its presence is not taken.
+    pub(crate) fn refuse_entry(&mut self, stanza: &Stanza, error: impl Into<StanzaError>) {
+        let error = error.into();
+        if let Some(reply) = refused_entry(stanza, |w| error.write(w)) {
+            self.fx.route(reply);
+        }
+    }
+
     /// What somebody is to the room.
     pub(crate) fn affiliation(&self, jid: &Jid) -> Affiliation {
         self.room.affiliation(jid)
     }
 
     /// Sends the same content to everybody's clients, from `from`.
-    pub(crate) fn to_all(
+    pub(crate) fn send_all(
         &mut self,
         kind: Kind,
         from: &Jid,
@@ -93,7 +101,7 @@ impl<'t> Here<'t> {
         w.close();
         let payload = Payload::canonical(w.finish());
         let from = self.at.jid().clone();
-        self.to_all(Kind::Message(MessageType::Groupchat), &from, None, None, &payload);
+        self.send_all(Kind::Message(MessageType::Groupchat), &from, None, None, &payload);
     }
 
     /// Whether the room is there for that person: open, or being configured by him.
@@ -104,6 +112,16 @@ impl<'t> Here<'t> {
             Standing::Absent | Standing::Gone(_) => false,
         }
     }
+}
+
+/// The error for a presence that wanted something of the room. Clients know it by the `<x/>` in it (section 7.2); what was
+/// in theirs, a password, is not sent back.
+pub(crate) fn refused_entry(stanza: &Stanza, error: impl FnOnce(&mut Writer)) -> Option<Stanza> {
+    let mut w = Writer::new(ns::CLIENT);
+    w.open("x", ns::MUC).close();
+    error(&mut w);
+    let reply = stanza.error(Condition::UndefinedCondition.into())?;
+    Some(reply.with_inner(w.finish()))
 }
 
 /// Too much at once.

@@ -141,3 +141,76 @@ fn declined(here: &mut Here<'_>, stanza: &Stanza, decline: El<'_>) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::limits;
+    use crate::stage::{CRONE, HAG, ROOM, Stage, WITCH, outcome};
+
+    fn invite(from: &str, to: &str) -> String {
+        format!(
+            "<message from='{from}' to='{ROOM}'><x xmlns='http://jabber.org/protocol/muc#user'>\
+             <invite to='{to}'><reason>come</reason></invite></x></message>"
+        )
+    }
+
+    fn decline(from: &str, to: &str) -> String {
+        format!(
+            "<message from='{from}' to='{ROOM}'><x xmlns='http://jabber.org/protocol/muc#user'>\
+             <decline to='{to}'/></x></message>"
+        )
+    }
+
+    #[test]
+    fn invitations_go_out_and_refusals_come_back() {
+        let secret = [("roomconfig_passwordprotectedroom", "1"), ("roomconfig_roomsecret", "toad")];
+        let mut stage = Stage::room(&secret);
+        let seen = stage.send(&invite(CRONE, "hecate@b.example"));
+        let expected = format!(
+            "<message from='{ROOM}' to='hecate@b.example'><x xmlns='http://jabber.org/protocol/muc#user'>\
+             <invite from='{ROOM}/crone'><reason>come</reason></invite><password>toad</password></x></message>"
+        );
+        assert_eq!(seen, [expected]);
+        // Only who was invited declines, once, and to who invited him: the room writes to nobody else.
+        assert_eq!(
+            outcome(&stage.send(&decline("eve@b.example/x", &format!("{ROOM}/crone")))),
+            "item-not-found"
+        );
+        assert_eq!(
+            outcome(&stage.send(&decline("hecate@b.example/x", "victim@b.example"))),
+            "item-not-found"
+        );
+        let seen = stage.send(&decline("hecate@b.example/x", &format!("{ROOM}/crone")));
+        assert!(
+            seen[0].contains(&format!("to='{CRONE}'"))
+                && seen[0].contains("<decline from='hecate@b.example'/>")
+        );
+        assert_eq!(
+            outcome(&stage.send(&decline("hecate@b.example/x", &format!("{ROOM}/crone")))),
+            "item-not-found"
+        );
+    }
+
+    #[test]
+    fn in_a_room_for_members_an_invitation_makes_a_member() {
+        let mut stage = Stage::room(&[("roomconfig_membersonly", "1"), ("roomconfig_allowinvites", "0")]);
+        stage.admin(CRONE, "<item affiliation='member' jid='hag@a.example'/>");
+        stage.enter(HAG, "hag");
+        assert_eq!(outcome(&stage.send(&invite(HAG, WITCH))), "forbidden");
+        assert_eq!(outcome(&stage.send(&invite(WITCH, WITCH))), "not-acceptable");
+        assert_eq!(outcome(&stage.enter(WITCH, "witch")), "registration-required");
+        assert_eq!(outcome(&stage.send(&invite(CRONE, "witch@a.example"))), "ok");
+        assert_eq!(outcome(&stage.enter(WITCH, "witch")), "ok");
+        assert_eq!(outcome(&stage.send(&invite(CRONE, "no address@"))), "jid-malformed");
+        stage.admin(CRONE, "<item affiliation='outcast' jid='eve@b.example'/>");
+        assert_eq!(outcome(&stage.send(&invite(CRONE, "eve@b.example"))), "forbidden");
+    }
+
+    #[test]
+    fn a_flood_of_invitations_stops() {
+        let mut stage = Stage::room(&[]);
+        let sent =
+            (0..30).filter(|n| outcome(&stage.send(&invite(CRONE, &format!("{n}@b.example")))) == "ok");
+        assert_eq!(sent.count(), limits::INVITES_MAX as usize);
+    }
+}

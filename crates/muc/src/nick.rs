@@ -75,7 +75,7 @@ pub(crate) fn updated(here: &mut Here<'_>, stanza: &Stanza, from: &Jid, nick: &A
 pub(crate) fn changed(here: &mut Here<'_>, stanza: &Stanza, from: &Jid, old: &Arc<str>, new: &str) {
     let Some(to) = stanza.to.clone() else { return };
     if let Err(error) = may_change(here, from, new) {
-        return here.refuse(stanza, error);
+        return here.refuse_entry(stanza, error);
     }
     let visit = Visit { jid: from.clone(), presence: presence::clean(&stanza.payload) };
     here.room.occupants.visit(old, visit);

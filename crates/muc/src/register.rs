@@ -140,3 +140,70 @@ fn removed(here: &mut Here<'_>, iq: &Iq<'_>, affiliation: Affiliation) -> Result
     here.fx.route(iq.stanza.result(Default::default()));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, ROOM, Stage, WITCH, outcome, to};
+
+    fn form(nick: &str) -> String {
+        format!(
+            "<query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'>\
+             <field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field>\
+             <field var='muc#register_roomnick'><value>{nick}</value></field></x></query>"
+        )
+    }
+
+    const ASK: &str = "<query xmlns='jabber:iq:register'/>";
+
+    #[test]
+    fn who_registers_is_a_member_with_a_nickname() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        assert!(stage.iq(HAG, "get", ASK)[0].contains("muc#register_roomnick"));
+        for (payload, expected) in [
+            (form("crone"), "conflict"),
+            (form(""), "bad-request"),
+            ("<query xmlns='jabber:iq:register'/>".to_owned(), "bad-request"),
+            (form("toad"), "ok"),
+        ] {
+            assert_eq!(outcome(&stage.iq(HAG, "set", &payload)), expected, "{payload}");
+        }
+        assert!(stage.iq(HAG, "get", ASK)[0].contains("<registered/><username>toad</username>"));
+        assert_eq!(outcome(&stage.enter(WITCH, "TOAD")), "conflict");
+        let own = "<query xmlns='http://jabber.org/protocol/disco#info' node='x-roomuser-item'/>";
+        assert!(
+            stage.iq(HAG, "get", own)[0]
+                .contains("<identity category='conference' type='text' name='toad'/>")
+        );
+        assert!(!stage.iq(WITCH, "get", own)[0].contains("<identity"));
+        let seen = stage.iq(HAG, "set", "<query xmlns='jabber:iq:register'><remove/></query>");
+        assert!(to(&seen, CRONE)[0].contains("affiliation='none'"), "{seen:?}");
+        assert_eq!(outcome(&stage.enter(WITCH, "toad")), "ok");
+        stage.configure(&[("roomconfig_allowregister", "0")]);
+        assert_eq!(outcome(&stage.iq(WITCH, "get", ASK)), "not-allowed");
+        assert_eq!(outcome(&stage.iq(WITCH, "set", &form("x"))), "not-allowed");
+    }
+
+    #[test]
+    fn in_a_room_for_members_the_staff_decides() {
+        let mut stage = Stage::room(&[("roomconfig_membersonly", "1")]);
+        let seen = stage.iq(HAG, "set", &form("hag"));
+        let asked = to(&seen, CRONE)[0];
+        assert!(
+            asked.contains("muc#register_allow") && asked.contains("<value>hag@a.example</value>"),
+            "{asked}"
+        );
+        assert_eq!(outcome(&stage.enter(HAG, "hag")), "registration-required");
+        let allow = |from: &str| {
+            format!(
+                "<message from='{from}' to='{ROOM}'><x xmlns='jabber:x:data' type='submit'>\
+                 <field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field>\
+                 <field var='muc#jid'><value>hag@a.example</value></field>\
+                 <field var='muc#register_allow'><value>1</value></field></x></message>"
+            )
+        };
+        assert_eq!(outcome(&stage.send(&allow(HAG))), "forbidden");
+        assert_eq!(outcome(&stage.send(&allow(CRONE))), "ok");
+        assert_eq!(outcome(&stage.enter(HAG, "hag")), "ok");
+    }
+}

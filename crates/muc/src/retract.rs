@@ -135,3 +135,74 @@ fn moderate_now(here: &mut Here<'_>, id: u64, entry: Option<Entry>, moderation: 
     groupchat::say(here, said, &Arc::default(), None);
     Answer::done()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, ROOM, Stage, WITCH, outcome, to};
+
+    fn id_of(seen: &[String]) -> String {
+        seen[0].split(&format!("by='{ROOM}' id='")).nth(1).unwrap().split('\'').next().unwrap().to_owned()
+    }
+
+    fn retract(id: &str) -> String {
+        let inner = format!("<retract xmlns='urn:xmpp:message-retract:1' id='{id}'/>");
+        format!("<message from='{HAG}' to='{ROOM}' id='r' type='groupchat'>{inner}</message>")
+    }
+
+    #[test]
+    fn authors_take_back_their_own_and_nobody_elses() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        let (own, other) = (id_of(&stage.say(HAG, "mine")), id_of(&stage.say(CRONE, "yours")));
+        stage.send(&retract(&own));
+        stage.send(&retract(&other));
+        let archive = stage.iq(HAG, "set", "<query xmlns='urn:xmpp:mam:2'/>").join("");
+        assert!(!archive.contains("mine") && archive.contains("yours"), "{archive}");
+        assert!(
+            archive.contains("<retracted xmlns='urn:xmpp:message-retract:1' id='r' stamp='"),
+            "{archive}"
+        );
+        assert_eq!(archive.matches("<retract xmlns").count(), 2, "the wishes are kept");
+        let joined = stage.enter(WITCH, "witch").join("");
+        assert!(!joined.contains("mine") && joined.contains("yours"));
+    }
+
+    /// XEP-0425 section 3.
+    #[test]
+    fn moderators_take_back_what_others_said() {
+        let moderate = |id: &str| {
+            format!(
+                "<moderate xmlns='urn:xmpp:message-moderate:1' id='{id}'><retract xmlns='urn:xmpp:message-retract:1'/>\
+                 <reason>spam</reason></moderate>"
+            )
+        };
+        for archives in ["1", "0"] {
+            let mut stage = Stage::room(&[("roomconfig_enablearchiving", archives)]);
+            stage.enter(HAG, "hag");
+            let id = id_of(&stage.say(HAG, "potions"));
+            assert_eq!(outcome(&stage.iq(HAG, "set", &moderate(&id))), "forbidden");
+            assert_eq!(outcome(&stage.iq(CRONE, "set", &moderate("12345"))), "item-not-found");
+            let seen = stage.iq(CRONE, "set", &moderate(&id));
+            let told = to(&seen, HAG)[0];
+            let expected = format!(
+                "<retract xmlns='urn:xmpp:message-retract:1' id='{id}'>\
+                 <moderated xmlns='urn:xmpp:message-moderate:1' by='{ROOM}/crone'>"
+            );
+            assert!(
+                told.starts_with(&format!("<message from='{ROOM}' ")) && told.contains(&expected),
+                "{told}"
+            );
+            assert!(told.contains("<reason>spam</reason>"));
+            let left = stage.iq(CRONE, "set", "<query xmlns='urn:xmpp:mam:2'/>").join("");
+            assert!(!left.contains("potions"));
+            assert!(!stage.enter(WITCH, "witch").join("").contains("potions"));
+            if archives == "1" {
+                assert!(
+                    left.contains("<retracted ") && left.contains(&format!("from='{ROOM}/hag'")),
+                    "{left}"
+                );
+                assert_eq!(outcome(&stage.iq(CRONE, "set", &moderate(&id))), "ok", "again, if need be");
+            }
+        }
+    }
+}

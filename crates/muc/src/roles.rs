@@ -100,3 +100,101 @@ pub(crate) fn set(
     occupant.shown = None;
     outcome.changed.push((nick.clone(), before, reason));
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, Stage, WITCH, outcome, to};
+
+    /// Owner crone, admin elder, member maid, nobodies hag and witch; witch was made a moderator.
+    fn stage() -> Stage {
+        let mut stage = Stage::room(&[]);
+        for (jid, nick) in [
+            ("elder@a.example/x", "elder"),
+            ("dame@a.example/x", "dame"),
+            ("maid@a.example/x", "maid"),
+            (HAG, "hag"),
+            (WITCH, "witch"),
+        ] {
+            stage.enter(jid, nick);
+        }
+        for (jid, affiliation) in [("elder", "admin"), ("dame", "admin"), ("maid", "member")] {
+            let item = format!("<item affiliation='{affiliation}' jid='{jid}@a.example'/>");
+            assert_eq!(outcome(&stage.admin(CRONE, &item)), "ok");
+        }
+        assert_eq!(outcome(&stage.admin(CRONE, "<item nick='witch' role='moderator'/>")), "ok");
+        stage
+    }
+
+    /// XEP-0045 sections 8.2 to 8.5, 9.6, 9.7: who may do what to whom.
+    #[test]
+    fn every_refused_change_has_its_error() {
+        for (actor, nick, role, expected) in [
+            (HAG, "maid", "none", "forbidden"),
+            ("stranger@a.example/x", "hag", "none", "forbidden"),
+            (WITCH, "hag", "none", "ok"),
+            (WITCH, "hag", "visitor", "ok"),
+            (WITCH, "hag", "moderator", "forbidden"),
+            (WITCH, "witch", "none", "conflict"),
+            (WITCH, "nobody", "none", "item-not-found"),
+            (WITCH, "maid", "none", "not-allowed"),
+            (WITCH, "maid", "visitor", "not-allowed"),
+            (WITCH, "elder", "none", "not-allowed"),
+            ("elder@a.example/x", "witch", "none", "ok"),
+            ("elder@a.example/x", "witch", "participant", "ok"),
+            ("elder@a.example/x", "dame", "none", "ok"),
+            ("elder@a.example/x", "dame", "participant", "not-allowed"),
+            ("elder@a.example/x", "crone", "none", "not-allowed"),
+            ("elder@a.example/x", "crone", "visitor", "not-allowed"),
+            (CRONE, "elder", "participant", "not-allowed"),
+            (CRONE, "elder", "none", "ok"),
+            (CRONE, "hag", "nonsense", "bad-request"),
+        ] {
+            let seen = stage().admin(actor, &format!("<item nick='{nick}' role='{role}'/>"));
+            assert_eq!(outcome(&seen), expected, "{actor} makes {nick} {role}");
+            assert_eq!(seen.len() == 1, expected != "ok", "nothing else happens then");
+        }
+        let both = "<item nick='hag' role='visitor' affiliation='member'/>";
+        assert_eq!(outcome(&stage().admin(CRONE, both)), "bad-request");
+        assert_eq!(outcome(&stage().admin(CRONE, "")), "bad-request");
+    }
+
+    /// Section 8.2: first who is put out, then the moderator, then the others.
+    #[test]
+    fn a_kick_is_told_in_order() {
+        let seen = stage().admin(WITCH, "<item nick='hag' role='none'><reason>hush</reason></item>");
+        assert!(seen[0].contains(&format!("to='{HAG}'")) && seen[0].contains("code='307'"), "{}", seen[0]);
+        assert!(seen[0].contains("<actor nick='witch'/><reason>hush</reason>"), "{}", seen[0]);
+        assert!(seen[0].contains("code='110'") && seen[1].contains("type='result'"));
+        assert_eq!(seen.len(), 2 + 5);
+        assert!(to(&seen, CRONE)[0].contains(&format!("jid='{HAG}'")), "moderators see who it was");
+        assert!(!to(&seen, "maid@a.example/x")[0].contains("jid="), "{seen:?}");
+    }
+
+    #[test]
+    fn all_or_nothing() {
+        let mut stage = stage();
+        let seen = stage.admin(WITCH, "<item nick='hag' role='none'/><item nick='elder' role='none'/>");
+        assert_eq!((outcome(&seen).as_str(), seen.len()), ("not-allowed", 1));
+        assert_eq!(outcome(&stage.say(HAG, "still here")), "ok");
+    }
+
+    #[test]
+    fn lists_are_for_moderators() {
+        let list = |actor: &str, role: &str| {
+            let item =
+                format!("<query xmlns='http://jabber.org/protocol/muc#admin'><item role='{role}'/></query>");
+            stage().iq(actor, "get", &item).remove(0)
+        };
+        for (actor, role, expected) in [
+            (HAG, "participant", None),
+            (WITCH, "participant", Some(2)),
+            (WITCH, "moderator", None),
+            ("elder@a.example/x", "moderator", Some(4)),
+            (CRONE, "visitor", Some(0)),
+        ] {
+            let seen = list(actor, role);
+            let items = seen.contains("type='result'").then(|| seen.matches("<item ").count());
+            assert_eq!(items, expected, "{actor} {role}: {seen}");
+        }
+    }
+}

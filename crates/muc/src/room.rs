@@ -35,6 +35,8 @@ pub(crate) const AFFILIATIONS: Space = Space("muc-affiliations");
 pub(crate) struct Room {
     pub(crate) standing: Standing,
     pub(crate) creator: Option<Bare>,
+    /// The id of the input that made it, if that was in this run of the server.
+    pub(crate) created: u64,
     /// What makes its occupants' ids.
     pub(crate) key: Key,
     pub(crate) config: Config,

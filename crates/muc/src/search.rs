@@ -18,9 +18,6 @@ use crate::index::{LISTED, Listed};
 use crate::limits;
 use crate::service::Shared;
 
-/// The one order that there is: by address.
-const BY_ADDRESS: &str = "{urn:xmpp:channel-search:0:order}address";
-
 /// What is looked for.
 struct Query {
     /// In lower case; empty for all.
@@ -55,7 +52,7 @@ fn read(x: xml::El<'_>) -> Result<Query, StanzaError> {
     let flag = |var, default| form.value(var).map_or(default, |text| matches!(text, "1" | "true"));
     let bad = |app| error(Condition::BadRequest, ErrorType::Modify, app);
     let (all, text) = (flag("all", false), form.value("q"));
-    if form.value("key").is_some_and(|key| key != BY_ADDRESS) {
+    if form.value("key").is_some_and(|key| key != ns::CHANNEL_SEARCH_BY_ADDRESS) {
         return Err(error(Condition::FeatureNotImplemented, ErrorType::Modify, "invalid-sort-key"));
     }
     let words: Vec<String> = match (all, text) {
@@ -107,8 +104,10 @@ fn result(shared: &Shared, query: &Query, most: usize, rooms: &[(Arc<str>, Bytes
         leaf("language", &listed.lang);
         leaf("service-type", "xep-0045");
         leaf("is-open", if listed.open { "true" } else { "false" });
-        let open = "{urn:xmpp:channel-search:0:anonymity}none";
-        leaf("anonymity-mode", if listed.non_anonymous { open } else { "muc_semianonymous" });
+        leaf(
+            "anonymity-mode",
+            if listed.non_anonymous { ns::CHANNEL_SEARCH_OPEN } else { "muc_semianonymous" },
+        );
         w.close();
     }
     let ends = found.first().zip(found.last()).map(|((first, _), (last, _))| (&***first, &***last));
@@ -128,14 +127,17 @@ fn form() -> Bytes {
         ("sinname", "boolean", Some("Search in name"), Some("true")),
         ("sindescription", "boolean", Some("Search in description"), Some("true")),
         ("sinaddr", "boolean", Some("Search in address"), Some("true")),
-        ("key", "list-single", Some("Sort results by"), Some(BY_ADDRESS)),
+        ("key", "list-single", Some("Sort results by"), Some(ns::CHANNEL_SEARCH_BY_ADDRESS)),
     ] {
         w.open("field", ns::FORMS).attr("var", var).attr("type", ty).attr_opt("label", label);
         if let Some(value) = value {
             w.leaf("value", ns::FORMS, value);
         }
         if var == "key" {
-            w.open("option", ns::FORMS).attr("label", "Address").leaf("value", ns::FORMS, BY_ADDRESS).close();
+            w.open("option", ns::FORMS)
+                .attr("label", "Address")
+                .leaf("value", ns::FORMS, ns::CHANNEL_SEARCH_BY_ADDRESS)
+                .close();
         }
         w.close();
     }

@@ -105,3 +105,49 @@ fn decided(here: &mut Here<'_>, stanza: &Stanza, form: &Submitted) -> Result<(),
     admin::tell(here, outcome, actor.nick.as_deref());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, ROOM, Stage, WITCH, outcome, to};
+
+    fn submit(from: &str, fields: &[(&str, &str)]) -> String {
+        let fields: String = fields
+            .iter()
+            .map(|(var, value)| format!("<field var='{var}'><value>{value}</value></field>"))
+            .collect();
+        let ty = "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>";
+        format!(
+            "<message from='{from}' to='{ROOM}'><x xmlns='jabber:x:data' type='submit'>{ty}{fields}</x></message>"
+        )
+    }
+
+    #[test]
+    fn visitors_ask_and_moderators_decide() {
+        let mut stage = Stage::room(&[("roomconfig_moderatedroom", "1")]);
+        stage.enter(HAG, "hag");
+        stage.enter(WITCH, "witch");
+        let ask = submit(HAG, &[("muc#role", "participant")]);
+        let seen = stage.send(&ask);
+        assert_eq!((seen.len(), to(&seen, CRONE).len()), (1, 1), "{seen:?}");
+        assert!(
+            seen[0]
+                .contains("<field var='muc#roomnick' type='text-single' label='Nickname'><value>hag</value>")
+        );
+        let allow = |who| {
+            submit(
+                who,
+                &[("muc#roomnick", "hag"), ("muc#request_allow", "true"), ("muc#role", "participant")],
+            )
+        };
+        assert_eq!(outcome(&stage.send(&allow(WITCH))), "forbidden");
+        let deny = submit(CRONE, &[("muc#roomnick", "hag"), ("muc#request_allow", "0")]);
+        assert_eq!(stage.send(&deny), Vec::<String>::new());
+        assert_eq!(outcome(&stage.say(HAG, "a")), "forbidden");
+        let seen = stage.send(&allow(CRONE));
+        assert!(to(&seen, WITCH)[0].contains("role='participant'"), "{seen:?}");
+        assert_eq!(outcome(&stage.say(HAG, "a")), "ok");
+        assert_eq!(outcome(&stage.send(&ask)), "bad-request", "it has a voice");
+        stage.configure(&[("roomconfig_allowvoicerequests", "0")]);
+        assert_eq!(outcome(&stage.send(&submit(WITCH, &[("muc#role", "participant")]))), "forbidden");
+    }
+}

@@ -21,7 +21,7 @@ use crate::alarm;
 use crate::authority::Answering;
 use crate::framing::Framing;
 use crate::link::Line;
-use crate::shared::{Opened, Presence, Shared};
+use crate::shared::{Opened, Presence, Shared, Trial};
 use crate::tls::{Purpose, secure};
 use crate::wire::{self, Read, Wire};
 
@@ -42,6 +42,7 @@ pub(crate) struct Carrier {
     /// Taken from the line and not yet handed to the stream.
     words: std::vec::IntoIter<Down>,
     question: Option<Answering>,
+    trial: Trial,
     /// When the connection counts as broken because the peer does not read, and what was written then.
     stuck: Option<(Instant, u64)>,
     socket: Socket,
@@ -80,6 +81,7 @@ impl Carrier {
             mailbox,
             words,
             question: None,
+            trial: Trial::default(),
             stuck: None,
             socket: Socket::Open,
             closed: None,
@@ -94,7 +96,7 @@ impl Carrier {
 
     /// Carries until the connection is closed. By reference: a future that owns what it is called on holds it twice.
     pub(crate) async fn run(&mut self) {
-        let mut sleep = pin!(tokio::time::sleep(self.shared.config.limits.write));
+        let mut sleep = pin!(tokio::time::sleep(self.shared.limits.now().write));
         loop {
             self.act().await;
             if self.is_done() {
@@ -128,9 +130,9 @@ impl Carrier {
                         (self.socket, self.closed) = (Socket::Lost, Some(Instant::now())); // the process ends
                     }
                 }
-                Output::Ask(ask) => self.question = Some(self.shared.ask(ask, self.peer)),
-                Output::Note(what) => self.shared.note(&what, self.peer),
-                Output::Authenticated(account) => self.shared.authenticated(&account, self.peer),
+                Output::Ask(ask) => self.question = Some(self.shared.ask(ask, self.peer, &self.trial)),
+                Output::Note(what) => self.shared.note(&what, self.peer, &self.trial),
+                Output::Authenticated(account) => self.shared.authenticated(&account, self.peer, &self.trial),
                 Output::StartTls => Box::pin(self.start_tls()).await,
                 Output::Closed => self.close(),
             }
@@ -174,7 +176,7 @@ impl Carrier {
     /// RFC 6120 section 5.4.3.
     async fn start_tls(&mut self) {
         self.fill();
-        let limit = self.shared.config.limits.handshake;
+        let limit = self.shared.limits.now().handshake;
         let flushed = tokio::time::timeout(limit, poll_fn(|cx| self.wire.poll_flush(cx))).await;
         if !matches!(flushed, Ok(Ok(()))) {
             return self.broken();
@@ -204,7 +206,7 @@ impl Carrier {
             progress = true;
         }
         if self.socket == Socket::Lost || !self.wire.pending() {
-            progress |= self.poll_words(cx, now);
+            progress |= self.line.poll_words(cx, &mut self.words, BATCH, &mut self.stream, now);
             progress |= self.poll_input(cx, now);
         }
         if progress { Poll::Ready(()) } else { self.poll_alarm(cx, sleep, now) }
@@ -222,32 +224,10 @@ impl Carrier {
         }
         let written = self.wire.written();
         if self.stuck.is_none_or(|(_, then)| then != written) {
-            self.stuck = Some((now + self.shared.config.limits.write, written));
+            self.stuck = Some((now + self.shared.limits.now().write, written));
         }
         self.line.set_unwritten(self.wire.unwritten());
         Ok(())
-    }
-
-    /// Hands what the engine sent to the stream, as much as one write shall take.
-    fn poll_words(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        if self.words.len() == 0 {
-            match self.line.poll_take(cx) {
-                Poll::Ready(words) => self.words = words.into_iter(),
-                Poll::Pending => return false,
-            }
-        }
-        let mut bytes = 0;
-        while bytes < BATCH
-            && let Some(word) = self.words.next()
-        {
-            bytes += crate::link::weight(&word);
-            self.line.handed(&word);
-            self.stream.handle_down(now, word);
-        }
-        if self.words.len() == 0 {
-            self.words = Vec::new().into_iter(); // an idle connection keeps no memory for it
-        }
-        true
     }
 
     /// Reads once, if the stream wants input.
@@ -265,6 +245,9 @@ impl Carrier {
                 self.stream.handle_eof(now);
             }
             Poll::Ready(Err(_)) => self.broken(),
+        }
+        if let Some((name, code)) = self.framing.take_fault() {
+            self.shared.misbehaved(name, &code, self.peer, now);
         }
         let replies = self.framing.replies();
         if self.socket != Socket::Lost && self.wire.push(&replies).is_err() {

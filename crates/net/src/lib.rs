@@ -16,6 +16,7 @@ mod files;
 mod framing;
 mod http;
 mod link;
+mod monitor;
 mod parts;
 mod peers;
 mod quiet;
@@ -36,9 +37,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use authority::{Answering, Authority};
-pub use config::{BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
+pub use config::{Adjustable, BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
 pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_name};
 pub use files::{Download, FILES_PATH, Files, Pending, Status, Taking, Upload};
+pub use monitor::{Monitor, Watching};
 pub use parts::PARTS;
 pub use tls::{TlsError, TlsNote, TlsStore};
 
@@ -89,6 +91,16 @@ impl Net {
         &self.addresses
     }
 
+    /// What can be changed while it serves.
+    pub fn adjustable(&self) -> Adjustable {
+        let shared = &self.shared;
+        Adjustable {
+            stream: shared.config.stream.clone(),
+            http: shared.http.clone(),
+            limits: shared.limits.clone(),
+        }
+    }
+
     /// Serves until the phase is [`Phase::Closing`] (or its sender is gone), and all streams are closed or
     /// [`Limits::shutdown`] is over.
     pub async fn run(self) {
@@ -105,7 +117,7 @@ impl Net {
         }
         shared.roll.tell_all(&Down::Close(Some(StreamError::from(StreamCondition::SystemShutdown))));
         shared.bosh.close();
-        if tokio::time::timeout(shared.config.limits.shutdown, shared.roll.emptied()).await.is_err() {
+        if tokio::time::timeout(shared.limits.now().shutdown, shared.roll.emptied()).await.is_err() {
             tracing::warn!("some streams did not close in time");
         }
     }

@@ -176,6 +176,8 @@ pub(crate) fn published(turn: &mut Turn<'_, Account>) {
         if turn.place.slots.of::<Photo>().cards != cards {
             return published(turn);
         }
+        // Without an answer nothing is changed.
+        let Ok(found) = found else { return };
         let mut found = found.into_loaded().into_many().into_iter();
         let mut items = || {
             let stored = found.next().unwrap_or(Loaded::Map(Vec::new())).into_map();

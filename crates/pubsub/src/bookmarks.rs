@@ -118,6 +118,8 @@ fn items(found: Loaded) -> Vec<Item> {
 fn compare(turn: &mut Turn<'_, Account>, mut wanted: BTreeMap<Jid, Room>) {
     let (account, query) = (turn.place.jid.clone(), Query::Read(read(turn.place)));
     turn.fx.ask(&account, query, move |turn, found| {
+        // Without an answer nothing is changed.
+        let Ok(found) = found else { return };
         for item in items(found.into_loaded()) {
             let Some(before) = held(&item) else { continue };
             match Jid::parse(&item.id).ok().and_then(|jid| wanted.remove_entry(&jid)) {
@@ -159,7 +161,7 @@ fn give(turn: &mut Turn<'_, Account>, request: Stanza) {
     let key = format!("{{{}}}storage", ns::BOOKMARKS_OLD).into();
     let private = Read::MapGet { space: PRIVATE, owner: owner(turn.place), key };
     let (account, query) = (turn.place.jid.clone(), Query::Read(Read::Many(vec![read(turn.place), private])));
-    turn.fx.ask_either(&account, query, move |turn, found| {
+    turn.fx.ask(&account, query, move |turn, found| {
         let mut found = match found {
             Ok(found) => found.into_loaded().into_many().into_iter(),
             Err(error) => return turn.refuse(&request, error),

@@ -16,6 +16,7 @@ macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($variant:ident $word:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[allow(clippy::enum_variant_names)] // the words are the specification's
         pub(crate) enum $name { $(#[serde(rename = $word)] $variant,)* }
 
         impl $name {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use address::{Bare, Jid};
 use engine::{Engine, Input, Output, Ticket, Time};
 use kernel::{HostFacts, Kernel, Now, Service};
+use model::grant::Grant;
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, End, Resource, Resume, StreamId, Transport, Up,
 };
@@ -74,7 +75,6 @@ impl Pure {
         self.engine.get_or_insert_with(|| {
             let kernel = Kernel::new(features::all("0", "", pubsub::features()));
             let hosts = hosts.iter().filter_map(|host| Jid::parse(host).ok());
-            let facts = Arc::new(HostFacts { started_ms: time.now.unix_ms, ..HostFacts::default() });
             let highest = block_on(store.read(Read::HighestId)).map_or(0, |found| found.into_highest_id());
             let mut seed = time.mono_ms;
             let random = move |bytes: &mut [u8]| {
@@ -84,10 +84,25 @@ impl Pure {
                     *byte = (seed >> 56) as u8;
                 }
             };
-            let hosts: Vec<_> = hosts.map(|host| (host, facts.clone())).collect();
-            let services = services(hosts.iter().map(|(host, _)| host), time);
+            let hosts: Vec<Jid> = hosts.collect();
+            let services: Vec<Vec<_>> = hosts.iter().map(|host| services(host, time)).collect();
+            let facts = |services: &Vec<Arc<dyn Service>>| {
+                let named =
+                    |service: &Arc<dyn Service>| (service.domain().clone(), service.name().to_owned());
+                let services = services.iter().map(named).collect();
+                Arc::new(HostFacts { started_ms: time.now.unix_ms, services, ..HostFacts::default() })
+            };
+            let hosts = hosts.into_iter().zip(services.iter().map(facts)).collect();
+            let services = services.into_iter().flatten();
             Engine::new(kernel, hosts, highest, time, Box::new(random)).with_services(services)
         })
+    }
+
+    /// The counters of stream management go on from `h`; see `Engine::count_from`.
+    #[cfg(feature = "fuzzing")]
+    pub fn count_from(&mut self, h: u32) {
+        self.settle();
+        self.engine().count_from(h);
     }
 
     fn input(&mut self, input: Input) {
@@ -223,6 +238,7 @@ impl Pure {
             stream,
             link,
             account: jid.bare(),
+            grant: Grant::default(),
             resource,
             carbons: wish.carbons,
             enable: enable(wish).filter(|_| wish.inline),
@@ -388,18 +404,18 @@ impl World for Pure {
     }
 }
 
-/// The hosted services of these domains.
-fn services<'a>(hosts: impl Iterator<Item = &'a Jid>, time: Time) -> Vec<Arc<dyn Service>> {
-    let rooms = |host: &Jid| -> Option<Arc<dyn Service>> {
+/// The hosted services of a domain.
+fn services(host: &Jid, time: Time) -> Vec<Arc<dyn Service>> {
+    let rooms = || -> Option<Arc<dyn Service>> {
         let domain = Jid::parse(&format!("conference.{host}")).ok()?;
         let settings = muc::Settings::new(domain, host.clone(), time.now.unix_ms);
         Some(Arc::new(muc::Rooms::new(settings, Arc::new(|bytes: &mut [u8]| bytes.fill(7)))))
     };
-    let nodes = |host: &Jid| -> Option<Arc<dyn Service>> {
+    let nodes = || -> Option<Arc<dyn Service>> {
         let domain = Jid::parse(&format!("pubsub.{host}")).ok()?;
         Some(Arc::new(pubsub::PubSub::new(domain, host.clone())))
     };
-    hosts.flat_map(|host| [rooms(host), nodes(host)]).flatten().collect()
+    [rooms(), nodes()].into_iter().flatten().collect()
 }
 
 fn enable(wish: &Wish) -> Option<Enable> {

@@ -36,6 +36,7 @@ impl Field {
     }
 
     /// The same, with a choice.
+    #[must_use]
     pub const fn of(mut self, options: &'static [&'static str]) -> Field {
         self.options = options;
         self

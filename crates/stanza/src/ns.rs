@@ -243,6 +243,8 @@ pub const FALLBACK: &str = "urn:xmpp:fallback:0";
 pub const CHANNEL_SEARCH: &str = "urn:xmpp:channel-search:0:search";
 pub const CHANNEL_SEARCH_FORM: &str = "urn:xmpp:channel-search:0:search-params";
 pub const CHANNEL_SEARCH_ERROR: &str = "urn:xmpp:channel-search:0:error";
+pub const CHANNEL_SEARCH_BY_ADDRESS: &str = "{urn:xmpp:channel-search:0:order}address";
+pub const CHANNEL_SEARCH_OPEN: &str = "{urn:xmpp:channel-search:0:anonymity}none";
 // XEP-0440
 pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 // XEP-0441 takes its elements from XEP-0313.
@@ -257,3 +259,5 @@ pub const FAST: &str = "urn:xmpp:fast:0";
 // XEP-0490
 pub const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
 pub const DISPLAYED_ASSIST: &str = "urn:xmpp:mds:server-assist:0";
+// XEP-0502
+pub const MUC_ACTIVITY: &str = "{urn:xmpp:muc-activity}message-activity";

@@ -6,10 +6,10 @@
 //! Not here: choosing the resource (engine).
 
 use model::link::{Bound, ClientState, Enable, Resource};
-use stanza::{Condition, ns};
+use stanza::{Condition, ns, when};
 use xml::{El, Writer};
 
-use crate::{date, manage};
+use crate::manage;
 
 /// Longest tag that is taken into a resource.
 const TAG_BYTES_MAX: usize = 64;
@@ -57,7 +57,7 @@ pub(crate) fn write_bound(w: &mut Writer, wish: &Bind2, bound: &Bound, location:
     if let Some(ends) = &bound.archive {
         w.open("metadata", ns::MAM);
         for (name, (id, time)) in [("start", &ends.first), ("end", &ends.last)] {
-            w.open(name, ns::MAM).attr("id", id).attr("timestamp", date::milliseconds(*time)).close();
+            w.open(name, ns::MAM).attr("id", id).attr("timestamp", when::milliseconds(*time)).close();
         }
         w.close();
     }

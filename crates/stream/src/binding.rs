@@ -178,6 +178,7 @@ fn ask_bind(peer: &Peer, io: &mut Io, resource: Resource, wish: Option<&Bind2>) 
         stream: io.id,
         link: peer.link.clone(),
         account: login.account.clone(),
+        grant: login.grant.clone(),
         resource,
         carbons: wish.is_some_and(|wish| wish.carbons),
         enable: wish.and_then(|wish| wish.enable).filter(|_| io.settings.stream_management),

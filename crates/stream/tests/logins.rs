@@ -6,6 +6,8 @@
 
 mod pair;
 
+use address::Bare;
+use model::grant::{Grant, Grants};
 use model::link::{ArchiveEnds, Transport};
 use pair::client::{Scram, hashed_token, plain, text_of};
 use pair::store::PASSWORD;
@@ -367,5 +369,46 @@ fn the_place_to_resume_is_told_where_it_makes_sense() {
             "<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='sm-1' resume='true' max='600'{wanted}/>"
         );
         assert!(success.contains(&enabled), "{transport:?} {success}");
+    }
+}
+
+/// C-28: what is asked of accounts and engine says by what right, taken before the password was looked at.
+#[test]
+fn c28_a_login_and_a_bind_say_by_what_right() {
+    #[derive(Debug)]
+    struct Revocable(Grants);
+
+    impl stream::Domains for Revocable {
+        fn serves(&self, domain: &str) -> bool {
+            domain == "example.org"
+        }
+
+        fn grant(&self, account: &Bare) -> Grant {
+            self.0.of(account)
+        }
+    }
+
+    let juliet = || Bare::parse("juliet@example.org").unwrap();
+    for (revoked, logged_in, held) in
+        [("never", true, &[true][..]), ("at login", false, &[]), ("at bind", true, &[false])]
+    {
+        let grants = Grants::default();
+        let settings =
+            stream::Settings { domains: std::sync::Arc::new(Revocable(grants.clone())), ..settings() };
+        let mut pair = Pair::secured(Transport::DirectTls, settings);
+        pair.store.revoke = (revoked == "at login").then(|| (grants.clone(), juliet()));
+        let auth = plain("", "juliet", PASSWORD);
+        let said = pair
+            .say(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{auth}</auth>"));
+        assert_eq!(said.contains("<success"), logged_in, "{revoked}: {said}");
+        if logged_in {
+            pair.open();
+            if revoked == "at bind" {
+                grants.revoke(&juliet());
+            }
+            pair.say("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+        }
+        let seen: Vec<bool> = pair.engine.grants.iter().map(|grant| grant.holds()).collect();
+        assert_eq!(seen, held, "{revoked}");
     }
 }

@@ -259,3 +259,32 @@ fn j06_a_removed_account_leaves_nothing_and_its_contacts_know() {
 fn bytes(text: &str) -> bytes::Bytes {
     bytes::Bytes::copy_from_slice(text.as_bytes())
 }
+
+/// r07: a value that is not what was written is found.
+#[test]
+fn r07_check_looks_at_the_data() {
+    let world = World::new();
+    let made = world.run_with(&["user", "add", "alice@localhost", "--password-stdin"], "pencil\n");
+    assert_eq!(made.code, 0, "{made:?}");
+    let said = world.run(&["check", "--data"]);
+    assert!(said.code == 0 && said.out.contains("data is in order: "), "{said:?}");
+    let store = open(&world);
+    let said = world.run(&["check", "--data"]);
+    assert!(said.code == 5 && said.err.contains("stop the server first"), "{said:?}");
+    let text = "what is stored here".repeat(500);
+    let put =
+        Write::DocPut { space: Space("vcard"), owner: Owner::from("alice@localhost"), value: bytes(&text) };
+    block_on(store.commit(put.into())).unwrap();
+    drop(store);
+    let file = world.path().join("run/data/detente.db");
+    let mut content = std::fs::read(&file).unwrap();
+    let at = content.windows(19).rposition(|window| window == b"what is stored here").unwrap();
+    content[at] = b'W';
+    std::fs::write(&file, content).unwrap();
+    let said = world.run(&["check", "--data"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.out.contains("damaged: vcard of alice@localhost") && said.err.contains("1 damaged"),
+        "{said:?}"
+    );
+}

@@ -7,14 +7,15 @@
 use std::collections::BTreeMap;
 
 use super::index::{Index, Message};
+use super::rights::Rights;
 use crate::key::bare;
 use crate::{Finding, Kind, What};
 
-pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn check(index: &Index<'_>, rights: &Rights<'_>, findings: &mut Vec<Finding>) {
     for message in &index.messages {
         origin(index, message, findings);
         if message.send.is_some() {
-            loss(index, message, findings);
+            loss(index, rights, message, findings);
             once(index, message, findings);
             one_id(index, message, findings);
             readers(index, message, findings);
@@ -40,10 +41,15 @@ fn origin(index: &Index<'_>, message: &Message<'_>, findings: &mut Vec<Finding>)
     }
 }
 
-fn loss(index: &Index<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
+fn loss(index: &Index<'_>, rights: &Rights<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
     let Some(What::Send { archives, .. }) = message.send.map(|at| index.what(at)) else { return };
     let is_in = |archive: &str| message.archived.iter().any(|here| here.account == archive);
-    if message.acked.is_some() && message.errs.is_empty() {
+    let refused = !message.errs.is_empty() || may_be_refused(index, rights, message);
+    if message.acked.is_some() && !refused {
+        if message.reach && !reached(index, message) {
+            let text = format!("{} was acknowledged and came to no device", message.key);
+            findings.push(index.about(Kind::Lost, message, text));
+        }
         for missing in archives.iter().filter(|archive| !is_in(archive)) {
             let text = format!("{} was acknowledged and is not in the archive of {missing}", message.key);
             findings.push(index.about(Kind::Lost, message, text));
@@ -57,6 +63,23 @@ fn loss(index: &Index<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
         let text = format!("{} came back as an error and is in the archive of {recipient}", message.key);
         findings.push(index.about(Kind::Both, message, text));
     }
+}
+
+/// Blocked by either side at some time before it was acknowledged: an error was its fate, which its sender need not
+/// have seen if the session ended.
+fn may_be_refused(index: &Index<'_>, rights: &Rights<'_>, message: &Message<'_>) -> bool {
+    let (Some(send), Some(acked)) = (message.send, message.acked) else { return true };
+    let (one, other) = (message.key.account(), index.recipient(message).unwrap_or_default());
+    one != other
+        && (rights.may_be_blocked(other, one, send, acked) || rights.may_be_blocked(one, other, send, acked))
+}
+
+fn reached(index: &Index<'_>, message: &Message<'_>) -> bool {
+    let recipient = index.recipient(message);
+    message.recvs.iter().any(|at| match index.what(*at) {
+        What::Recv { device, .. } => Some(bare(device)) == recipient,
+        _ => false,
+    })
 }
 
 fn once(index: &Index<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {

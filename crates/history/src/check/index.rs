@@ -12,6 +12,8 @@ pub(super) struct Message<'a> {
     pub(super) key: &'a Key,
     pub(super) send: Option<usize>,
     pub(super) acked: Option<usize>,
+    /// It must reach a device.
+    pub(super) reach: bool,
     pub(super) errs: Vec<usize>,
     pub(super) recvs: Vec<usize>,
     /// Where it is in archives at the end.
@@ -99,6 +101,7 @@ impl<'a> Index<'a> {
                     message.acked = message.acked.or(Some(at));
                 }
             }
+            What::Reach { key } => self.entry(key).reach = true,
             What::Err { key, .. } => self.entry(key).errs.push(at),
             What::Recv { key, .. } => self.entry(key).recvs.push(at),
             What::MamPage { archive, direction, anchor, ids, keys, complete, .. } if at > self.drained => {
@@ -139,7 +142,7 @@ impl<'a> Index<'a> {
         let messages = &mut self.messages;
         let number = *self.numbers.entry(key).or_insert_with(|| {
             let (errs, recvs, archived) = (Vec::new(), Vec::new(), Vec::new());
-            messages.push(Message { key, send: None, acked: None, errs, recvs, archived });
+            messages.push(Message { key, send: None, acked: None, reach: false, errs, recvs, archived });
             messages.len() - 1
         });
         &mut self.messages[number]

@@ -12,6 +12,7 @@ mod sessions;
 
 use crate::{Finding, History, Report};
 use index::Index;
+use rights::Rights;
 
 /// Most findings that are kept; after the first few they say the same.
 const FINDINGS_MAX: usize = 1_000;
@@ -20,11 +21,12 @@ const FINDINGS_MAX: usize = 1_000;
 pub fn check(history: &History) -> Report {
     let index = Index::new(&history.events);
     let mut findings = Vec::new();
-    fate::check(&index, &mut findings);
+    let rights = Rights::new(&index);
+    fate::check(&index, &rights, &mut findings);
     sessions::check(&index, &mut findings);
     order::check(&index, &mut findings);
     archive::check(&index, &mut findings);
-    rights::check(&index, &mut findings);
+    rights::check(&index, &rights, &mut findings);
     presence::check(&index, &mut findings);
     findings.sort_by(|a: &Finding, b| (&a.evidence, a.kind, &a.text).cmp(&(&b.evidence, b.kind, &b.text)));
     findings.dedup();

@@ -14,15 +14,40 @@ use crate::{Finding, Kind, Phase, Right, What};
 /// The changes of one right between two accounts, in order: event, phase, given or taken.
 type Changes = Vec<(usize, Phase, bool)>;
 
-pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
-    let mut rights: HashMap<(&str, &str, Right), Changes> = HashMap::new();
+/// All changes of rights.
+pub(super) struct Rights<'a>(HashMap<(&'a str, &'a str, Right), Changes>);
+
+impl<'a> Rights<'a> {
+    pub(super) fn new(index: &Index<'a>) -> Rights<'a> {
+        let mut rights: HashMap<(&str, &str, Right), Changes> = HashMap::new();
+        for (at, event) in index.events.iter().enumerate() {
+            if let What::Perm { owner, peer, right, on, phase } = &event.what {
+                rights.entry((owner, peer, *right)).or_default().push((at, *phase, *on));
+            }
+        }
+        Rights(rights)
+    }
+
+    /// Whether the right may have been in force at some moment from `from` to `until` (events).
+    fn may(&self, owner: &'a str, peer: &'a str, right: Right, from: usize, until: usize) -> bool {
+        let none = Changes::new();
+        let changes = self.0.get(&(owner, peer, right)).unwrap_or(&none);
+        allowed(changes, right == Right::Write, from, until)
+    }
+
+    /// Whether the peer may have been unable to write at some moment from `from` to `until` (events).
+    pub(super) fn may_be_blocked(&self, owner: &str, peer: &str, from: usize, until: usize) -> bool {
+        let Some(changes) = self.0.get(&(owner, peer, Right::Write)) else { return false };
+        let turned: Changes = changes.iter().map(|(at, phase, on)| (*at, *phase, !on)).collect();
+        allowed(&turned, false, from, until)
+    }
+}
+
+pub(super) fn check<'a>(index: &Index<'a>, rights: &Rights<'a>, findings: &mut Vec<Finding>) {
     let mut revoked: HashMap<&str, Vec<(usize, Phase)>> = HashMap::new();
     let mut opened: HashMap<u64, usize> = HashMap::new();
     for (at, event) in index.events.iter().enumerate() {
         match &event.what {
-            What::Perm { owner, peer, right, on, phase } => {
-                rights.entry((owner, peer, *right)).or_default().push((at, *phase, *on));
-            }
             What::Revoke { account, phase } => revoked.entry(account).or_default().push((at, *phase)),
             What::Open { session, .. } => {
                 opened.insert(*session, at);
@@ -30,11 +55,7 @@ pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
             _ => {}
         }
     }
-    let may = |owner: &str, peer: &str, right, from, until| {
-        let none = Changes::new();
-        let changes = rights.get(&(owner, peer, right)).unwrap_or(&none);
-        allowed(changes, right == Right::Write, from, until)
-    };
+    let may = |owner, peer, right, from, until| rights.may(owner, peer, right, from, until);
     for message in &index.messages {
         let Some(send) = message.send else { continue };
         writes(index, message, send, &may, findings);
@@ -84,7 +105,7 @@ fn writes<'a>(
     index: &Index<'a>,
     message: &Message<'a>,
     send: usize,
-    may: &impl Fn(&str, &str, Right, usize, usize) -> bool,
+    may: &impl Fn(&'a str, &'a str, Right, usize, usize) -> bool,
     findings: &mut Vec<Finding>,
 ) {
     let Some(owner) = index.recipient(message).filter(|owner| *owner != message.key.account()) else {

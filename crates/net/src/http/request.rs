@@ -39,7 +39,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// Reads them; an error is the status to answer with.
     pub(crate) fn of(web: &Web, request: &Request<Incoming>) -> Result<Asked, StatusCode> {
-        let settings = &web.shared.config.http;
+        let settings = &*web.shared.http.now();
         let headers = request.headers();
         let host = host(request)?;
         let proxied = settings.trusted_proxies.contains(&web.ip);

@@ -81,7 +81,7 @@ async fn put(
     request: Request<Incoming>,
 ) -> Result<(), StatusCode> {
     let asks_first = request.headers().contains_key(header::EXPECT);
-    let mut pieces = pieces(request.into_body(), web.shared.config.http.request);
+    let mut pieces = pieces(request.into_body(), web.shared.http.now().request);
     let outcome = take(files, upload, &mut pieces).await;
     // Most clients send all of the body before they look for an answer: closed in their face, they would not see it.
     let mut left = if asks_first { 0 } else { REFUSED_BYTES_MAX };

@@ -149,7 +149,7 @@ fn look_up(turn: &mut Turn<'_, Account>) {
     let count = peers.wanted.len().min(CAPS_ASKED_MAX);
     let hashes: Vec<Arc<str>> = peers.wanted.drain(..count).collect();
     let reads = hashes.iter().map(|hash| Caps::read(&shared, hash)).collect();
-    turn.fx.ask_either(&account, Query::Read(Read::Many(reads)), move |turn, found| {
+    turn.fx.ask(&account, Query::Read(Read::Many(reads)), move |turn, found| {
         looked_up(turn, &hashes, found);
     });
 }
@@ -300,7 +300,7 @@ fn deliver(turn: &mut Turn<'_, Account>) {
     let waiting = std::mem::take(&mut peers.waiting);
     let names: BTreeSet<Arc<str>> = waiting.iter().flat_map(|(_, names)| names).cloned().collect();
     let reads = names.iter().map(|name| Item::read_newest(&owner, name, 1)).collect();
-    turn.fx.ask_either(&account, Query::Read(Read::Many(reads)), move |turn, found| {
+    turn.fx.ask(&account, Query::Read(Read::Many(reads)), move |turn, found| {
         self::peers(turn.place).greeting = false;
         if let Ok(found) = found {
             let newest = found.into_loaded().into_many().into_iter().map(newest);

@@ -61,6 +61,7 @@ pub(crate) struct World {
     pub(crate) direct: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) https: SocketAddr,
+    pub(crate) watch: SocketAddr,
     pub(crate) tls: Arc<TlsStore>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) links: Links,
@@ -108,12 +109,15 @@ impl World {
         let listener = |kind| Listener { address: "127.0.0.1:0".parse().unwrap(), kind };
         let mut config = NetConfig {
             files: None,
-            listeners: [Kind::C2s, Kind::C2sDirectTls, Kind::Http, Kind::Https].map(listener).to_vec(),
+            listeners: [Kind::C2s, Kind::C2sDirectTls, Kind::Http, Kind::Https, Kind::Watch]
+                .map(listener)
+                .to_vec(),
             tls: tls.clone(),
             stream: net::Current::new(settings()),
             http: net::HttpSettings::default(),
             limits: net::Limits::default(),
             counters: Arc::default(),
+            monitor: None,
         };
         change(&mut config);
         let counters = config.counters.clone();
@@ -123,9 +127,24 @@ impl World {
         let (links, pause) = (Links::default(), Arc::new(tokio::sync::Mutex::new(())));
         tokio::spawn(engine_loop(ups, links.clone(), lines, pause.clone()));
         let net = Net::bind(config, engine, Arc::new(Accounts), phases).unwrap();
-        let [c2s, direct, http, https] = net.addresses()[..] else { panic!("four listeners") };
+        let [c2s, direct, http, https, watch] = net.addresses()[..] else { panic!("five listeners") };
         let done = tokio::spawn(net.run());
-        World { c2s, direct, http, https, tls, counters, links, phase, heard, pause, done, certificate, key }
+        World {
+            c2s,
+            direct,
+            http,
+            https,
+            watch,
+            tls,
+            counters,
+            links,
+            phase,
+            heard,
+            pause,
+            done,
+            certificate,
+            key,
+        }
     }
 
     /// Waits for a line of the engine that begins so.
