@@ -51,10 +51,7 @@ pub(crate) fn subscription<'n>(node: &'n Node, who: &Jid) -> Option<&'n Subscrip
 
 /// Whether any address of that bare one is subscribed.
 fn is_subscribed(node: &Node, who: &Jid) -> bool {
-    let same = |(jid, subscription): (&Jid, &Subscription)| {
-        jid.bare_str() == who.bare_str() && subscription.state == State::Subscribed
-    };
-    node.subscriptions.iter().any(same)
+    node.subscriptions_of(who.bare_str()).any(|(_, held)| held.state == State::Subscribed)
 }
 
 /// Whether `who` may have items and hear of them, as the model of access has it now.
@@ -96,7 +93,7 @@ pub(crate) fn may_publish<P: Home>(place: &P, node: &Node, who: &Jid) -> Result<
         Some(Affiliation::Owner | Affiliation::Publisher | Affiliation::PublishOnly) => true,
         Some(Affiliation::Outcast) => false,
         Some(Affiliation::Member) | None => match node.config().publish_model {
-            Publishers::Publishers => false,
+            Publishers::Named => false,
             Publishers::Subscribers => is_subscribed(node, who) && may_read(place, node, who).is_ok(),
             // Whoever may subscribe may publish; a closed node stays closed.
             Publishers::Open => may_read(place, node, who).is_ok(),

@@ -41,7 +41,7 @@ words! {
 }
 words! {
     /// Who may publish.
-    Publishers { Publishers "publishers", Subscribers "subscribers", Open "open", }
+    Publishers { Named "publishers", Subscribers "subscribers", Open "open", }
 }
 words! {
     /// When the last item is sent.
@@ -115,7 +115,7 @@ impl Config {
             subscribe: true,
             access_model: Access::Open,
             roster_groups: Vec::new(),
-            publish_model: Publishers::Publishers,
+            publish_model: Publishers::Named,
             max_payload_size: PAYLOAD_BYTES_MAX as u32,
             send_last: SendLast::Never,
             style: Style::Headline,

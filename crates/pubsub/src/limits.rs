@@ -26,6 +26,8 @@ pub const SERVICE_AFFILIATIONS_MAX: usize = 50_000;
 pub const SUBSCRIPTIONS_MAX: usize = 1_000;
 /// Most subscriptions to all nodes of a service.
 pub const SERVICE_SUBSCRIPTIONS_MAX: usize = 100_000;
+/// Most subscriptions to one node: all are told in one turn.
+pub const SUBSCRIBERS_MAX: usize = 10_000;
 /// Most subscriptions of one bare address at one account or service.
 pub const SUBSCRIPTIONS_EACH_MAX: usize = 1_000;
 /// Most entries in one request that changes affiliations or subscriptions.

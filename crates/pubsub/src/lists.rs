@@ -15,7 +15,7 @@ use xml::{El, Writer};
 use crate::access::{affiliation, find, owned};
 use crate::error::{INVALID_JID, JID_REQUIRED, MALFORMED, NOT_ACCEPTABLE, TOO_MANY_SUBSCRIPTIONS};
 use crate::home::{Home, owner};
-use crate::limits::CHANGES_MAX;
+use crate::limits::{CHANGES_MAX, SUBSCRIBERS_MAX};
 use crate::node::{Affiliation, State, Subscription};
 use crate::owner::expel;
 use crate::request::node_of;
@@ -131,7 +131,7 @@ fn try_affiliate<P: Home>(turn: &mut Turn<'_, P>, from: &Jid, list: El<'_>) -> R
 /// Section 8.7: who waited is let in with a new affiliation, or turned away with a bad one.
 fn follow_up<P: Home>(turn: &mut Turn<'_, P>, name: &str, who: &Bare, held: Option<Affiliation>) {
     let Some(node) = turn.place.peek().and_then(|nodes| nodes.get(name)) else { return };
-    let own = node.subscriptions.iter().filter(|(jid, _)| jid.bare_str() == who.as_str());
+    let own = node.subscriptions_of(who.as_str());
     let own: Vec<(Jid, Subscription)> = own.map(|(jid, held)| (jid.clone(), held.clone())).collect();
     for (jid, subscription) in own {
         match held {
@@ -188,7 +188,7 @@ fn try_subscribe<P: Home>(turn: &mut Turn<'_, P>, from: &Jid, list: El<'_>) -> R
     let new =
         wanted.iter().filter(|(jid, state)| state.is_some() && !node.subscriptions.contains_key(jid)).count();
     let count = turn.place.peek().map_or(0, |nodes| nodes.subscription_count());
-    if count + new > P::rules().subscriptions_max {
+    if count + new > P::rules().subscriptions_max || node.subscriptions.len() + new > SUBSCRIBERS_MAX {
         return Err(TOO_MANY_SUBSCRIPTIONS);
     }
     let owner = owner(turn.place);

@@ -5,6 +5,7 @@
 //! Not here: items (`items.rs`), which are read when they are needed; who may do what (`access.rs`).
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use address::{Bare, Jid};
@@ -112,6 +113,19 @@ impl Node {
 
     pub(crate) fn config(&self) -> &Config {
         self.own.as_deref().unwrap_or(self.default)
+    }
+
+    /// The subscriptions of an account: of its bare address, and of its resources.
+    pub(crate) fn subscriptions_of<'n>(
+        &'n self,
+        bare: &'n str,
+    ) -> impl Iterator<Item = (&'n Jid, &'n Subscription)> {
+        let from = (Bound::Included(bare), Bound::Unbounded);
+        let same_start = self
+            .subscriptions
+            .range::<str, _>(from)
+            .take_while(move |(jid, _)| jid.as_str().starts_with(bare));
+        same_start.filter(move |(jid, _)| jid.bare_str() == bare)
     }
 
     fn configure(&mut self, config: Config) {

@@ -20,8 +20,8 @@ use crate::error::{
 use crate::form::{self, Answered, Field};
 use crate::home::{Home, owner};
 use crate::items::Item;
-use crate::limits::SUBSCRIPTIONS_EACH_MAX;
-use crate::node::{Affiliation, State, Subscription};
+use crate::limits::{SUBSCRIBERS_MAX, SUBSCRIPTIONS_EACH_MAX};
+use crate::node::{Affiliation, Node, State, Subscription};
 use crate::notify::{event, last, tell_one};
 use crate::options;
 use crate::request::node_of;
@@ -87,7 +87,7 @@ fn run<P: Home>(
         subscription = options::apply(&subscription, form, turn.now.unix_ms)?;
     }
     if before.is_none() {
-        room(turn, &jid)?;
+        room(turn, &name, &jid)?;
     }
     let (config, state) = (node_config(turn, &name), subscription.state);
     let owner = owner(turn.place);
@@ -132,16 +132,13 @@ fn options_of(pubsub: El<'_>) -> Result<Option<form::Submitted>, StanzaError> {
 }
 
 /// Whether there is room for one more.
-fn room<P: Home>(turn: &Turn<'_, P>, jid: &Jid) -> Result<(), StanzaError> {
+fn room<P: Home>(turn: &Turn<'_, P>, name: &str, jid: &Jid) -> Result<(), StanzaError> {
     let Some(nodes) = turn.place.peek() else { return Ok(()) };
-    let own = |held: &Jid| held.bare_str() == jid.bare_str();
-    let each =
-        || nodes.iter().map(|(_, node)| node.subscriptions.keys().filter(|held| own(held)).count()).sum();
-    let full = nodes.subscription_count() >= P::rules().subscriptions_max;
-    let greedy = nodes.subscription_count() >= SUBSCRIPTIONS_EACH_MAX && {
-        let count: usize = each();
-        count >= SUBSCRIPTIONS_EACH_MAX
-    };
+    let own = |node: &Node| node.subscriptions_of(jid.bare_str()).count();
+    let full = nodes.subscription_count() >= P::rules().subscriptions_max
+        || nodes.get(name).is_some_and(|node| node.subscriptions.len() >= SUBSCRIBERS_MAX);
+    let greedy = nodes.subscription_count() >= SUBSCRIPTIONS_EACH_MAX
+        && nodes.iter().map(|(_, node)| own(node)).sum::<usize>() >= SUBSCRIPTIONS_EACH_MAX;
     if full || greedy { Err(TOO_MANY_SUBSCRIPTIONS) } else { Ok(()) }
 }
 
@@ -262,7 +259,7 @@ pub(crate) fn own<P: Home>(turn: &mut Turn<'_, P>, from: &Jid, asked: El<'_>) ->
     w.open("pubsub", ns::PUBSUB).open("subscriptions", ns::PUBSUB).attr_opt("node", only.as_deref());
     let nodes = turn.place.peek().into_iter().flat_map(|nodes| nodes.iter());
     for (name, node) in nodes.filter(|(name, _)| only.as_deref().is_none_or(|only| ***name == *only)) {
-        for (jid, held) in node.subscriptions.iter().filter(|(jid, _)| jid.bare_str() == from.bare_str()) {
+        for (jid, held) in node.subscriptions_of(from.bare_str()) {
             if !held.is_over(turn.now.unix_ms) {
                 write(&mut w, Some(name), jid, Some(held.state));
             }

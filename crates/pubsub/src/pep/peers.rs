@@ -99,7 +99,7 @@ pub(crate) fn came(turn: &mut Turn<'_, Account>, jid: &Jid, presence: &Stanza, s
     match (wishes, &caps.hash) {
         (Some(wishes), _) => learn(turn, jid, &wishes),
         (None, Some(hash)) => {
-            if !peers.wanted.contains(hash) {
+            if !peers.wanted.contains(hash) && peers.wanted.len() < PEERS_MAX {
                 peers.wanted.push(hash.clone());
             }
             look_up(turn);

@@ -969,3 +969,89 @@ fn strangers_learn_nothing_of_an_account_without_nodes() {
         }
     }
 }
+
+/// RFC 6120 section 8.3: whatever is asked by whomever, there is one answer, and nothing panics.
+#[test]
+fn every_request_is_answered_once() {
+    let mut scene = furnished();
+    let names = [
+        "affiliations",
+        "collection",
+        "configure",
+        "create",
+        "default",
+        "delete",
+        "items",
+        "options",
+        "publish",
+        "purge",
+        "retract",
+        "subscribe",
+        "subscriptions",
+        "unsubscribe",
+        "x",
+    ];
+    let inners = [
+        "",
+        "text",
+        "<item/>",
+        "<item id='1'/>",
+        "<item id='1'><a/></item>",
+        "<associate node='open'/>",
+        "<x xmlns='jabber:x:data' type='submit'/>",
+        "<x xmlns='jabber:x:data' type='submit'><field/></x>",
+        "<x xmlns='jabber:x:data' type='submit'><field var='pubsub#max_items'/></x>",
+        "<affiliation jid='bob@a.example' affiliation='owner'/>",
+        "<subscription jid='bob@a.example' subscription='none'/>",
+    ];
+    let attrs = [
+        "",
+        " node='open'",
+        " node='whitelist' jid='eve@a.example'",
+        " node='&#x1F600;' jid='alice@example.org/x'",
+    ];
+    for ns in ["http://jabber.org/protocol/pubsub", "http://jabber.org/protocol/pubsub#owner"] {
+        for (name, inner) in names.iter().flat_map(|name| inners.iter().map(move |inner| (name, inner))) {
+            for attr in attrs {
+                let payload = format!("<pubsub xmlns='{ns}'><{name}{attr}>{inner}</{name}>{inner}</pubsub>");
+                for ty in ["get", "set"] {
+                    for from in [EVE] {
+                        answer(&ask(&mut scene, from, ty, &payload));
+                    }
+                    answer(&own(&mut scene, ty, &payload));
+                }
+            }
+        }
+    }
+}
+
+/// What is stored is what is in memory: after a restart everything is as it was.
+#[test]
+fn a_restart_changes_nothing() {
+    let mut scene = furnished();
+    own(
+        &mut scene,
+        "set",
+        &owner(
+            "<affiliations node='small'><affiliation jid='m@a.example' affiliation='member'/></affiliations>",
+        ),
+    );
+    ask(&mut scene, BOB, "set", &pubsub("<subscribe node='presence' jid='bob@a.example/x'/>"));
+    let look = |scene: &mut Scene| {
+        let mut seen = Vec::new();
+        for node in ["open", "presence", "roster", "authorize", "whitelist", "bell", "small"] {
+            for request in ["configure", "affiliations", "subscriptions"] {
+                seen.push(
+                    answer(&own(scene, "get", &owner(&format!("<{request} node='{node}'/>")))).to_owned(),
+                );
+            }
+        }
+        seen.push(answer(&ask(scene, EVE, "get", &pubsub("<subscriptions/>"))).to_owned());
+        seen
+    };
+    let before = look(&mut scene);
+    scene.reload();
+    scene.open("phone");
+    assert_eq!(look(&mut scene), before);
+    assert!(before.iter().any(|line| line.contains("bob@a.example/x")), "{before:?}");
+}
