@@ -1015,7 +1015,8 @@ fn every_request_is_answered_once() {
             for attr in attrs {
                 let payload = format!("<pubsub xmlns='{ns}'><{name}{attr}>{inner}</{name}>{inner}</pubsub>");
                 for ty in ["get", "set"] {
-                    for from in [EVE] {
+                    {
+                        let from = EVE;
                         answer(&ask(&mut scene, from, ty, &payload));
                     }
                     answer(&own(&mut scene, ty, &payload));
