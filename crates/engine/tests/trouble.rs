@@ -708,7 +708,11 @@ fn messages_wait_while_older_ones_are_sent() {
     world.send(romeo, ROMEO, JULIET, Stanza::presence(PresenceType::Available).id("p"));
     let page = message(1).id("r").with_inner("<result xmlns='urn:xmpp:mam:2'/>".to_owned().into());
     world.send(romeo, ROMEO, JULIET, page);
-    assert_eq!(ids(hers.said()), ["p", "r"], "presence goes on, and so does a page of an archive before its end");
+    assert_eq!(
+        ids(hers.said()),
+        ["p", "r"],
+        "presence goes on, and so does a page of an archive before its end"
+    );
     world.send(romeo, ROMEO, JULIET, order(RELEASES));
     assert_eq!(ids(hers.said()), [HOLDS, "m0", "m1", "m2", RELEASES]);
     // A session that ends leaves them to another, in order; so does one for which too much waits.
