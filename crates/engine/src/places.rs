@@ -30,6 +30,8 @@ pub(crate) struct Ready {
     pub(crate) account: Account,
     /// Questions whose answers it waits for; it stays in memory until they are there.
     pub(crate) busy: u32,
+    /// The id of its latest turn: later ones have no lower one, since its logs only grow.
+    pub(crate) latest: u64,
 }
 
 /// What waits for an account.
@@ -74,7 +76,8 @@ impl Engine {
             let error = Condition::InternalServerError.into();
             return line.into_iter().for_each(|waiting| self.turn_away(waiting, &error));
         };
-        self.accounts.insert(account.clone(), Place::Ready(Box::new(Ready { account: place, busy: 0 })));
+        let ready = Ready { account: place, busy: 0, latest: 0 };
+        self.accounts.insert(account.clone(), Place::Ready(Box::new(ready)));
         for waiting in line {
             self.give(&account, waiting);
         }

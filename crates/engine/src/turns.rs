@@ -177,6 +177,12 @@ impl Engine {
 
     fn turn(&mut self, account: &Bare, origin: Origin, act: impl FnOnce(&Kernel, &mut Turn<'_, Account>)) {
         let Some(Place::Ready(place)) = self.accounts.get_mut(account) else { return };
+        // A stanza that was overtaken, by what another session never got for example, cannot go into logs under the id
+        // that it was given when it came in.
+        let overtaken = origin.id < place.latest;
+        let id = if overtaken { self.ids.next(self.time.now.unix_ms) } else { origin.id };
+        let origin = Origin { id, ..origin };
+        place.latest = id;
         let mut effects = Effects::default();
         let mut turn = Turn::new(self.time.now, origin.id, &mut place.account, origin.session, &mut effects);
         if contained(|| act(&self.kernel, &mut turn)).is_none() {

@@ -4,6 +4,7 @@
 //!
 //! Not here: the archive, which has most of them too; both know a message by the same id.
 
+use address::Bare;
 use kernel::{Account, Card, Event, Feature, Flow, Form, Kept, Spec, Step, Turn, Way};
 use model::link::SessionId;
 use model::query::Query;
@@ -119,25 +120,39 @@ fn flush(turn: &mut Turn<'_, Account>, session: SessionId) {
     });
 }
 
+/// Under which id the account's archive has it (XEP-0359).
+fn archive_id(stanza: &Stanza, account: &Bare) -> Option<u64> {
+    let ours = |child: &stanza::Child<'_>| {
+        child.is("stanza-id", ns::SID) && child.attr("by").is_some_and(|by| by == account.as_str())
+    };
+    stanza.payload.children().find(ours)?.attr("id")?.parse().ok()
+}
+
 fn hand_over(turn: &mut Turn<'_, Account>, session: SessionId, entries: Vec<Entry>) {
     let waiting = turn.place.slots.of::<Waiting>();
     if waiting.flushing.as_ref().is_none_or(|(id, _)| *id != session) {
         return; // The session has ended; what it was to get goes to another, or waits.
     }
     let domain = turn.place.jid.domain().to_owned();
-    let (mut given, mut broken) = (Vec::new(), Vec::new());
+    let (mut whole, mut broken) = (Vec::new(), Vec::new());
     for entry in entries {
         match Stanza::from_stored(&entry.value) {
-            Ok(mut stanza) => {
-                stanza.payload = stanza.payload.with(|w| write_delay(w, Some(&domain), entry.at_ms));
-                turn.fx.send_kept(session, stanza.into(), entry.id);
-                given.push(entry.id);
+            Ok(stanza) => {
+                whole.push((archive_id(&stanza, &turn.place.jid).unwrap_or(entry.id), entry, stanza))
             }
             Err(error) => {
                 tracing::error!(%error, id = entry.id, "a stored message is unreadable and left out");
                 broken.push(entry.id);
             }
         }
+    }
+    // What a session had and never acknowledged came here after what missed it, and is older.
+    whole.sort_by_key(|(id, ..)| *id);
+    let mut given = Vec::new();
+    for (_, entry, mut stanza) in whole {
+        stanza.payload = stanza.payload.with(|w| write_delay(w, Some(&domain), entry.at_ms));
+        turn.fx.send_kept(session, stanza.into(), entry.id);
+        given.push(entry.id);
     }
     if !broken.is_empty() {
         let owner = Owner::from(turn.place.jid.text());
@@ -162,9 +177,9 @@ fn arrived(turn: &mut Turn<'_, Account>, session: SessionId, tokens: &[u64]) {
     if *id != session {
         return;
     }
-    let last = tokens.iter().copied().max().unwrap_or(0);
-    let done: Vec<u64> = ids.iter().copied().filter(|id| *id <= last).collect();
-    ids.retain(|id| *id > last);
+    // In the order in which they were given, which is that of their acknowledgement.
+    let Some(last) = ids.iter().rposition(|id| tokens.contains(id)) else { return };
+    let done: Vec<u64> = ids.drain(..=last).collect();
     let drained = ids.is_empty();
     waiting.count = waiting.count.saturating_sub(done.len() as u64);
     if drained {
