@@ -327,7 +327,9 @@ impl Pair {
     }
 
     fn look_at_romeo(&mut self) {
-        for heard in self.world.hear(ROMEO_CLIENT) {
+        let heard = self.world.hear(ROMEO_CLIENT);
+        assert!(self.world.log().is_empty(), "{:?}: {}", self.world.log(), self.log.join("\n"));
+        for heard in heard {
             self.log.push(format!("    Romeo: {heard:?}"));
             if let Heard::Stanza(text) = heard
                 && let Some(key) = key_of(&text, JULIET)
