@@ -6,7 +6,7 @@ RUN_DIR ?= run
 DOMAIN ?= localhost
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit interop bench setup
+.PHONY: help run test lint unit interop bench fuzz setup
 
 help: ## this list
 	@printf '\nDétente, an XMPP server\n\n'
@@ -26,6 +26,7 @@ lint: ## formatting, clippy, the house rules, licences of dependencies
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) xtask tidy
 	scripts/deny
+	scripts/systemd
 
 unit: ## the tests of all crates
 	$(CARGO) test --workspace --locked
@@ -36,6 +37,9 @@ interop: setup ## the server against real clients
 
 bench: ## measure speed and memory
 	bench/run
+
+fuzz: ## breed bad input: 10 minutes for each target (fuzz/run TARGET MINUTES for one)
+	fuzz/run
 
 setup: ## install what the build needs, where that is possible
 	@scripts/setup
