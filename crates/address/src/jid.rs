@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use stringprep::tables::unassigned_code_point;
 
+use crate::resource;
+
 /// Most bytes in each of the three parts of an address after preparation (RFC 7622 section 3.1).
 pub const PART_BYTES_MAX: usize = 1023;
 /// Most bytes accepted before preparation is even tried: three parts, `@`, `/`, and room for shrinking.
@@ -19,7 +21,7 @@ const INPUT_BYTES_MAX: usize = 3 * 2 * PART_BYTES_MAX;
 
 /// Why a text is not an address. A peer sees `jid-malformed` (RFC 6120 section 8.3.3.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JidError(&'static str);
+pub struct JidError(pub(crate) &'static str);
 
 impl fmt::Display for JidError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,25 +55,16 @@ impl Jid {
         if is_plain(text) {
             return Ok(Jid::from_prepared(text.into()));
         }
-        // Preparation by `stringprep` 0.1 looks at its outcome only, and what newer tables of Unicode make of a character
-        // changes with their version (RFC 3454 section 7).
-        if text.chars().any(unassigned_code_point) {
-            return Err(JidError("a character that Unicode 3.2 did not know"));
+        let (bare, resource) = match text.split_once('/') {
+            Some((bare, resource)) => (bare, Some(resource)),
+            None => (text, None),
+        };
+        let mut prepared = prepare_bare(bare)?;
+        if let Some(resource) = resource {
+            prepared.push('/');
+            prepared.push_str(&resource::prepare(resource)?);
         }
-        let text = without_root_dot(text).ok_or(JidError("an empty label in the domain"))?;
-        let prepared =
-            jid_prep::Jid::new(&text).map_err(|_| JidError("a part is empty, too long or forbidden"))?;
-        // Preparation must be a fixpoint, else two spellings of one account would differ (E-25).
-        let again =
-            jid_prep::Jid::new(prepared.as_str()).map_err(|_| JidError("unstable under preparation"))?;
-        if again.as_str() != prepared.as_str() {
-            return Err(JidError("unstable under preparation"));
-        }
-        let jid = Jid::from_prepared(prepared.as_str().into());
-        if !is_possible_domain(jid.domain()) {
-            return Err(JidError("a character that no domain has"));
-        }
-        Ok(jid)
+        Ok(Jid::from_prepared(prepared.into()))
     }
 
     /// Builds an address from parts that came from outside; each is prepared.
@@ -154,6 +147,42 @@ impl Jid {
     }
 }
 
+/// The address without its resource: nodeprep and IDNA.
+fn prepare_bare(text: &str) -> Result<String, JidError> {
+    // Preparation by `stringprep` 0.1 looks at its outcome only, and what newer tables of Unicode make of a character
+    // changes with their version (RFC 3454 section 7).
+    if text.chars().any(unassigned_code_point) {
+        return Err(JidError("a character that Unicode 3.2 did not know"));
+    }
+    let text = with_ascii_dots(text);
+    let text = without_root_dot(&text).ok_or(JidError("an empty label in the domain"))?;
+    let prepared =
+        jid_prep::BareJid::new(&text).map_err(|_| JidError("a part is empty, too long or forbidden"))?;
+    // Preparation must be a fixpoint, else two spellings of one account would differ (E-25).
+    let again =
+        jid_prep::BareJid::new(prepared.as_str()).map_err(|_| JidError("unstable under preparation"))?;
+    if again.as_str() != prepared.as_str() {
+        return Err(JidError("unstable under preparation"));
+    }
+    let prepared = prepared.as_str().to_owned();
+    let domain = prepared.split_once('@').map_or(&*prepared, |(_, domain)| domain);
+    match is_possible_domain(domain) {
+        true => Ok(prepared),
+        false => Err(JidError("a character that no domain has")),
+    }
+}
+
+/// RFC 3490 section 3.1: these separate labels too, and preparation leaves two of them as they are. A domain that looks
+/// like ours would be another one.
+fn with_ascii_dots(bare: &str) -> Cow<'_, str> {
+    const DOTS: [char; 3] = ['\u{3002}', '\u{ff0e}', '\u{ff61}'];
+    let domain = bare.find('@').map_or(0, |at| at + 1);
+    match bare[domain..].contains(DOTS) {
+        true => Cow::Owned([&bare[..domain], &bare[domain..].replace(DOTS, ".")].concat()),
+        false => Cow::Borrowed(bare),
+    }
+}
+
 /// Whether preparation would leave `text` as it is: lower-case ASCII of harmless characters, one of each separator.
 fn is_plain(text: &str) -> bool {
     let (bare, resource) = match text.split_once('/') {
@@ -175,11 +204,9 @@ fn is_plain(text: &str) -> bool {
 /// leaves it in addresses of several parts, and `a@example.com.` would be another account than `a@example.com`. `None` if
 /// there is more than one.
 fn without_root_dot(text: &str) -> Option<Cow<'_, str>> {
-    let end = memchr(b'/', text.as_bytes()).unwrap_or(text.len());
-    let (bare, rest) = text.split_at(end);
-    match bare.strip_suffix('.') {
+    match text.strip_suffix('.') {
         Some(bare) if bare.ends_with('.') => None,
-        Some(bare) => Some(Cow::Owned([bare, rest].concat())),
+        Some(bare) => Some(Cow::Borrowed(bare)),
         None => Some(Cow::Borrowed(text)),
     }
 }
@@ -350,8 +377,12 @@ mod tests {
             ("example.com./a", Some("example.com/a")),
             ("a@example.com..", None),
             ("A@example.com../b", None),
-            ("a@example.com\u{ff0e}", None),
-            ("a@example\u{3002}com", None),
+            ("a@example.com\u{ff0e}", Some("a@example.com")),
+            // E-24: every separator of labels is a dot.
+            ("a@example\u{3002}com", Some("a@example.com")),
+            ("example\u{ff61}com\u{ff0e}", Some("example.com")),
+            ("a\u{3002}b@example.com/c\u{3002}d", Some("a\u{3002}b@example.com/c\u{3002}d")),
+            ("a@example\u{3002}\u{3002}com", None),
             ("a@.", None),
             ("a@example.com/r/with@signs", Some("a@example.com/r/with@signs")),
             ("jürgen@müller.example/Küche", Some("jürgen@müller.example/Küche")),
@@ -366,7 +397,9 @@ mod tests {
             ("nx--a.example", None),
             ("a@b.ab--c.example", None),
             ("\u{558}@example.com", None),
-            ("a@example.com/\u{1f100}", None),
+            ("\u{1f638}@example.com", None),
+            ("a@example.com/\u{1f638}", Some("a@example.com/\u{1f638}")),
+            ("a@example.com/\u{1f100}", Some("a@example.com/0.")),
             ("a--b.example", Some("a--b.example")),
             ("a,b.example", None),
             ("ü&amp;.example", None),

@@ -19,6 +19,7 @@ mod init;
 mod meaning;
 mod near;
 mod read;
+mod rooms;
 mod self_made;
 pub mod settings;
 mod source;
@@ -30,6 +31,7 @@ pub use fault::{Fault, Level, Place};
 pub use files::Certificates;
 pub use init::{Init, InitError, Made};
 pub use read::{Checked, check, read};
+pub use rooms::{RoomCreation, Rooms};
 pub use tree::{
     Auth, Config, Contacts, Domain, Durability, Http, Identity, Limits, Listen, Log, LogFormat, Registration,
     Server, Storage, Tls,

@@ -10,6 +10,7 @@
 
 mod asks;
 mod bind;
+mod commit;
 mod contained;
 mod csi;
 mod device;
@@ -26,9 +27,11 @@ mod resume;
 mod route;
 mod run;
 mod sm;
+mod spots;
 mod timers;
 mod turns;
+mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
-pub use input::{Input, Time};
-pub use run::{Accounts, Handle, Services, run, start_time};
+pub use input::{Input, Standing, Time};
+pub use run::{Accounts, Files, Handle, NoFiles, Services, run, start_time};

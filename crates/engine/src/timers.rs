@@ -5,10 +5,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use address::Bare;
 use model::link::SessionId;
 
 /// What is due. A timer that no longer applies is recognised by its epoch and ignored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
     /// A detached session can no longer be resumed.
     Resume(SessionId, u64),
@@ -16,6 +17,8 @@ pub(crate) enum Due {
     Ack(SessionId),
     /// A connection was slow.
     Slow(SessionId),
+    /// A place of a service wanted to be woken; the number tells its wishes apart.
+    Wake(Bare, u64),
 }
 
 /// Timers by time.

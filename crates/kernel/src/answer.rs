@@ -7,12 +7,12 @@
 use bytes::Bytes;
 use model::query::{Found, Query};
 use model::storage::{Loaded, Read};
-use stanza::{Condition, IqType, Kind, Stanza, StanzaError};
+use stanza::{Condition, IqType, Kind, Stanza, StanzaError, ns};
 use xml::El;
 
 use crate::card::{IqRoute, Who};
 use crate::effects::Asks;
-use crate::{Account, Host, Kernel, Turn};
+use crate::{Account, Host, Kernel, Spot, Turn};
 
 /// A request that a feature is asked to answer.
 pub struct Iq<'a> {
@@ -88,8 +88,16 @@ impl Kernel {
     /// A request to an account (bare address): answered by a feature, on the account's behalf.
     pub(crate) fn answer_for_account(&self, turn: &mut Turn<'_, Account>, stanza: Stanza) {
         let own = stanza.from.as_ref().is_some_and(|from| from.bare_str() == turn.place.jid.as_str());
-        let answer = self.accepted(&stanza, false, own, |feature, iq| feature.iq(turn, iq));
+        let answer = self.accepted(&stanza, false, own, |feature, iq| {
+            self.discovered(turn, iq).unwrap_or_else(|| feature.iq(turn, iq))
+        });
         conclude(turn, stanza, answer);
+    }
+
+    /// What some feature has to say of its own to a request of service discovery.
+    fn discovered(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Option<Answer<Account>> {
+        let asked = [ns::DISCO_INFO, ns::DISCO_ITEMS].contains(&iq.payload.ns());
+        asked.then(|| self.features.iter().find_map(|feature| feature.discover(turn, iq)))?
     }
 
     /// A stanza for a hosted domain.
@@ -138,6 +146,22 @@ fn permitted(route: &IqRoute, set: bool, own: bool, stranger: bool) -> Result<()
     }
 }
 
+/// Answers a request to a service's place: sends what there is to say, or asks first and goes on then.
+pub fn answer(turn: &mut Turn<'_, Spot>, request: Stanza, answer: Answer<Spot>) {
+    conclude(turn, request, answer);
+}
+
+impl Turn<'_, Spot> {
+    /// Asks for data on behalf of a service's place, outside of a request.
+    pub fn ask(
+        &mut self,
+        query: Query,
+        then: impl FnOnce(&mut Turn<'_, Spot>, Result<Found, StanzaError>) + Send + 'static,
+    ) {
+        Spot::ask(self, query, Box::new(then));
+    }
+}
+
 /// Sends an answer, or writes down what must be known first and goes on then.
 fn conclude<P: Asks + Replies + 'static>(turn: &mut Turn<'_, P>, request: Stanza, answer: Answer<P>) {
     match answer {
@@ -178,6 +202,12 @@ impl Replies for Account {
 
 impl Replies for Host {
     fn reply(turn: &mut Turn<'_, Host>, reply: Stanza) {
+        turn.fx.route(reply);
+    }
+}
+
+impl Replies for Spot {
+    fn reply(turn: &mut Turn<'_, Spot>, reply: Stanza) {
         turn.fx.route(reply);
     }
 }

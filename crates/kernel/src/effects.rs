@@ -11,9 +11,9 @@ use model::query::{Found, Query};
 use model::storage::{Owner, Space, Write};
 use stanza::{Stanza, StanzaError, StreamError};
 
-use crate::{Account, Host, Turn};
+use crate::{Account, Host, Spot, Turn};
 
-/// What goes on when the answer to a [`Query`] is there. A fault never gets here: it has been answered already.
+/// What goes on when the answer to a [`Query`] is there, or will not come.
 pub type Resume<P> = Box<dyn FnOnce(&mut Turn<'_, P>, Result<Found, StanzaError>) + Send>;
 
 /// One thing that shall happen.
@@ -36,6 +36,13 @@ pub enum Effect {
     Ask(Bare, Query, Resume<Account>),
     /// A question for a host's place.
     AskHost(Jid, Query, Resume<Host>),
+    /// A question for a service's place.
+    AskSpot(Bare, Query, Resume<Spot>),
+    /// From here on, messages for this session wait until [`Effect::Release`], but for those with a token: older ones
+    /// are to reach it first.
+    Hold(SessionId),
+    /// What waited for this session goes to it, in order.
+    Release(SessionId),
     /// The session shall end, with a stream error if one is given.
     Close(SessionId, Option<StreamError>),
 }
@@ -48,6 +55,9 @@ impl fmt::Debug for Effect {
             Effect::Write(write) => write!(f, "{write:?}"),
             Effect::Ask(account, query, _) => write!(f, "ask for {account} {query:?}"),
             Effect::AskHost(host, query, _) => write!(f, "ask for {host} {query:?}"),
+            Effect::AskSpot(spot, query, _) => write!(f, "ask for {spot} {query:?}"),
+            Effect::Hold(session) => write!(f, "hold {}", session.0),
+            Effect::Release(session) => write!(f, "release {}", session.0),
             Effect::Close(session, error) => write!(f, "close {} {error:?}", session.0),
         }
     }
@@ -55,22 +65,25 @@ impl fmt::Debug for Effect {
 
 /// The effects of a turn, in order.
 #[derive(Debug, Default)]
-pub struct Effects(Vec<Effect>);
+pub struct Effects {
+    list: Vec<Effect>,
+    wake: Option<u64>,
+}
 
 impl Effects {
     /// Sends a stanza to a session of this place.
     pub fn send(&mut self, to: SessionId, stanza: Arc<Stanza>) {
-        self.0.push(Effect::Send { to, stanza, token: None });
+        self.list.push(Effect::Send { to, stanza, token: None });
     }
 
     /// Sends a stanza whose arrival matters: it is reported as [`crate::Event::Acknowledged`] with `token`.
     pub fn send_kept(&mut self, to: SessionId, stanza: Arc<Stanza>, token: u64) {
-        self.0.push(Effect::Send { to, stanza, token: Some(token) });
+        self.list.push(Effect::Send { to, stanza, token: Some(token) });
     }
 
     /// Sends a stanza to wherever its `to` says.
     pub fn route(&mut self, stanza: Stanza) {
-        self.0.push(Effect::Route(stanza));
+        self.list.push(Effect::Route(stanza));
     }
 
     /// Sends the error answer to a stanza, if it may have one.
@@ -82,7 +95,7 @@ impl Effects {
 
     /// Stores something.
     pub fn write(&mut self, write: Write) {
-        self.0.push(Effect::Write(write));
+        self.list.push(Effect::Write(write));
     }
 
     /// Stores a document.
@@ -95,43 +108,60 @@ impl Effects {
         self.write(Write::MapPut { space, owner, key: key.into(), value: value.into() });
     }
 
-    /// Asks for data on behalf of an account, outside of an iq (which returns [`crate::Answer::Ask`] instead).
+    /// Asks for data on behalf of an account, outside of an iq (which returns [`crate::Answer::Ask`] instead). An error
+    /// is the feature's to handle: nobody else waits for the answer.
     pub fn ask(
         &mut self,
         account: &Bare,
         query: Query,
-        then: impl FnOnce(&mut Turn<'_, Account>, Found) + Send + 'static,
+        then: impl FnOnce(&mut Turn<'_, Account>, Result<Found, StanzaError>) + Send + 'static,
     ) {
-        let resume: Resume<Account> = Box::new(move |turn, found| {
-            if let Ok(found) = found {
-                then(turn, found);
-            }
-        });
-        self.0.push(Effect::Ask(account.clone(), query, resume));
+        self.push(Effect::Ask(account.clone(), query, Box::new(then)));
+    }
+
+    /// Wakes this place of a service ([`crate::Service::woken`]) after so many milliseconds, in place of what it wished
+    /// before: it has one alarm. Places that are not services' have none.
+    pub fn wake(&mut self, after_ms: u64) {
+        self.wake = Some(after_ms);
+    }
+
+    /// Takes the wish to be woken, if there is one.
+    pub fn take_wake(&mut self) -> Option<u64> {
+        self.wake.take()
+    }
+
+    /// Messages for this session wait until it is released, but for those with a token.
+    pub fn hold(&mut self, session: SessionId) {
+        self.push(Effect::Hold(session));
+    }
+
+    /// What waited for this session goes to it.
+    pub fn release(&mut self, session: SessionId) {
+        self.push(Effect::Release(session));
     }
 
     /// Ends a session.
     pub fn close(&mut self, session: SessionId, error: Option<StreamError>) {
-        self.0.push(Effect::Close(session, error));
+        self.list.push(Effect::Close(session, error));
     }
 
     pub(crate) fn push(&mut self, effect: Effect) {
-        self.0.push(effect);
+        self.list.push(effect);
     }
 
     /// Forgets what was to be stored: there is nobody any more to whom it would belong.
     pub fn drop_writes(&mut self) {
-        self.0.retain(|effect| !matches!(effect, Effect::Write(_)));
+        self.list.retain(|effect| !matches!(effect, Effect::Write(_)));
     }
 
     /// Takes all effects, in order.
     pub fn take(&mut self) -> Vec<Effect> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.list)
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 }
 
@@ -151,5 +181,12 @@ impl Asks for Host {
     fn ask(turn: &mut Turn<'_, Host>, query: Query, resume: Resume<Host>) {
         let host = turn.place.domain.clone();
         turn.fx.push(Effect::AskHost(host, query, resume));
+    }
+}
+
+impl Asks for Spot {
+    fn ask(turn: &mut Turn<'_, Spot>, query: Query, resume: Resume<Spot>) {
+        let spot = turn.place.address.clone();
+        turn.fx.push(Effect::AskSpot(spot, query, resume));
     }
 }

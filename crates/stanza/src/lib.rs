@@ -6,11 +6,14 @@
 
 mod condition;
 mod error;
+pub mod forms;
 mod kind;
 pub mod ns;
 mod payload;
+pub mod rsm;
 mod stanza;
 mod stream_error;
+pub mod when;
 
 pub use condition::{Condition, ErrorType};
 pub use error::StanzaError;

@@ -83,7 +83,7 @@ impl Feature for Archive {
     fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
         match (iq.payload.name(), iq.is_set()) {
             ("query", true) => query::answer(turn, iq),
-            ("query", false) => Answer::Reply(query::form()),
+            ("query", false) => Answer::Reply(kernel::mam::form()),
             ("metadata", false) => query::metadata(turn),
             ("prefs", false) => Answer::Reply(turn.place.slots.of::<Prefs>().write()),
             ("prefs", true) => prefs::set(turn, iq.payload),

@@ -1,0 +1,297 @@
+//! Places of services: loading, turns, questions, alarms, failures, and leaving memory.
+//!
+//! Not here: any real service (muc, pubsub).
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use std::sync::{Arc, Mutex};
+
+use address::{Bare, Jid};
+use engine::{Engine, Input, Output, Ticket, Time, limits};
+use kernel::{Answer, Kernel, Now, Rest, Service, Spot, Turn, answer};
+use model::query::{Found, Query};
+use model::storage::{Loaded, Owner, Read, Space};
+use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
+
+const NOTE: Space = Space("test-note");
+
+/// Does what a message's id says; answers requests from storage.
+struct Obeying(Jid);
+
+#[derive(Default)]
+struct Memory {
+    hydrated: bool,
+    kept: bool,
+    seen: u32,
+}
+
+impl Obeying {
+    fn say(turn: &mut Turn<'_, Spot>, text: &str) {
+        let to = Jid::parse("heard.example").unwrap();
+        let address = turn.place.address.clone();
+        turn.fx.route(Stanza::message(MessageType::Normal).id(text).from(&address).to(&to));
+    }
+}
+
+impl Service for Obeying {
+    fn domain(&self) -> &Jid {
+        &self.0
+    }
+
+    fn name(&self) -> &str {
+        "Obeying"
+    }
+
+    fn reads(&self, address: &Bare) -> Vec<Read> {
+        vec![Read::Doc { space: NOTE, owner: Owner::from(address.text()) }]
+    }
+
+    fn hydrate(&self, spot: &mut Spot, loaded: Vec<Loaded>) {
+        assert_eq!(loaded.len(), 1);
+        spot.slots.of::<Memory>().hydrated = true;
+    }
+
+    fn arrive(&self, turn: &mut Turn<'_, Spot>, stanza: Stanza) {
+        let memory = turn.place.slots.of::<Memory>();
+        assert!(memory.hydrated);
+        memory.seen += 1;
+        let (seen, owner) = (memory.seen, Owner::from(turn.place.address.text()));
+        if let Kind::Iq(_) = stanza.kind {
+            let asked = Answer::read(Read::Doc { space: NOTE, owner }, |_, _| Answer::done());
+            return answer(turn, stanza, asked);
+        }
+        match stanza.id.as_deref().unwrap_or_default() {
+            "panic" => panic!("as expected by this test"),
+            "stay" => turn.place.slots.of::<Memory>().kept = true,
+            "go" => turn.place.slots.of::<Memory>().kept = false,
+            "write" => turn.fx.put_doc(NOTE, owner, Vec::new()),
+            "wake" => turn.fx.wake(1_000),
+            "wake later" => turn.fx.wake(5_000),
+            _ => {}
+        }
+        Obeying::say(turn, &format!("seen {seen}"));
+    }
+
+    fn woken(&self, turn: &mut Turn<'_, Spot>) {
+        Obeying::say(turn, "awake");
+    }
+
+    fn farewell(&self, turn: &mut Turn<'_, Spot>) {
+        Obeying::say(turn, "farewell");
+    }
+
+    fn rest(&self, spot: &Spot) -> Rest {
+        match spot.slots.peek::<Memory>() {
+            Some(memory) if memory.kept => Rest::Needed,
+            _ if spot.is_service() => Rest::Nothing,
+            _ => Rest::Idle,
+        }
+    }
+}
+
+/// Hears what others say to it.
+struct Hearing(Jid, Arc<Mutex<Vec<String>>>);
+
+impl Service for Hearing {
+    fn domain(&self) -> &Jid {
+        &self.0
+    }
+
+    fn name(&self) -> &str {
+        "Hearing"
+    }
+
+    fn reads(&self, _: &Bare) -> Vec<Read> {
+        Vec::new()
+    }
+
+    fn hydrate(&self, _: &mut Spot, _: Vec<Loaded>) {}
+
+    fn arrive(&self, _: &mut Turn<'_, Spot>, stanza: Stanza) {
+        let error = stanza.payload.child("error", stanza::ns::CLIENT).and_then(|error| {
+            error.tree().ok()?.root()?.children().next().map(|condition| condition.name().to_owned())
+        });
+        let id = stanza.id.as_deref().unwrap_or_default();
+        self.1.lock().unwrap().push(error.map_or(id.to_owned(), |error| format!("{id}: {error}")));
+    }
+
+    fn rest(&self, _: &Spot) -> Rest {
+        Rest::Idle
+    }
+}
+
+struct World {
+    engine: Engine,
+    heard: Arc<Mutex<Vec<String>>>,
+    ms: u64,
+    full: bool,
+    /// Questions that are kept without answer.
+    kept: Option<Vec<(Ticket, Found)>>,
+    loads: usize,
+}
+
+impl World {
+    fn new() -> World {
+        let heard = Arc::default();
+        let domain = |text| Jid::parse(text).unwrap();
+        let services: [Arc<dyn Service>; 2] = [
+            Arc::new(Obeying(domain("obeys.example"))),
+            Arc::new(Hearing(domain("heard.example"), Arc::clone(&heard))),
+        ];
+        let time = Time { now: Now { unix_ms: 1 }, mono_ms: 0 };
+        let engine = Engine::new(Kernel::new(Vec::new()), Vec::new(), 0, time, Box::new(|_| ()));
+        World { engine: engine.with_services(services), heard, ms: 0, full: false, kept: None, loads: 0 }
+    }
+
+    fn input(&mut self, input: Input) {
+        let time = Time { now: Now { unix_ms: 1 }, mono_ms: self.ms };
+        self.engine.handle(time, input);
+        loop {
+            self.engine.finish();
+            let Some(output) = self.engine.poll_output() else { return };
+            let answer = match output {
+                Output::Commit(ticket, _) if self.full => {
+                    Input::Committed(ticket, Err(Condition::ResourceConstraint.into()))
+                }
+                Output::Commit(ticket, _) => Input::Committed(ticket, Ok(())),
+                Output::Ask(ticket, Query::Read(read)) => {
+                    let loaded = match read {
+                        Read::Many(reads) => {
+                            self.loads += reads.len();
+                            Loaded::Many(reads.iter().map(|_| Loaded::Doc(None)).collect())
+                        }
+                        _ => Loaded::Doc(None),
+                    };
+                    match &mut self.kept {
+                        Some(kept) => {
+                            kept.push((ticket, Found::Loaded(loaded)));
+                            continue;
+                        }
+                        None => Input::Found(ticket, Ok(Found::Loaded(loaded))),
+                    }
+                }
+                Output::Ask(..) => panic!("not asked here"),
+            };
+            self.engine.handle(time, answer);
+        }
+    }
+
+    fn bring(&mut self, kind: Kind, to: &str, id: &str) {
+        let (from, to) = (Jid::parse("heard.example").unwrap(), Jid::parse(to).unwrap());
+        self.input(Input::Inject(Stanza::new(kind).id(id).from(&from).to(&to)));
+    }
+
+    fn tell(&mut self, to: &str, id: &str) {
+        self.bring(Kind::Message(MessageType::Normal), to, id);
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.ms += ms;
+        self.input(Input::Timeout);
+    }
+
+    fn heard(&mut self) -> Vec<String> {
+        std::mem::take(&mut *self.heard.lock().unwrap())
+    }
+}
+
+const ROOM: &str = "room@obeys.example/nick";
+
+#[test]
+fn places_are_loaded_once_and_stay_while_there_is_room() {
+    let mut world = World::new();
+    world.tell(ROOM, "");
+    world.tell(ROOM, "");
+    assert_eq!((world.heard(), world.loads), (vec!["seen 1".to_owned(), "seen 2".to_owned()], 1));
+    // The place without local part says that it is nothing: it is loaded each time.
+    world.tell("obeys.example", "");
+    world.tell("obeys.example", "");
+    assert_eq!((world.heard(), world.loads), (vec!["seen 1".to_owned(), "seen 1".to_owned()], 3));
+    world.bring(Kind::Presence(PresenceType::Unavailable), "else@obeys.example", "");
+    assert_eq!(world.loads, 3, "not worth it");
+    world.tell("needed@obeys.example", "stay");
+    for number in 0..limits::IDLE_SPOTS_MAX {
+        world.tell(&format!("{number}@obeys.example"), "");
+    }
+    world.heard();
+    world.tell(ROOM, "");
+    world.tell("needed@obeys.example", "");
+    assert_eq!(world.heard(), ["seen 1", "seen 2"]);
+}
+
+#[test]
+fn what_comes_while_a_place_is_loaded_waits_in_order_and_clients_wait_if_it_is_much() {
+    let mut world = World::new();
+    world.tell("heard.example", "");
+    world.heard();
+    world.kept = Some(Vec::new());
+    let count = limits::LOADING_WAIT_MAX + 1;
+    for number in 0..count {
+        assert_eq!(world.engine.is_congested(), number >= limits::LOADING_WAIT_MAX);
+        world.tell("obeys.example", &number.to_string());
+    }
+    assert_eq!(world.heard(), Vec::<String>::new(), "nothing is refused");
+    for (ticket, found) in world.kept.take().unwrap() {
+        world.input(Input::Found(ticket, Ok(found)));
+    }
+    let expected: Vec<String> = (1..=count).map(|n| format!("seen {n}")).collect();
+    assert_eq!(world.heard(), expected);
+    world.kept = Some(Vec::new());
+    world.tell("obeys.example", "7");
+    for (ticket, _) in world.kept.take().unwrap() {
+        world.input(Input::Found(ticket, Err(Condition::InternalServerError.into())));
+    }
+    assert_eq!(world.heard(), ["7: internal-server-error"]);
+}
+
+#[test]
+fn a_place_that_fails_starts_anew() {
+    let mut world = World::new();
+    world.tell(ROOM, "stay");
+    world.tell(ROOM, "panic");
+    world.tell(ROOM, "");
+    assert_eq!(world.heard(), ["seen 1", "farewell", "panic: internal-server-error", "seen 1"]);
+}
+
+#[test]
+fn a_place_that_cannot_be_stored_starts_anew() {
+    let mut world = World::new();
+    world.tell(ROOM, "stay");
+    world.full = true;
+    world.tell(ROOM, "write");
+    world.full = false;
+    world.tell(ROOM, "");
+    // Places of ours hear one another at once; only what leaves to clients waits for storage.
+    assert_eq!(world.heard(), ["seen 1", "seen 2", "farewell", "seen 1"]);
+}
+
+#[test]
+fn requests_are_answered_and_too_many_are_not() {
+    let mut world = World::new();
+    world.bring(Kind::Iq(IqType::Get), ROOM, "1");
+    assert_eq!(world.heard(), ["1"]);
+    world.kept = Some(Vec::new());
+    for _ in 0..limits::ASKS_SPOT_MAX + 1 {
+        world.bring(Kind::Iq(IqType::Get), ROOM, "2");
+    }
+    assert_eq!(world.heard(), ["2: resource-constraint"]);
+    for (ticket, found) in world.kept.take().unwrap() {
+        world.input(Input::Found(ticket, Ok(found)));
+    }
+    assert_eq!(world.heard().len(), limits::ASKS_SPOT_MAX as usize);
+    world.bring(Kind::Iq(IqType::Get), ROOM, "3");
+    assert_eq!(world.heard(), ["3"]);
+}
+
+#[test]
+fn a_place_has_one_alarm() {
+    let mut world = World::new();
+    world.tell(ROOM, "wake later");
+    world.tell(ROOM, "wake");
+    world.heard();
+    world.pass(999);
+    assert!(world.heard().is_empty());
+    world.pass(1);
+    assert_eq!(world.heard(), ["awake"]);
+    world.pass(10_000);
+    assert!(world.heard().is_empty(), "the second wish took the place of the first");
+}

@@ -1,0 +1,88 @@
+//! The seam for hosted services: subdomains that own places which are no accounts, such as rooms and nodes.
+//!
+//! Not here: any service (muc, pubsub), and where their places live (engine).
+
+use std::fmt;
+
+use address::{Bare, Jid};
+use model::storage::{Loaded, Read};
+use stanza::{Kind, PresenceType, Stanza};
+
+use crate::{Slots, Turn};
+
+/// A place of a service: a room, a node, or the service's own domain. Owned by one task and changed only inside a turn.
+#[derive(Debug)]
+pub struct Spot {
+    /// Its address; without local part it is the service itself.
+    pub address: Bare,
+    /// The service's own state.
+    pub slots: Slots,
+}
+
+impl Spot {
+    /// A place without state.
+    pub fn new(address: Bare) -> Spot {
+        Spot { address, slots: Slots::default() }
+    }
+
+    /// Whether it is the service itself, not something in it.
+    pub fn is_service(&self) -> bool {
+        self.address.local().is_none()
+    }
+}
+
+/// What keeps a place in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It has state that is nowhere else: it stays.
+    Needed,
+    /// All of it is stored: it may go when room is wanted.
+    Idle,
+    /// There is nothing: it goes now.
+    Nothing,
+}
+
+/// A hosted service. Everything is pure but for the turn that it is given; a service keeps no state of its own, only its
+/// places do. What they share goes through storage or by stanzas.
+pub trait Service: Send + Sync {
+    /// Its address, for the router.
+    fn domain(&self) -> &Jid;
+
+    /// Its name for people, as service discovery shows it among the items of the domain that it belongs to.
+    fn name(&self) -> &str;
+
+    /// Whether a stanza for a place that is not in memory is worth loading it. Presence that joins nothing is not.
+    fn wakes(&self, stanza: &Stanza) -> bool {
+        use PresenceType::{Error, Probe, Unavailable};
+        !matches!(stanza.kind, Kind::Presence(Error | Probe | Unavailable))
+    }
+
+    /// What to read before a place can be used; answered in this order.
+    fn reads(&self, address: &Bare) -> Vec<Read>;
+
+    /// Takes over what [`Service::reads`] brought. Broken data is to be treated as absent, after saying so.
+    fn hydrate(&self, spot: &mut Spot, loaded: Vec<Loaded>);
+
+    /// A stanza for a place; `from` and `to` are set and `from` is true.
+    fn arrive(&self, turn: &mut Turn<'_, Spot>, stanza: Stanza);
+
+    /// The time that [`crate::Effects::wake`] asked for has come.
+    fn woken(&self, turn: &mut Turn<'_, Spot>) {
+        let _ = turn;
+    }
+
+    /// The place is about to be forgotten, because memory may be ahead of storage: those who believe that they are in
+    /// it must be told. Only what is routed happens.
+    fn farewell(&self, turn: &mut Turn<'_, Spot>) {
+        let _ = turn;
+    }
+
+    /// What keeps a place in memory, asked after each turn.
+    fn rest(&self, spot: &Spot) -> Rest;
+}
+
+impl fmt::Debug for dyn Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "service {}", self.domain())
+    }
+}
