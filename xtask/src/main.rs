@@ -3,6 +3,7 @@
 //! Not here: anything that the server needs at run time.
 
 mod tidy;
+mod titles;
 mod xeps;
 
 use std::path::PathBuf;

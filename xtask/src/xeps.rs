@@ -11,6 +11,8 @@ use std::process::{Command, ExitCode};
 
 use serde::Deserialize;
 
+use crate::titles;
+
 /// What is written, from the root.
 pub(crate) const DOCUMENTS: [&str; 2] = ["docs/xeps.md", "docs/doap.xml"];
 /// RFCs that xmpp.org has a page for; software lists look for those addresses.
@@ -50,6 +52,12 @@ impl Row {
         }
     }
 
+    /// What the specification calls itself.
+    fn title(&self) -> Option<&'static str> {
+        let number = self.xep.as_deref().or(self.rfc.as_deref())?;
+        titles::title(self.xep.is_some(), number)
+    }
+
     fn wrong(&self) -> Option<String> {
         let number = match (&self.xep, &self.rfc) {
             (Some(number), None) | (None, Some(number)) => number,
@@ -57,6 +65,9 @@ impl Row {
         };
         if number.len() != 4 || !number.bytes().all(|b| b.is_ascii_digit()) {
             return Some(format!("\"{number}\" is not a number of four digits"));
+        }
+        if self.title().is_none() {
+            return Some(format!("{} has no title: add it to xtask/src/titles.rs", self.id()));
         }
         let known = STATUSES.contains(&self.status.as_str());
         (!known).then(|| format!("{}: the status \"{}\" is not one of {STATUSES:?}", self.id(), self.status))
@@ -190,7 +201,7 @@ fn markdown(rows: &[Row]) -> String {
                 "| [{}]({}) | {} | {} | {} | {} | {} |",
                 s.first.id(),
                 s.url(),
-                cell(&s.first.name),
+                cell(s.first.title().unwrap_or_default()),
                 cell(s.first.version.as_deref().unwrap_or_default()),
                 s.status(),
                 files.join(", "),
@@ -274,8 +285,8 @@ mod tests {
         let text = markdown(&parse(FIXTURE).unwrap());
         let lines: Vec<&str> = text.lines().filter(|l| l.starts_with("| [")).collect();
         let want = [
-            "| [RFC 5802](https://www.rfc-editor.org/rfc/rfc5802.html) | SCRAM |  | partial | [sasl/scram.rs](../crates/sasl/src/scram.rs) |  |",
-            "| [RFC 6121](https://xmpp.org/rfcs/rfc6121.html) | Instant Messaging and Presence |  | complete | [kernel/lib.rs](../crates/kernel/src/lib.rs) |  |",
+            "| [RFC 5802](https://www.rfc-editor.org/rfc/rfc5802.html) | Salted Challenge Response Authentication Mechanism (SCRAM) |  | partial | [sasl/scram.rs](../crates/sasl/src/scram.rs) |  |",
+            "| [RFC 6121](https://xmpp.org/rfcs/rfc6121.html) | XMPP: Instant Messaging and Presence |  | complete | [kernel/lib.rs](../crates/kernel/src/lib.rs) |  |",
             "| [XEP-0280](https://xmpp.org/extensions/xep-0280.html) | Message Carbons | 1.0.1 | complete | [features/carbons.rs](../crates/features/src/carbons.rs) | a\\|b & c |",
             "| [XEP-0297](https://xmpp.org/extensions/xep-0297.html) | Stanza Forwarding | 1.0 | partial | [features/carbons.rs](../crates/features/src/carbons.rs), [stanza/forward.rs](../crates/stanza/src/forward.rs) | no delay |",
         ];
@@ -299,6 +310,7 @@ mod tests {
             ("\"status\":\"complete\"", "needs either `xep` or `rfc`"),
             ("\"xep\":\"30\",\"status\":\"complete\"", "not a number of four digits"),
             ("\"xep\":\"0030\",\"status\":\"done\"", "the status \"done\""),
+            ("\"xep\":\"0000\",\"status\":\"complete\"", "has no title"),
             ("\"xep\":\"0030\",\"status\":\"complete\",\"typo\":1", "not as agreed"),
         ];
         for (rest, want) in cases {

@@ -3,11 +3,12 @@
 //! Not here: what is asked of it (`query.rs` for orders, `ask.rs` for streams).
 
 use std::hash::{DefaultHasher, Hash as _, Hasher};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use address::Bare;
 use aws_lc_rs::rand;
 use bytes::Bytes;
+use model::grant::Grants;
 use model::spaces::ACCOUNT;
 use model::storage::{Batch, Owner, Read, Space, Write};
 use sasl::{Decoy, Hash, ScramKeys, Shape};
@@ -30,15 +31,41 @@ const SERVER: &str = "server";
 pub struct Accounts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) settings: Settings,
-    pub(crate) decoy: Decoy,
+    policy: RwLock<Arc<Policy>>,
+    secret: [u8; 32],
+    pub(crate) grants: Grants,
     pub(crate) seal: Seal,
     pub(crate) work: Work,
     pub(crate) registrations: Mutex<Window>,
     pub(crate) orders: OnceLock<Arc<dyn Orders>>,
     /// Writers of one account go one after the other.
     locks: Vec<AsyncMutex<()>>,
+}
+
+/// What a reload may change.
+pub(crate) struct Policy {
+    /// Domains that take registrations.
+    pub(crate) registration: Vec<String>,
+    pub(crate) hashes: Vec<Hash>,
+    pub(crate) tokens: bool,
+    pub(crate) decoy: Decoy,
+    iterations: u32,
     /// Read in place of the document of an account that does not exist, so that it takes the same time.
     blank: Bytes,
+}
+
+impl Policy {
+    fn new(settings: &Settings, secret: &[u8; 32]) -> Result<Policy, Fault> {
+        let shape = Shape { iterations: settings.iterations, salt_len: sasl::limits::SALT_BYTES, weight: 1 };
+        Ok(Policy {
+            registration: settings.registration.clone(),
+            hashes: settings.hashes.clone(),
+            tokens: settings.tokens,
+            decoy: Decoy::with_shapes(secret, vec![shape]),
+            iterations: settings.iterations,
+            blank: blank(settings)?,
+        })
+    }
 }
 
 impl Accounts {
@@ -48,7 +75,7 @@ impl Accounts {
     /// Storage does not answer, or holds a secret that is none.
     pub async fn open(store: Arc<dyn Store>, settings: Settings) -> Result<Accounts, Fault> {
         let secret = secret(&*store).await?;
-        let shape = Shape { iterations: settings.iterations, salt_len: sasl::limits::SALT_BYTES, weight: 1 };
+        let policy = Policy::new(&settings, &secret)?;
         let seal = Seal::new(&settings.token_key).ok_or_else(|| bug("the key for tokens"))?;
         let bounds = Bounds {
             most: limits::REGISTRATIONS_PER_ADDRESS_MAX,
@@ -56,16 +83,38 @@ impl Accounts {
             addresses: limits::REGISTRATION_ADDRESSES_MAX,
         };
         Ok(Accounts {
-            decoy: Decoy::with_shapes(&secret, vec![shape]),
+            policy: RwLock::new(Arc::new(policy)),
+            secret,
+            grants: Grants::default(),
             seal,
             work: Work::new(settings.threads),
             registrations: Mutex::new(Window::new(bounds)),
             orders: OnceLock::new(),
             locks: (0..limits::STRIPES).map(|_| AsyncMutex::new(())).collect(),
-            blank: blank(&settings)?,
             store,
             settings,
         })
+    }
+
+    /// Takes over from these settings who may register, which keys new passwords get, and whether tokens are given
+    /// out. Domains, the key for tokens, threads and the clock stay.
+    ///
+    /// # Errors
+    /// There are no hashes, or too few iterations; nothing changes then.
+    pub fn reload(&self, settings: &Settings) -> Result<(), Fault> {
+        let policy = Policy::new(settings, &self.secret)?;
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        Ok(())
+    }
+
+    /// Rights to log in: streams take theirs from here.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// What holds now.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Says who carries out what sessions must hear of. Until then it is done here. Only the first call counts.
@@ -98,7 +147,7 @@ impl Accounts {
     /// The document of an account that may log in, or of nobody, and which of the two it is.
     pub(crate) fn standing(&self, found: Option<Bytes>) -> Result<(Record, bool), Fault> {
         let exists = found.is_some();
-        let record = Record::read(found.as_ref().unwrap_or(&self.blank))?;
+        let record = Record::read(found.as_ref().unwrap_or(&self.policy().blank))?;
         let may = exists && !record.suspended;
         Ok((record, may))
     }
@@ -115,7 +164,8 @@ impl Accounts {
 
     /// Keys for all hashes of the settings, each with a salt of its own.
     pub(crate) async fn derive(&self, password: sasl::Password) -> Result<Vec<ScramKeys>, Fault> {
-        let (hashes, iterations) = (self.settings.hashes.clone(), self.settings.iterations);
+        let policy = self.policy();
+        let (hashes, iterations) = (policy.hashes.clone(), policy.iterations);
         let derived = self.work.run(move || {
             let derive = |hash: Hash| {
                 let salt = sasl::random_salt().map_err(|_| bug("no random numbers"))?;

@@ -51,16 +51,16 @@ impl Accounts {
         let found = self.store.read(document(account)).await?.into_doc();
         let (record, may) = self.standing(found)?;
         let keys = record.keys(hash).filter(|_| may);
-        Ok(self.decoy.keys(account.as_str(), hash, keys))
+        Ok(self.policy().decoy.keys(account.as_str(), hash, keys))
     }
 
     /// Whether that is the password of an account that may log in.
     pub(crate) async fn check_password(&self, account: &Bare, password: Password) -> Result<bool, Fault> {
         let found = self.store.read(document(account)).await?.into_doc();
         let (record, may) = self.standing(found)?;
-        let wanted = self.settings.hashes.first().copied().unwrap_or(sasl::Hash::Sha256);
+        let wanted = self.policy().hashes.first().copied().unwrap_or(sasl::Hash::Sha256);
         let hash = record.best(wanted);
-        let keys = self.decoy.keys(account.as_str(), hash, record.keys(hash).filter(|_| may));
+        let keys = self.policy().decoy.keys(account.as_str(), hash, record.keys(hash).filter(|_| may));
         self.work.run(move || keys.verify_password(&password)).await
     }
 }

@@ -3,7 +3,7 @@
 //! Not here: what follows for sessions (engine), the commands (admin).
 
 use address::Bare;
-use model::query::{AccountFound, AccountInfo, AccountQuery, Password};
+use model::query::{AccountFound, AccountInfo, AccountQuery, Password, Which};
 use model::spaces::ACCOUNT;
 use model::storage::{Batch, Owner, Read, Write};
 use sasl::PasswordError;
@@ -41,8 +41,10 @@ impl Accounts {
                 AccountQuery::EndSessions { account } => self.change(account, true, |_| ()).await,
                 AccountQuery::Remove { account } => self.remove(account).await,
                 AccountQuery::Show { account } => self.show(account).await,
-                AccountQuery::List { domain, after, limit } => self.list(&domain, after, limit).await,
-                AccountQuery::Count { domain } => self.count(&domain).await,
+                AccountQuery::List { domain, after, limit, which } => {
+                    self.list(&domain, after, limit, which).await
+                }
+                AccountQuery::Count { domain, which } => self.count(&domain, which).await,
             }
         })
     }
@@ -91,6 +93,9 @@ impl Accounts {
         let Some(mut record) = self.record(&account).await? else { return Ok(AccountFound::No) };
         change(&mut record);
         self.put(&account, &record, forget.then(|| tokens::forget_all(&account))).await?;
+        if forget {
+            self.grants.revoke(&account);
+        }
         Ok(AccountFound::Done)
     }
 
@@ -100,6 +105,7 @@ impl Accounts {
             return Ok(AccountFound::No);
         }
         self.store.commit(Batch::from(Write::Purge { owner: owner(&account) })).await?;
+        self.grants.revoke(&account);
         Ok(AccountFound::Done)
     }
 
@@ -108,36 +114,63 @@ impl Accounts {
         Ok(record.map_or(AccountFound::No, |record| AccountFound::Accounts(vec![info(account, &record)])))
     }
 
-    async fn list(&self, domain: &str, after: Option<Bare>, limit: u32) -> Result<AccountFound, Fault> {
+    async fn list(
+        &self,
+        domain: &str,
+        after: Option<Bare>,
+        limit: u32,
+        which: Which,
+    ) -> Result<AccountFound, Fault> {
         let limit = limit.min(limits::LIST_MAX) as usize;
         let mut found = Vec::new();
         let mut after = after.as_ref().map(owner);
         while found.len() < limit {
-            let (owners, last) = self.scan(after.take()).await?;
-            found.extend(owners.into_iter().filter(|account| account.domain() == domain));
+            let (mut owners, last) = self.scan(after.take()).await?;
+            owners.retain(|account| account.domain() == domain);
+            if which == Which::All {
+                // Read no more than is wanted.
+                owners.truncate(limit - found.len());
+            }
+            found.extend(self.infos(owners, which).await?);
             match last {
                 Some(last) => after = Some(last),
                 None => break,
             }
         }
         found.truncate(limit);
-        let reads = found.iter().map(crate::accounts::document).collect();
-        let documents = self.store.read(Read::Many(reads)).await?.into_many();
-        let mut infos = Vec::with_capacity(found.len());
-        for (account, document) in found.into_iter().zip(documents) {
-            // Removed in between: left out.
-            if let Some(bytes) = document.into_doc() {
-                infos.push(info(account, &Record::read(&bytes)?));
-            }
-        }
-        Ok(AccountFound::Accounts(infos))
+        Ok(AccountFound::Accounts(found))
     }
 
-    async fn count(&self, domain: &str) -> Result<AccountFound, Fault> {
+    /// What is known of these, without those that are not wanted.
+    async fn infos(&self, accounts: Vec<Bare>, which: Which) -> Result<Vec<AccountInfo>, Fault> {
+        let reads = accounts.iter().map(crate::accounts::document).collect();
+        let documents = self.store.read(Read::Many(reads)).await?.into_many();
+        let mut infos = Vec::with_capacity(accounts.len());
+        for (account, document) in accounts.into_iter().zip(documents) {
+            // Removed in between: left out.
+            let Some(bytes) = document.into_doc() else { continue };
+            let info = info(account, &Record::read(&bytes)?);
+            let wanted = match which {
+                Which::All => true,
+                Which::Suspended => info.suspended,
+                Which::Admins => info.admin,
+            };
+            if wanted {
+                infos.push(info);
+            }
+        }
+        Ok(infos)
+    }
+
+    async fn count(&self, domain: &str, which: Which) -> Result<AccountFound, Fault> {
         let (mut count, mut after) = (0, None);
         loop {
-            let (owners, last) = self.scan(after.take()).await?;
-            count += owners.iter().filter(|account| account.domain() == domain).count() as u64;
+            let (mut owners, last) = self.scan(after.take()).await?;
+            owners.retain(|account| account.domain() == domain);
+            count += match which {
+                Which::All => owners.len() as u64,
+                _ => self.infos(owners, which).await?.len() as u64,
+            };
             match last {
                 Some(last) => after = Some(last),
                 None => return Ok(AccountFound::Count(count)),

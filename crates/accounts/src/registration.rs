@@ -19,7 +19,7 @@ impl Accounts {
     /// The whole answer to a request of XEP-0077 on a stream that has not logged in.
     pub(crate) async fn register(&self, registration: Registration, peer: IpAddr) -> Stanza {
         let Registration { domain, iq } = registration;
-        let answered = match self.settings.registration.iter().any(|open| open == domain.as_str()) {
+        let answered = match self.policy().registration.iter().any(|open| open == domain.as_str()) {
             false => Err(StanzaError::from(Condition::NotAllowed).text("this server takes no registrations")),
             true if iq.kind == Kind::Iq(IqType::Get) => Ok(fields()),
             true => self.sign_up(domain.as_str(), &iq, peer).await.map(|()| Default::default()),

@@ -61,6 +61,10 @@ impl Accounts {
         if record.suspended {
             return Ok(Err(Condition::AccountDisabled));
         }
+        // Proven with a secret that is none any more (C-28).
+        if !login.grant.holds() {
+            return Ok(Err(Condition::NotAuthorized));
+        }
         let client = login.client.id.as_deref().filter(|id| id.len() <= limits::CLIENT_ID_BYTES_MAX);
         let concerns_tokens = login.mechanism.is_fast() || login.request.is_some();
         let Some(client) = client.filter(|_| concerns_tokens) else {
@@ -89,7 +93,7 @@ impl Accounts {
             }
         }
         let mut issued = None;
-        if let Some(mechanism) = login.request.or(due).filter(|_| self.settings.tokens) {
+        if let Some(mechanism) = login.request.or(due).filter(|_| self.policy().tokens) {
             issued = self.issue(&about(account, key), mechanism, now).map(|(kept, issued)| {
                 entry.new = Some(kept);
                 issued

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use accounts::{Accounts, Settings, limits};
 use address::Bare;
+use model::grant::Grant;
 use model::link::Client;
-use model::query::{AccountFound, AccountQuery, Password};
+use model::query::{AccountFound, AccountQuery, Password, Which};
 use sasl::{Channel, Condition, Exchange, Hash, Mechanism, Nonce, Offer, Slot, Step};
 use stanza::{IqType, Kind, Stanza};
 use store::Store;
@@ -151,6 +152,7 @@ fn create(account: &str, password: &str) -> AccountQuery {
 fn login(account: &str, client: &str) -> Login {
     Login {
         account: bare(account),
+        grant: Grant::default(),
         mechanism: Mechanism::ScramSha256,
         client: Client { id: Some(client.to_owned()), ..Client::default() },
         token: None,
@@ -158,6 +160,29 @@ fn login(account: &str, client: &str) -> Login {
         early_data: false,
         invalidate: false,
         request: None,
+    }
+}
+
+/// C-28: a password that was changed while its exchange went on is of no use, nor is a stream without a resource.
+async fn c28_what_was_granted_is_taken_back(parts: Parts) {
+    let world = World::with_bob(parts).await;
+    let bob = || bare("bob@a.example");
+    let password = || Password::new("new");
+    for (order, holds) in [
+        (AccountQuery::SetPassword { account: bob(), password: password() }, false),
+        (AccountQuery::EndSessions { account: bob() }, false),
+        (AccountQuery::SetAdmin { account: bob(), admin: true }, true),
+        (AccountQuery::SetPassword { account: bare("nobody@a.example"), password: password() }, true),
+        (AccountQuery::Suspend { account: bob(), suspended: true }, false),
+        (AccountQuery::Suspend { account: bob(), suspended: false }, true),
+        (AccountQuery::Remove { account: bob() }, false),
+    ] {
+        let grant = world.accounts.grants().of(&bob());
+        let login = |grant| Login { grant, ..login("bob@a.example", "phone") };
+        let about = format!("{order:?} {holds}");
+        world.answer(order).await;
+        assert_eq!(grant.holds(), holds, "{about}");
+        assert_eq!(world.login(login(grant)).await.is_ok(), holds, "{about}");
     }
 }
 
@@ -184,6 +209,7 @@ over_both! {
     c22_a_token_is_used_moved_and_counted
     c23_a_token_belongs_to_one_installation_and_mechanism
     c24_tokens_end
+    c28_what_was_granted_is_taken_back
     tokens_are_bounded_and_rotate
     j02_registration_is_limited
     l01_nothing_stored_is_a_secret_in_clear
@@ -240,13 +266,29 @@ async fn domains_are_listed_in_pages(parts: Parts) {
         domain: "a.example".to_owned(),
         after: after.map(bare),
         limit,
+        which: Which::All,
     };
     assert_eq!(world.answer(list(None, 100)).await, "a@a.example c@a.example d@a.example");
     assert_eq!(world.answer(list(None, 2)).await, "a@a.example c@a.example");
     assert_eq!(world.answer(list(Some("c@a.example"), 2)).await, "d@a.example");
     assert_eq!(world.answer(list(None, 0)).await, "");
-    assert_eq!(world.answer(AccountQuery::Count { domain: "a.example".to_owned() }).await, "3");
-    assert_eq!(world.answer(AccountQuery::Count { domain: "b.example".to_owned() }).await, "0");
+    for account in ["b@open.example", "d@a.example"] {
+        let account = bare(account);
+        world.answer(AccountQuery::Suspend { account: account.clone(), suspended: true }).await;
+        world.answer(AccountQuery::SetAdmin { account, admin: true }).await;
+    }
+    for (domain, which, found) in [
+        ("a.example", Which::All, "a@a.example c@a.example d@a.example+-"),
+        ("a.example", Which::Suspended, "d@a.example+-"),
+        ("a.example", Which::Admins, "d@a.example+-"),
+        ("b.example", Which::All, ""),
+    ] {
+        let domain = || domain.to_owned();
+        let list = AccountQuery::List { domain: domain(), after: None, limit: 9, which };
+        assert_eq!(world.answer(list).await, found);
+        let count = found.split_whitespace().count().to_string();
+        assert_eq!(world.answer(AccountQuery::Count { domain: domain(), which }).await, count);
+    }
 }
 
 async fn c05a_unknown_and_suspended_look_like_the_others(parts: Parts) {

@@ -4,10 +4,15 @@
 //!
 //! Not here: who owns an address, or whether its domain is ours.
 
-use std::borrow::Borrow;
+use core::net::Ipv6Addr;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use stringprep::tables::unassigned_code_point;
+
+use crate::resource;
 
 /// Most bytes in each of the three parts of an address after preparation (RFC 7622 section 3.1).
 pub const PART_BYTES_MAX: usize = 1023;
@@ -16,7 +21,7 @@ const INPUT_BYTES_MAX: usize = 3 * 2 * PART_BYTES_MAX;
 
 /// Why a text is not an address. A peer sees `jid-malformed` (RFC 6120 section 8.3.3.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JidError(&'static str);
+pub struct JidError(pub(crate) &'static str);
 
 impl fmt::Display for JidError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,15 +55,16 @@ impl Jid {
         if is_plain(text) {
             return Ok(Jid::from_prepared(text.into()));
         }
-        let prepared =
-            jid_prep::Jid::new(text).map_err(|_| JidError("a part is empty, too long or forbidden"))?;
-        // Preparation must be a fixpoint, else two spellings of one account would differ (E-25).
-        let again =
-            jid_prep::Jid::new(prepared.as_str()).map_err(|_| JidError("unstable under preparation"))?;
-        if again.as_str() != prepared.as_str() {
-            return Err(JidError("unstable under preparation"));
+        let (bare, resource) = match text.split_once('/') {
+            Some((bare, resource)) => (bare, Some(resource)),
+            None => (text, None),
+        };
+        let mut prepared = prepare_bare(bare)?;
+        if let Some(resource) = resource {
+            prepared.push('/');
+            prepared.push_str(&resource::prepare(resource)?);
         }
-        Ok(Jid::from_prepared(prepared.as_str().into()))
+        Ok(Jid::from_prepared(prepared.into()))
     }
 
     /// Builds an address from parts that came from outside; each is prepared.
@@ -141,6 +147,42 @@ impl Jid {
     }
 }
 
+/// The address without its resource: nodeprep and IDNA.
+fn prepare_bare(text: &str) -> Result<String, JidError> {
+    // Preparation by `stringprep` 0.1 looks at its outcome only, and what newer tables of Unicode make of a character
+    // changes with their version (RFC 3454 section 7).
+    if text.chars().any(unassigned_code_point) {
+        return Err(JidError("a character that Unicode 3.2 did not know"));
+    }
+    let text = with_ascii_dots(text);
+    let text = without_root_dot(&text).ok_or(JidError("an empty label in the domain"))?;
+    let prepared =
+        jid_prep::BareJid::new(&text).map_err(|_| JidError("a part is empty, too long or forbidden"))?;
+    // Preparation must be a fixpoint, else two spellings of one account would differ (E-25).
+    let again =
+        jid_prep::BareJid::new(prepared.as_str()).map_err(|_| JidError("unstable under preparation"))?;
+    if again.as_str() != prepared.as_str() {
+        return Err(JidError("unstable under preparation"));
+    }
+    let prepared = prepared.as_str().to_owned();
+    let domain = prepared.split_once('@').map_or(&*prepared, |(_, domain)| domain);
+    match is_possible_domain(domain) {
+        true => Ok(prepared),
+        false => Err(JidError("a character that no domain has")),
+    }
+}
+
+/// RFC 3490 section 3.1: these separate labels too, and preparation leaves two of them as they are. A domain that looks
+/// like ours would be another one.
+fn with_ascii_dots(bare: &str) -> Cow<'_, str> {
+    const DOTS: [char; 3] = ['\u{3002}', '\u{ff0e}', '\u{ff61}'];
+    let domain = bare.find('@').map_or(0, |at| at + 1);
+    match bare[domain..].contains(DOTS) {
+        true => Cow::Owned([&bare[..domain], &bare[domain..].replace(DOTS, ".")].concat()),
+        false => Cow::Borrowed(bare),
+    }
+}
+
 /// Whether preparation would leave `text` as it is: lower-case ASCII of harmless characters, one of each separator.
 fn is_plain(text: &str) -> bool {
     let (bare, resource) = match text.split_once('/') {
@@ -158,6 +200,33 @@ fn is_plain(text: &str) -> bool {
         && resource.is_none_or(|r| fits(r) && r.bytes().all(|b| matches!(b, b'!'..=b'~')))
 }
 
+/// The address without the dot of the root at the end of its domain (RFC 7622 section 3.2). Preparation by `jid` 0.12
+/// leaves it in addresses of several parts, and `a@example.com.` would be another account than `a@example.com`. `None` if
+/// there is more than one.
+fn without_root_dot(text: &str) -> Option<Cow<'_, str>> {
+    match text.strip_suffix('.') {
+        Some(bare) if bare.ends_with('.') => None,
+        Some(bare) => Some(Cow::Borrowed(bare)),
+        None => Some(Cow::Borrowed(text)),
+    }
+}
+
+/// Whether a prepared domain has of ASCII only what a domain can have (RFC 7622 section 3.2), or is an IPv6 address in
+/// brackets. The underscore stands in no host name, but in names that are in use. The ideographic full stop, which
+/// preparation leaves, separates labels like a dot when the name is looked up.
+fn is_possible_domain(domain: &str) -> bool {
+    let possible = |c: char| match c {
+        '\u{3002}' => false,
+        c if c.is_ascii() => c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'),
+        _ => true,
+    };
+    match domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        // One spelling of each address: that of RFC 5952.
+        Some(literal) => literal.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == literal),
+        None => !domain.ends_with('.') && domain.chars().all(possible),
+    }
+}
+
 fn is_plain_domain(domain: &str) -> bool {
     domain.len() <= 253
         && domain.split('.').all(|label| {
@@ -167,7 +236,8 @@ fn is_plain_domain(domain: &str) -> bool {
                 && bytes.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
                 && bytes[0] != b'-'
                 && bytes[bytes.len() - 1] != b'-'
-                && !label.starts_with("xn--")
+                // `xn--` must be decoded, and nothing else may have hyphens there (RFC 5891 section 4.2.3.1).
+                && bytes.get(2..4) != Some(b"--")
         })
 }
 
@@ -302,12 +372,39 @@ mod tests {
             ("Juliet@Example.COM/Balcony", Some("juliet@example.com/Balcony")),
             ("example.com", Some("example.com")),
             ("example.com.", Some("example.com")),
+            ("juliet@example.com.", Some("juliet@example.com")),
+            ("juliet@example.com./a.", Some("juliet@example.com/a.")),
+            ("example.com./a", Some("example.com/a")),
+            ("a@example.com..", None),
+            ("A@example.com../b", None),
+            ("a@example.com\u{ff0e}", Some("a@example.com")),
+            // E-24: every separator of labels is a dot.
+            ("a@example\u{3002}com", Some("a@example.com")),
+            ("example\u{ff61}com\u{ff0e}", Some("example.com")),
+            ("a\u{3002}b@example.com/c\u{3002}d", Some("a\u{3002}b@example.com/c\u{3002}d")),
+            ("a@example\u{3002}\u{3002}com", None),
+            ("a@.", None),
             ("a@example.com/r/with@signs", Some("a@example.com/r/with@signs")),
             ("jürgen@müller.example/Küche", Some("jürgen@müller.example/Küche")),
             ("A\u{30a}ngstrom@example.com", Some("ångstrom@example.com")),
             ("\u{fb01}sh@example.com", Some("fish@example.com")),
             ("\u{212a}@example.com", Some("k@example.com")),
             ("localhost", Some("localhost")),
+            ("a_b.example", Some("a_b.example")),
+            ("a@[::1]/b", Some("a@[::1]/b")),
+            ("a@[0::1]/b", None),
+            ("a@[2001:DB8::1]", None),
+            ("nx--a.example", None),
+            ("a@b.ab--c.example", None),
+            ("\u{558}@example.com", None),
+            ("\u{1f638}@example.com", None),
+            ("a@example.com/\u{1f638}", Some("a@example.com/\u{1f638}")),
+            ("a@example.com/\u{1f100}", Some("a@example.com/0.")),
+            ("a--b.example", Some("a--b.example")),
+            ("a,b.example", None),
+            ("ü&amp;.example", None),
+            ("a\"'.example", None),
+            ("a*.example", None),
             (full.as_str(), Some(full.as_str())),
             ("", None),
             ("@example.com", None),

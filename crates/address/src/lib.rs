@@ -6,5 +6,6 @@
 //! Not here: escaping of forbidden characters (XEP-0106), which is a client's business.
 
 mod jid;
+mod resource;
 
 pub use jid::{Bare, Jid, JidError, PART_BYTES_MAX};

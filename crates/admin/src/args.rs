@@ -20,6 +20,8 @@ pub enum ArgKind {
     Place,
     /// A password: never logged.
     Password,
+    /// Any text.
+    Text,
     /// `true` or `false`.
     Flag,
     /// A whole number.
@@ -113,7 +115,9 @@ impl Args {
 
 fn fits(kind: ArgKind, value: &Value) -> bool {
     match kind {
-        ArgKind::Account | ArgKind::Domain | ArgKind::Place | ArgKind::Password => value.is_string(),
+        ArgKind::Account | ArgKind::Domain | ArgKind::Place | ArgKind::Password | ArgKind::Text => {
+            value.is_string()
+        }
         ArgKind::Flag => value.is_boolean(),
         ArgKind::Number => value.is_u64(),
     }

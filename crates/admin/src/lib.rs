@@ -5,9 +5,11 @@
 
 mod args;
 mod client;
-mod date;
 mod failure;
 pub mod limits;
+mod measures;
+mod monitor;
+mod notices;
 mod port;
 mod sessions;
 mod socket;
@@ -17,6 +19,7 @@ mod users;
 pub use args::{Arg, ArgKind, Args};
 pub use client::ask;
 pub use failure::{Failure, FailureKind};
+pub use monitor::Gauges;
 pub use port::{Direct, Live, Port};
 pub use socket::{Socket, bind};
 pub use table::{COMMANDS, Command, command, run};

@@ -12,5 +12,11 @@ pub const CONNECTIONS_MAX: usize = 16;
 pub const IDLE_MAX: Duration = Duration::from_secs(60);
 /// How long a client of the socket waits for an answer.
 pub const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// How long the store and the engine may take to show that they work, before the server counts as not ready.
+pub const PROBE_MAX: Duration = Duration::from_secs(4);
+/// How long what the store has shown holds.
+pub const PROBE_HOLDS: Duration = Duration::from_secs(2);
+/// Bytes of an announcement.
+pub const ANNOUNCEMENT_BYTES_MAX: usize = 8_192;
 /// Accounts in one answer, when nothing else is asked for.
 pub const LIST_DEFAULT: u32 = 1_000;

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use accounts::Accounts;
 use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
+use serde_json::Value;
+use stanza::Stanza;
 use store::BoxFuture;
 use tokio::sync::oneshot;
 
-use crate::{Failure, FailureKind};
+use crate::{Failure, FailureKind, Gauges};
 
 /// Where commands go.
 pub trait Port: Send + Sync {
@@ -18,6 +20,15 @@ pub trait Port: Send + Sync {
     fn account(&self, query: AccountQuery) -> BoxFuture<'_, Result<AccountFound, Failure>>;
     /// Who is connected; `None` where nobody can be.
     fn sessions(&self, filter: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>>;
+    /// How the server is doing; `None` where none runs.
+    fn status(&self) -> BoxFuture<'_, Option<Value>> {
+        Box::pin(std::future::ready(None))
+    }
+    /// Brings a stanza of the server itself on its way; `from` and `to` are set.
+    fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
+        let _ = stanza;
+        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
+    }
     /// The domains of this server.
     fn domains(&self) -> &[String];
 }
@@ -25,13 +36,14 @@ pub trait Port: Send + Sync {
 /// In a running server.
 pub struct Live {
     engine: Handle,
+    gauges: Option<Arc<Gauges>>,
     domains: Vec<String>,
 }
 
 impl Live {
-    /// Through this way in.
-    pub fn new(engine: Handle, domains: Vec<String>) -> Live {
-        Live { engine, domains }
+    /// Through this way in. Without gauges nothing is told of how it is doing.
+    pub fn new(engine: Handle, gauges: Option<Arc<Gauges>>, domains: Vec<String>) -> Live {
+        Live { engine, gauges, domains }
     }
 
     async fn ask<T: Send + 'static>(
@@ -55,6 +67,22 @@ impl Port for Live {
 
     fn sessions(&self, filter: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>> {
         Box::pin(async move { self.ask(move |reply| Input::Sessions(filter, reply)).await.map(Some) })
+    }
+
+    fn status(&self) -> BoxFuture<'_, Option<Value>> {
+        Box::pin(async {
+            match &self.gauges {
+                Some(gauges) => Some(gauges.status().await),
+                None => None,
+            }
+        })
+    }
+
+    fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async move {
+            self.engine.send(Input::Inject(stanza)).await;
+            Ok(())
+        })
     }
 
     fn domains(&self) -> &[String] {

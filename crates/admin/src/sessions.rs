@@ -37,7 +37,7 @@ pub(crate) async fn end(port: &dyn Port, args: Args) -> Result<Value, Failure> {
     Ok(ended)
 }
 
-fn nobody() -> Failure {
+pub(crate) fn nobody() -> Failure {
     Failure::new(FailureKind::Unreachable, "the server does not run, so nobody is connected")
 }
 
@@ -46,6 +46,7 @@ pub(crate) fn row(found: &SessionFound) -> Value {
     json!({
         "jid": found.jid.as_str(),
         "priority": found.priority,
+        "idle": found.idle,
         "connected": about.is_some(),
         "ip": about.map(|about| about.ip.to_string()),
         "transport": about.map(|about| transport(about.transport)),

@@ -1,19 +1,19 @@
 //! The table of commands, and how one is run.
 //!
-//! Not here: what they do (`users.rs`, `sessions.rs`).
+//! Not here: what they do (`users.rs`, `sessions.rs` and others).
 
 use serde_json::{Map, Value};
 use store::BoxFuture;
 
 use crate::args::{Arg, ArgKind, Args};
-use crate::{Failure, FailureKind, Port, sessions, users};
+use crate::{Failure, FailureKind, Port, notices, sessions, users};
 
 /// What a command comes to.
 pub(crate) type Outcome<'a> = BoxFuture<'a, Result<Value, Failure>>;
 
 /// A command.
 pub struct Command {
-    /// Two words: what it is about, and what is done.
+    /// One word or two: what it is about, and what is done.
     pub name: &'static str,
     /// What it does, in a sentence.
     pub about: &'static str,
@@ -102,7 +102,22 @@ pub const COMMANDS: &[Command] = &[
         [JID],
         sessions::end
     ),
+    command!("status", false, "Tells how the server is doing.", [], status),
+    command!(
+        "announce",
+        true,
+        "Sends a message to everybody who is online.",
+        [
+            arg("text", ArgKind::Text, true, "What to say."),
+            arg("domain", ArgKind::Domain, false, "Only to accounts of this domain.")
+        ],
+        notices::announce
+    ),
 ];
+
+async fn status(port: &dyn Port, _: Args) -> Result<Value, Failure> {
+    port.status().await.ok_or_else(sessions::nobody)
+}
 
 /// The command of that name.
 ///

@@ -3,11 +3,11 @@
 //! Not here: what an order does to sessions (engine) and in storage (accounts).
 
 use address::Bare;
-use model::query::{AccountFound, AccountInfo, AccountQuery, SessionFilter};
+use model::query::{AccountFound, AccountInfo, AccountQuery, SessionFilter, Which};
 use serde_json::{Value, json};
+use stanza::when;
 
 use crate::args::Args;
-use crate::date::rfc3339;
 use crate::limits::LIST_DEFAULT;
 use crate::{Failure, FailureKind, Port, sessions};
 
@@ -90,6 +90,20 @@ pub(crate) async fn show(port: &dyn Port, args: Args) -> Result<Value, Failure> 
     Ok(shown)
 }
 
+/// The domain that is named, or all.
+pub(crate) fn of_ours(port: &dyn Port, args: &Args) -> Result<Vec<String>, Failure> {
+    match args.place("domain")? {
+        Some(domain) if port.domains().iter().any(|ours| ours == domain.as_str()) => {
+            Ok(vec![domain.to_string()])
+        }
+        Some(domain) => {
+            let text = format!("{domain} is not one of this server's domains: {}", port.domains().join(", "));
+            Err(Failure::new(FailureKind::NotFound, text))
+        }
+        None => Ok(port.domains().to_vec()),
+    }
+}
+
 /// A page: `users`, and `more` with the last address if there are others behind it.
 pub(crate) async fn list(port: &dyn Port, args: Args) -> Result<Value, Failure> {
     let limit = args.number("limit").and_then(|n| u32::try_from(n).ok()).unwrap_or(LIST_DEFAULT).max(1);
@@ -97,14 +111,7 @@ pub(crate) async fn list(port: &dyn Port, args: Args) -> Result<Value, Failure> 
         Some(_) => Some(args.account("after")?),
         None => None,
     };
-    let mut domains = match args.place("domain")? {
-        Some(domain) if port.domains().iter().any(|ours| ours == domain.as_str()) => vec![domain.to_string()],
-        Some(domain) => {
-            let text = format!("{domain} is not one of this server's domains: {}", port.domains().join(", "));
-            return Err(Failure::new(FailureKind::NotFound, text));
-        }
-        None => port.domains().to_vec(),
-    };
+    let mut domains = of_ours(port, &args)?;
     domains.sort();
     // Domain by domain; a page goes on where the one before it ended.
     if let Some(after) = &after {
@@ -114,7 +121,7 @@ pub(crate) async fn list(port: &dyn Port, args: Args) -> Result<Value, Failure> 
     for domain in domains {
         let after = after.clone().filter(|after| after.domain() == domain);
         let missing = limit - users.len() as u32;
-        match port.account(AccountQuery::List { domain, after, limit: missing }).await? {
+        match port.account(AccountQuery::List { domain, after, limit: missing, which: Which::All }).await? {
             AccountFound::Accounts(found) => users.extend(found.iter().map(info)),
             _ => return Err(strange()),
         }
@@ -131,6 +138,6 @@ fn info(info: &AccountInfo) -> Value {
         "jid": info.account.as_str(),
         "admin": info.admin,
         "suspended": info.suspended,
-        "created": rfc3339(info.created),
+        "created": when::seconds(info.created),
     })
 }

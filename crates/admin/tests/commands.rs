@@ -41,6 +41,11 @@ async fn commands_do_what_they_say() {
         ("user remove", json!({ "jid": "eve@a.example" }), Err(FailureKind::NotFound)),
         ("session list", json!({}), Err(FailureKind::Unreachable)),
         ("session end", bob(), Err(FailureKind::Unreachable)),
+        ("announce", json!({ "text": "hello" }), Err(FailureKind::Unreachable)),
+        ("announce", json!({ "text": " " }), Err(FailureKind::Usage)),
+        ("announce", json!({ "text": "a\u{7}" }), Err(FailureKind::Usage)),
+        ("announce", json!({ "text": "x".repeat(8_193) }), Err(FailureKind::Usage)),
+        ("announce", json!({ "text": "hello", "domain": "c.example" }), Err(FailureKind::NotFound)),
     ] {
         let got = run(&*port, name, args(given.clone())).await;
         let got = got.map(|value| value.to_string()).map_err(|failure| failure.kind);

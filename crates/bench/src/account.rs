@@ -6,11 +6,11 @@ use crate::cli::Cli;
 
 /// One account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Account {
+pub struct Account {
     /// Localpart.
-    pub(crate) name: String,
+    pub name: String,
     /// Password.
-    pub(crate) password: String,
+    pub password: String,
 }
 
 impl Account {

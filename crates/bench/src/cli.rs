@@ -64,7 +64,7 @@ pub(crate) struct Cli {
 
 /// SASL mechanisms that the clients know (RFC 5802, RFC 7677, RFC 4616).
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mechanism {
+pub enum Mechanism {
     /// The first that the server offers of SCRAM-SHA-256, -512, -1, PLAIN.
     Auto,
     /// SCRAM-SHA-1.

@@ -21,7 +21,7 @@ impl Target {
     ///
     /// # Errors
     /// Of the connection or of TLS.
-    pub(crate) async fn connect(&self) -> Outcome<Wire> {
+    pub async fn connect(&self) -> Outcome<Wire> {
         let mut wire = Wire::new(TcpStream::connect(self.at).await?)?;
         if self.security == Security::Direct {
             self.secure(&mut wire).await?;
@@ -64,15 +64,24 @@ impl Target {
         Ok((session, features))
     }
 
-    /// Authenticates and binds a resource; sends no presence.
+    /// Authenticates; binds and resumes nothing.
     ///
     /// # Errors
     /// Of the connection, or anything refused.
-    pub(crate) async fn authenticate(&self, account: &Account, resource: &str) -> Outcome<Session> {
+    pub async fn prove(&self, account: &Account) -> Outcome<Session> {
         let (mut session, features) = self.open().await?;
         self.sasl(&mut session, account, &features).await?;
         session.restart();
         self.header(&mut session).await?;
+        Ok(session)
+    }
+
+    /// Authenticates and binds a resource; sends no presence.
+    ///
+    /// # Errors
+    /// Of the connection, or anything refused.
+    pub async fn authenticate(&self, account: &Account, resource: &str) -> Outcome<Session> {
+        let mut session = self.prove(account).await?;
         let bind = format!(
             "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
              <resource>{resource}</resource></bind></iq>"
@@ -128,7 +137,7 @@ impl Target {
     ///
     /// # Errors
     /// As [`Self::authenticate`].
-    pub(crate) async fn log_in(&self, account: &Account, resource: &str, peer: &str) -> Outcome<Session> {
+    pub async fn log_in(&self, account: &Account, resource: &str, peer: &str) -> Outcome<Session> {
         self.patiently(&format!("login of {}", account.name), async {
             if self.relay {
                 return self.greet(&account.name, peer).await;
@@ -146,7 +155,7 @@ impl Target {
     ///
     /// # Errors
     /// If the server does not end its streams.
-    pub(crate) async fn leave(self: &Arc<Self>, sessions: impl IntoIterator<Item = Session>) -> Outcome<()> {
+    pub async fn leave(self: &Arc<Self>, sessions: impl IntoIterator<Item = Session>) -> Outcome<()> {
         let mut tasks = JoinSet::new();
         for mut session in sessions {
             if self.relay {
@@ -177,7 +186,7 @@ impl Target {
     ///
     /// # Errors
     /// If the server refuses for another reason.
-    pub(crate) async fn register(&self, account: &Account) -> Outcome<()> {
+    pub async fn register(&self, account: &Account) -> Outcome<()> {
         self.patiently("register", async {
             let (mut session, _) = self.open().await?;
             let set = format!(
@@ -194,7 +203,7 @@ impl Target {
 }
 
 /// Asks for the roster; the result has the id `roster`.
-pub(crate) const ROSTER: &str = "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>";
+pub const ROSTER: &str = "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>";
 
 fn say(session: &mut Session, name: &str, attributes: &str, content: &str) {
     session

@@ -1,44 +1,7 @@
-//! `detente-bench`: measures any XMPP server from outside, and is also the bare relay that marks the floor.
+//! `detente-bench`, the program.
 //!
-//! It connects as ordinary clients do (RFC 6120, XEP-0368), so ours and other servers are measured alike. The main
-//! figure is the CPU time that the server's processes spend per operation. Every work counts what it sent and
-//! received and fails when anything is lost, doubled or out of order.
-//!
-//! Not here: starting servers and comparing them (`bench/run`).
-
-mod account;
-mod cli;
-mod login;
-mod meter;
-mod phase;
-mod relay;
-mod report;
-mod scan;
-mod scram;
-mod session;
-mod target;
-mod tls;
-mod wire;
-mod work;
-
-use clap::Parser;
-
-/// Why a run failed, in words for the person who reads the terminal.
-pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
-/// A result of this program.
-pub(crate) type Outcome<T> = Result<T, Fault>;
+//! Not here: what it does (`lib.rs`).
 
 fn main() -> std::process::ExitCode {
-    let cli = cli::Cli::parse();
-    let done = match cli.work {
-        cli::Work::Relay(ref relay) => relay::serve(&cli, relay),
-        _ => work::run(&cli),
-    };
-    match done {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("detente-bench: FAILED: {fault}");
-            std::process::ExitCode::FAILURE
-        }
-    }
+    bench::run()
 }

@@ -14,23 +14,23 @@ const TICK: u64 = 10_000_000;
 
 /// Memory of a process tree, in bytes.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// Proportional set size.
-    pub(crate) pss: u64,
+    pub pss: u64,
     /// Resident set size.
-    pub(crate) rss: u64,
+    pub rss: u64,
 }
 
 /// A process and all its descendants.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tree(pub(crate) u32);
+pub struct Tree(pub u32);
 
 impl Tree {
     /// CPU time spent since the processes began.
     ///
     /// # Errors
     /// If the first process is gone.
-    pub(crate) fn cpu(self) -> Outcome<Duration> {
+    pub fn cpu(self) -> Outcome<Duration> {
         let mut sum = 0;
         for pid in self.pids()? {
             let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
@@ -45,7 +45,7 @@ impl Tree {
     ///
     /// # Errors
     /// If the first process is gone or its maps may not be read.
-    pub(crate) fn memory(self) -> Outcome<Memory> {
+    pub fn memory(self) -> Outcome<Memory> {
         let mut sum = Memory::default();
         for pid in self.pids()? {
             let path = format!("/proc/{pid}/smaps_rollup");

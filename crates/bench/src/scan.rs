@@ -7,7 +7,7 @@ use memchr::{memchr, memchr3, memmem};
 
 /// What a piece of a stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub enum Piece {
     /// The stream header.
     Open,
     /// A whole element under the stream's root.
@@ -18,20 +18,20 @@ pub(crate) enum Piece {
 
 /// Where in a stream the scan stands.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Scanner {
+pub struct Scanner {
     depth: u32,
     at: usize,
 }
 
 impl Scanner {
     /// A scanner inside a stream whose header is not sent (the relay has none).
-    pub(crate) fn inside() -> Self {
+    pub fn inside() -> Self {
         Self { depth: 1, at: 0 }
     }
 
     /// The first piece of `bytes` and its length, if it is whole. `bytes` must begin where the last piece ended,
     /// and may only have grown since the last `None`.
-    pub(crate) fn next(&mut self, bytes: &[u8]) -> Option<(Piece, usize)> {
+    pub fn next(&mut self, bytes: &[u8]) -> Option<(Piece, usize)> {
         loop {
             let Some(start) = memchr(b'<', bytes.get(self.at..)?).map(|found| found + self.at) else {
                 self.at = bytes.len();
@@ -76,7 +76,7 @@ fn tag_end(bytes: &[u8], start: usize) -> Option<usize> {
 }
 
 /// The value of attribute `name` in the first tag of `element`, as written (entities are not resolved).
-pub(crate) fn attribute<'a>(element: &'a [u8], name: &str) -> Option<&'a str> {
+pub fn attribute<'a>(element: &'a [u8], name: &str) -> Option<&'a str> {
     let start = memchr(b'<', element)?;
     let tag = &element[start..=tag_end(element, start)?];
     let mut at = 0;
@@ -93,7 +93,7 @@ pub(crate) fn attribute<'a>(element: &'a [u8], name: &str) -> Option<&'a str> {
 }
 
 /// The text between the first `<name ...>` and the next `<`.
-pub(crate) fn text<'a>(element: &'a [u8], name: &str) -> Option<&'a str> {
+pub fn text<'a>(element: &'a [u8], name: &str) -> Option<&'a str> {
     let mut at = 0;
     loop {
         let found = memmem::find(&element[at..], name.as_bytes())? + at;
@@ -109,7 +109,7 @@ pub(crate) fn text<'a>(element: &'a [u8], name: &str) -> Option<&'a str> {
 }
 
 /// Whether `element` contains `needle`.
-pub(crate) fn has(element: &[u8], needle: &str) -> bool {
+pub fn has(element: &[u8], needle: &str) -> bool {
     memmem::find(element, needle.as_bytes()).is_some()
 }
 

@@ -50,7 +50,7 @@ struct Keys {
 
 /// Derived keys, by mechanism, password and salt.
 #[derive(Default)]
-pub(crate) struct KeyCache {
+pub struct KeyCache {
     known: Mutex<HashMap<String, Arc<Keys>>>,
 }
 

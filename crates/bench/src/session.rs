@@ -11,44 +11,44 @@ use std::task::{Context, Poll};
 
 /// Counters of stream management.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Acks {
+pub struct Acks {
     /// Stanzas received since `<enabled/>`.
-    pub(crate) received: u32,
+    pub received: u32,
     /// The last `h` that the server told us.
-    pub(crate) acknowledged: u32,
+    pub acknowledged: u32,
 }
 
 /// A stream after or during its negotiation.
-pub(crate) struct Session {
+pub struct Session {
     /// The bytes below.
-    pub(crate) wire: Wire,
+    pub wire: Wire,
     /// Our full JID once a resource is bound.
-    pub(crate) jid: String,
+    pub jid: String,
     /// Stream management, once enabled.
-    pub(crate) acks: Option<Acks>,
+    pub acks: Option<Acks>,
     scanner: Scanner,
     pending: usize,
 }
 
 impl Session {
     /// A stream over `wire` whose next piece `scanner` expects.
-    pub(crate) fn new(wire: Wire, scanner: Scanner) -> Self {
+    pub fn new(wire: Wire, scanner: Scanner) -> Self {
         Self { wire, jid: String::new(), acks: None, scanner, pending: 0 }
     }
 
     /// The bare JID.
-    pub(crate) fn bare(&self) -> &str {
+    pub fn bare(&self) -> &str {
         self.jid.split('/').next().unwrap_or_default()
     }
 
     /// A new stream over the same connection begins (after TLS or SASL).
-    pub(crate) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.wire.take(std::mem::take(&mut self.pending));
         self.scanner = Scanner::default();
     }
 
     /// Queues `xml`.
-    pub(crate) fn queue(&mut self, xml: &str) {
+    pub fn queue(&mut self, xml: &str) {
         self.wire.out().extend_from_slice(xml.as_bytes());
     }
 
@@ -56,7 +56,7 @@ impl Session {
     ///
     /// # Errors
     /// A stream error, or the end of the stream.
-    pub(crate) fn advance(&mut self) -> Outcome<bool> {
+    pub fn advance(&mut self) -> Outcome<bool> {
         loop {
             self.wire.take(std::mem::take(&mut self.pending));
             let Some((piece, length)) = self.scanner.next(self.wire.received()) else { return Ok(false) };
@@ -74,7 +74,7 @@ impl Session {
     }
 
     /// The stanza (or other element) that [`Self::advance`] moved to.
-    pub(crate) fn stanza(&self) -> &[u8] {
+    pub fn stanza(&self) -> &[u8] {
         self.wire.received()[..self.pending].trim_ascii_start()
     }
 
@@ -125,7 +125,7 @@ impl Session {
     ///
     /// # Errors
     /// Of the stream.
-    pub(crate) async fn next(&mut self) -> Outcome<Vec<u8>> {
+    pub async fn next(&mut self) -> Outcome<Vec<u8>> {
         while !self.advance()? {
             self.wire.fill().await?;
         }
@@ -136,7 +136,7 @@ impl Session {
     ///
     /// # Errors
     /// Of the stream, or an `iq` of type error.
-    pub(crate) async fn request(&mut self, id: &str, xml: &str) -> Outcome<Vec<u8>> {
+    pub async fn request(&mut self, id: &str, xml: &str) -> Outcome<Vec<u8>> {
         self.queue(xml);
         loop {
             let stanza = self.next().await?;
@@ -154,7 +154,7 @@ impl Session {
     ///
     /// # Errors
     /// Of the stream.
-    pub(crate) async fn fence(&mut self, domain: &str) -> Outcome<()> {
+    pub async fn fence(&mut self, domain: &str) -> Outcome<()> {
         let ping = format!("<iq type='get' id='fence' to='{domain}'><ping xmlns='urn:xmpp:ping'/></iq>");
         self.request("fence", &ping).await.map(drop)
     }
@@ -163,7 +163,7 @@ impl Session {
     ///
     /// # Errors
     /// If the server does not.
-    pub(crate) async fn enable_acks(&mut self) -> Outcome<()> {
+    pub async fn enable_acks(&mut self) -> Outcome<()> {
         self.queue("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
         loop {
             let element = self.next().await?;
@@ -179,7 +179,7 @@ impl Session {
 
     /// Ends the stream and waits until the server ended it too. With acks, says first what came, so that the server
     /// keeps nothing for the next session.
-    pub(crate) async fn leave(mut self) {
+    pub async fn leave(mut self) {
         if let Some(acks) = self.acks {
             let _ = write!(self.wire.out(), "<a xmlns='urn:xmpp:sm:3' h='{}'/>", acks.received);
         }
@@ -198,7 +198,7 @@ impl Session {
 ///
 /// # Errors
 /// Of either connection.
-pub(crate) async fn either(one: &mut Session, other: &mut Session) -> std::io::Result<()> {
+pub async fn either(one: &mut Session, other: &mut Session) -> std::io::Result<()> {
     let mut both = |cx: &mut Context<'_>| {
         let first = one.wire.poll_fill(cx)?;
         let second = other.wire.poll_fill(cx)?;

@@ -20,7 +20,7 @@ async fn within<T>(limit: Duration, what: &str, work: impl Future<Output = Outco
 
 /// How connections are secured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Security {
+pub enum Security {
     /// TLS from the first byte.
     Direct,
     /// STARTTLS.
@@ -31,35 +31,35 @@ pub(crate) enum Security {
 
 /// What the server chose, for the report.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Chosen {
+pub struct Chosen {
     /// SASL mechanism.
-    pub(crate) mechanism: String,
+    pub mechanism: String,
     /// SCRAM iterations.
-    pub(crate) iterations: u32,
+    pub iterations: u32,
     /// TLS version, cipher suite, key exchange.
-    pub(crate) tls: String,
+    pub tls: String,
 }
 
 /// The server.
-pub(crate) struct Target {
+pub struct Target {
     /// Where it listens.
-    pub(crate) at: SocketAddr,
+    pub at: SocketAddr,
     /// How it is secured.
-    pub(crate) security: Security,
+    pub security: Security,
     /// Its XMPP domain.
-    pub(crate) domain: String,
+    pub domain: String,
     /// The same for TLS.
-    pub(crate) name: ServerName<'static>,
+    pub name: ServerName<'static>,
     /// TLS settings.
-    pub(crate) tls: Arc<ClientConfig>,
+    pub tls: Arc<ClientConfig>,
     /// Which SASL mechanism to use.
-    pub(crate) mechanism: Mechanism,
+    pub mechanism: Mechanism,
     /// Derived SCRAM keys.
-    pub(crate) keys: KeyCache,
+    pub keys: KeyCache,
     /// Its processes.
-    pub(crate) processes: Option<Tree>,
+    pub processes: Option<Tree>,
     /// Whether it is the relay.
-    pub(crate) relay: bool,
+    pub relay: bool,
     patience: Duration,
     chosen: Mutex<Chosen>,
 }
@@ -93,29 +93,41 @@ impl Target {
         })
     }
 
+    /// A server with direct TLS; nothing is waited for longer than `patience`.
+    ///
+    /// # Errors
+    /// A domain that is no name.
+    pub fn direct(at: SocketAddr, domain: &str, patience: Duration) -> Outcome<Self> {
+        Ok(Self {
+            at,
+            security: Security::Direct,
+            domain: domain.to_owned(),
+            name: ServerName::try_from(domain.to_owned())?,
+            tls: tls::client(true)?,
+            mechanism: Mechanism::Auto,
+            keys: KeyCache::default(),
+            processes: None,
+            relay: false,
+            patience,
+            chosen: Mutex::default(),
+        })
+    }
+
     /// Waits for `work`, but not for ever.
     ///
     /// # Errors
     /// Its own, or that it took longer than `--patience`.
-    pub(crate) async fn patiently<T>(
-        &self,
-        what: &str,
-        work: impl Future<Output = Outcome<T>>,
-    ) -> Outcome<T> {
+    pub async fn patiently<T>(&self, what: &str, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         within(self.patience, what, work).await
     }
 
     /// [`Self::patiently`] for long preparations: ten times as long.
-    pub(crate) async fn very_patiently<T>(
-        &self,
-        what: &str,
-        work: impl Future<Output = Outcome<T>>,
-    ) -> Outcome<T> {
+    pub async fn very_patiently<T>(&self, what: &str, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         within(self.patience * 10, what, work).await
     }
 
     /// Notes what the server chose.
-    pub(crate) fn note(&self, change: impl FnOnce(&mut Chosen)) {
+    pub fn note(&self, change: impl FnOnce(&mut Chosen)) {
         change(&mut self.chosen.lock().unwrap_or_else(PoisonError::into_inner));
     }
 

@@ -24,7 +24,7 @@ thread_local! {
 }
 
 /// A connection.
-pub(crate) struct Wire {
+pub struct Wire {
     tcp: TcpStream,
     tls: Option<Box<Connection>>,
     input: Vec<u8>,
@@ -32,20 +32,31 @@ pub(crate) struct Wire {
     queued: Vec<u8>,
     leaving: Vec<u8>,
     left: usize,
+    /// The other side has said goodbye.
+    ended: bool,
 }
 
 impl Wire {
     /// A connection over an open socket, not yet encrypted.
-    pub(crate) fn new(tcp: TcpStream) -> io::Result<Self> {
+    pub fn new(tcp: TcpStream) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
-        Ok(Self { tcp, tls: None, input: vec![], taken: 0, queued: vec![], leaving: vec![], left: 0 })
+        Ok(Self {
+            tcp,
+            tls: None,
+            input: vec![],
+            taken: 0,
+            queued: vec![],
+            leaving: vec![],
+            left: 0,
+            ended: false,
+        })
     }
 
     /// Turns TLS on and does the handshake.
     ///
     /// # Errors
     /// Of the socket or of TLS.
-    pub(crate) async fn secure(&mut self, connection: impl Into<Connection>) -> Outcome<()> {
+    pub async fn secure(&mut self, connection: impl Into<Connection>) -> Outcome<()> {
         let mut tls = Box::new(connection.into());
         tls.set_buffer_limit(None);
         self.tls = Some(tls);
@@ -59,7 +70,7 @@ impl Wire {
     }
 
     /// Says what was agreed: protocol version, cipher suite, key exchange.
-    pub(crate) fn agreed(&self) -> String {
+    pub fn agreed(&self) -> String {
         let Some(tls) = &self.tls else { return "no TLS".to_owned() };
         let group = tls.negotiated_key_exchange_group().map(|group| group.name());
         format!(
@@ -70,13 +81,18 @@ impl Wire {
         )
     }
 
+    /// The server's certificate (DER), if there is TLS.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        self.tls.as_ref()?.peer_certificates()?.first().map(AsRef::as_ref)
+    }
+
     /// Bytes received and not yet taken.
-    pub(crate) fn received(&self) -> &[u8] {
+    pub fn received(&self) -> &[u8] {
         &self.input[self.taken..]
     }
 
     /// Takes `count` bytes off the front of [`Self::received`].
-    pub(crate) fn take(&mut self, count: usize) {
+    pub fn take(&mut self, count: usize) {
         self.taken += count;
         if self.taken < self.input.len() {
             return;
@@ -90,12 +106,12 @@ impl Wire {
     }
 
     /// Where bytes to send are appended; they leave with the next poll.
-    pub(crate) fn out(&mut self) -> &mut Vec<u8> {
+    pub fn out(&mut self) -> &mut Vec<u8> {
         &mut self.queued
     }
 
     /// Sends what is queued. Ready when all of it is with the kernel.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.encrypt()?;
         while self.left < self.leaving.len() {
             let sent = ready!(Pin::new(&mut self.tcp).poll_write(cx, &self.leaving[self.left..]))?;
@@ -132,9 +148,12 @@ impl Wire {
     ///
     /// # Errors
     /// The end of the connection is `UnexpectedEof`.
-    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
             return Poll::Ready(Err(error));
+        }
+        if self.ended {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         SCRATCH.with_borrow_mut(|scratch| {
             loop {
@@ -152,6 +171,9 @@ impl Wire {
                 let came = self.input.len() - before;
                 if came > 0 || handshaking {
                     return Poll::Ready(Ok(came));
+                }
+                if self.ended {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
                 }
             }
         })
@@ -178,7 +200,9 @@ impl Wire {
                     Err(error) => return Err(error),
                 };
                 if chunk.is_empty() {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
+                    // What came with the goodbye is still to be read.
+                    self.ended = true;
+                    break;
                 }
                 self.input.extend_from_slice(chunk);
                 let count = chunk.len();
@@ -189,17 +213,31 @@ impl Wire {
     }
 
     /// [`Self::poll_fill`] as a future.
-    pub(crate) async fn fill(&mut self) -> io::Result<usize> {
+    pub async fn fill(&mut self) -> io::Result<usize> {
         poll_fn(|cx| self.poll_fill(cx)).await
     }
 
     /// [`Self::poll_flush`] as a future.
-    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+    pub async fn flush(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
+    /// Takes at most `count` bytes off the socket and forgets them: for a client that reads slowly. The connection is of
+    /// no other use afterwards.
+    ///
+    /// # Errors
+    /// The end of the connection.
+    pub fn trickle(&self, count: usize) -> io::Result<()> {
+        match self.tcp.try_read(&mut vec![0; count]) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Says goodbye in TLS, if there is TLS.
-    pub(crate) async fn close(&mut self) -> io::Result<()> {
+    pub async fn close(&mut self) -> io::Result<()> {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
         }

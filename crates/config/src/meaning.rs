@@ -16,6 +16,7 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     domains(source, config);
     sections_of_domains(source, config);
     listeners(source, config);
+    resume_locations(source, config);
     certificates(source, config);
     rooms(source, config);
     login(source, config);
@@ -113,8 +114,9 @@ fn listeners(source: &mut Source, config: &Config) {
         ("c2s_tls", &listen.c2s_tls),
         ("http", &listen.http),
         ("https", &listen.https),
+        ("metrics", &listen.metrics),
     ];
-    if all.iter().all(|(_, addresses)| addresses.is_empty()) {
+    if all[..4].iter().all(|(_, addresses)| addresses.is_empty()) {
         let fix = "leave at least one of c2s, c2s_tls, http and https as it is by default";
         source.error("listen", "the server would listen nowhere", fix);
     }
@@ -143,12 +145,47 @@ fn listeners(source: &mut Source, config: &Config) {
                 let fix = "listen on 127.0.0.1 and put a proxy with TLS in front, or use `https`";
                 source.warning(&path, "web clients from other machines would log in without encryption", fix);
             }
+            if name == "metrics" && !address.ip().is_loopback() {
+                let fix = "listen on 127.0.0.1, or on an address that only your own machines can reach";
+                source.warning(&path, "other machines could see how the server is doing", fix);
+            }
         }
     }
 }
 
 fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     a.is_ipv4() == b.is_ipv4() && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+}
+
+fn resume_locations(source: &mut Source, config: &Config) {
+    let own =
+        config.domain.iter().map(|(name, d)| (format!("domain.{name}.resume_location"), &d.resume_location));
+    let all = own.chain([("listen.resume_location".to_owned(), &config.listen.resume_location)]);
+    for (path, text) in all.filter_map(|(path, text)| Some((path, text.as_deref()?))) {
+        if !is_location(text) {
+            let fix =
+                "write a host and perhaps a port, as in \"xmpp1.example.org:5222\" or \"[2001:db8::1]:5222\"";
+            source.error(&path, format!("\"{text}\" is no place to reconnect to"), fix);
+        }
+    }
+}
+
+/// RFC 6120 section 4.9.3.19: a host, or an address of IPv6 in brackets; perhaps a port.
+fn is_location(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        // The colon of an address in brackets.
+        Some((_, tail)) if tail.ends_with(']') => (text, None),
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    if !port.is_none_or(|port| digits(port) && port.parse::<u16>().is_ok_and(|port| port != 0)) {
+        return false;
+    }
+    match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
+        Some(inner) => inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => !host.contains(':') && Jid::parse(host).is_ok_and(|jid| jid.is_domain()),
+    }
 }
 
 fn certificates(source: &mut Source, config: &Config) {

@@ -47,6 +47,11 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("rooms", "Rooms for many people (XEP-0045): a service for each domain."),
     ("limits", "How much one client, one address or all of them may ask for."),
     ("http", "WebSocket and BOSH for web clients, on the listeners `http` and `https`."),
+    (
+        "upload",
+        "Files that people send to others (XEP-0363), on the listener `https` or behind `public_url`.",
+    ),
+    ("pubsub", "Publish and subscribe as a service of its own (XEP-0060), at `pubsub.` before each domain."),
     ("domain.*", "What differs for one domain. Repeat this section for each."),
 ];
 
@@ -86,6 +91,18 @@ pub const SETTINGS: &[Setting] = &[
         "Web clients without encryption: for a proxy on this machine.",
     ),
     s("listen.https", Kind::List, "[\"0.0.0.0:5281\", \"[::]:5281\"]", "Web clients, encrypted."),
+    s(
+        "listen.metrics",
+        Kind::List,
+        "[]",
+        "For programs that watch the server: /metrics (OpenMetrics), /healthz and /readyz, without encryption. As in \"127.0.0.1:5290\".",
+    ),
+    s(
+        "listen.resume_location",
+        Kind::Text,
+        "",
+        "Where clients shall reconnect to resume a session (XEP-0198), as in \"node1.example.org:5222\" or \"[2001:db8::1]:5222\". For several servers behind one name.",
+    ),
     s("tls.certificate", Kind::Text, "", "File with the certificate and those of its issuers (PEM)."),
     s("tls.key", Kind::Text, "", "File with the private key (PEM). Nobody else may read it."),
     s(
@@ -125,6 +142,12 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Flag,
         "false",
         "Whether anybody may make an account from a client (XEP-0077). Open servers attract spammers.",
+    ),
+    s(
+        "storage.archive_days",
+        Kind::Number(0, 36_500),
+        "0",
+        "Days for which messages stay in archives; 0 keeps them for ever.",
     ),
     s(
         "storage.durability",
@@ -220,6 +243,12 @@ pub const SETTINGS: &[Setting] = &[
         "262_144",
         "What one client may send at once.",
     ),
+    s(
+        "limits.recipients_per_minute",
+        Kind::Number(0, 1_000_000),
+        "500",
+        "To how many people, who are no contacts of its account, one client may write in a minute; 0 sets no limit.",
+    ),
     s("limits.authenticate_seconds", Kind::Number(5, 600), "30", "From connecting to having logged in."),
     s(
         "limits.idle_seconds",
@@ -293,9 +322,42 @@ pub const SETTINGS: &[Setting] = &[
         "true",
         "Whether a connection from this machine without TLS counts as secure, because it comes from a proxy.",
     ),
+    s("upload.enabled", Kind::Flag, "true", "Whether people of this server may upload files."),
+    s("upload.file_bytes", Kind::Number(1_024, 1 << 40), "52_428_800", "Largest file, in bytes."),
+    s(
+        "upload.day_bytes",
+        Kind::Number(1_024, 1 << 50),
+        "524_288_000",
+        "What one account may upload in 24 hours, in bytes.",
+    ),
+    s(
+        "upload.account_bytes",
+        Kind::Number(1_024, 1 << 50),
+        "2_147_483_648",
+        "What one account may have here at once, in bytes.",
+    ),
+    s(
+        "upload.keep_days",
+        Kind::Number(0, 36_500),
+        "30",
+        "How long attachments stay; 0: until they are removed. Avatars always stay.",
+    ),
+    s(
+        "upload.permanent",
+        Kind::Flag,
+        "false",
+        "Whether a client may upload a file to stay for good, as for a blog.",
+    ),
+    s(
+        "pubsub.enabled",
+        Kind::Flag,
+        "true",
+        "Whether there is one. What people publish at their own addresses is not affected.",
+    ),
     s("domain.*.certificate", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.key", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.registration", Kind::Flag, "", "As `open` in [registration], for this domain."),
+    s("domain.*.resume_location", Kind::Text, "", "As in [listen], for this domain."),
     s(
         "domain.*.contacts.abuse",
         Kind::List,

@@ -14,7 +14,7 @@ pub(crate) fn render(set: &BTreeMap<String, String>, domains: &[String]) -> Stri
     let mut out = String::from(
         "# The configuration of Détente.\n#\n\
          # A line with # before it shows what holds without it: take the # away to change it.\n\
-         # `detente check` says whether all is well. Most changes need a restart; certificates are read again by a reload.\n\
+         # `detente check` says whether all is well. Most changes take effect by a reload (SIGHUP), and it names those that do not.\n\
          # Every setting can also come from the environment, as in DETENTE_LOG__LEVEL=debug.\n",
     );
     for (section, about) in SECTIONS {
@@ -67,6 +67,7 @@ fn example(setting: &Setting) -> &'static str {
         "key" => "\"certs/example.org.key\"",
         "public_url" => "\"https://chat.example.org\"",
         "registration" => "false",
+        "resume_location" => "\"xmpp1.example.org:5222\"",
         "domains" => "[\"example.org\"]",
         _ => "[\"mailto:somebody@example.org\"]",
     }

@@ -24,10 +24,25 @@ pub struct Config {
     pub rooms: Rooms,
     pub limits: Limits,
     pub http: Http,
+    pub upload: Upload,
+    pub pubsub: PubSub,
     pub domain: BTreeMap<String, Domain>,
     /// The folder of the file, from which relative paths are seen.
     #[serde(skip)]
     pub base: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct PubSub {
+    pub enabled: bool,
+}
+
+impl Default for PubSub {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +62,8 @@ pub struct Listen {
     pub c2s_tls: Vec<String>,
     pub http: Vec<String>,
     pub https: Vec<String>,
+    pub metrics: Vec<String>,
+    pub resume_location: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +113,7 @@ pub struct Registration {
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Storage {
+    pub archive_days: u32,
     pub durability: Durability,
 }
 
@@ -115,6 +133,7 @@ pub struct Limits {
     pub stanza_bytes: u32,
     pub rate_bytes_per_second: u32,
     pub burst_bytes: u32,
+    pub recipients_per_minute: u32,
     pub authenticate_seconds: u64,
     pub idle_seconds: u64,
     pub answer_seconds: u64,
@@ -141,6 +160,18 @@ pub struct Http {
     pub loopback_is_secure: bool,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Upload {
+    pub enabled: bool,
+    pub file_bytes: u64,
+    pub day_bytes: u64,
+    pub account_bytes: u64,
+    pub keep_days: u64,
+    pub permanent: bool,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -148,6 +179,7 @@ pub struct Domain {
     pub certificate: Option<String>,
     pub key: Option<String>,
     pub registration: Option<bool>,
+    pub resume_location: Option<String>,
     pub contacts: Contacts,
 }
 
@@ -200,9 +232,31 @@ impl Config {
         self.server.domains.iter().filter_map(own).collect()
     }
 
+    /// Where files of a domain's people are found: the beginning of an `https` address. `None`: uploads are off, or there
+    /// is no such way in.
+    pub fn upload_origin(&self, domain: &str) -> Option<String> {
+        if !self.upload.enabled {
+            return None;
+        }
+        if let Some(url) = self.http.public_url.as_ref().filter(|url| url.starts_with("https://")) {
+            return Some(url.trim_end_matches('/').to_owned());
+        }
+        let port = self.listen.https.first()?.rsplit_once(':')?.1;
+        Some(match port {
+            "443" => format!("https://{domain}"),
+            port => format!("https://{domain}:{port}"),
+        })
+    }
+
     /// Whether anybody may make an account at that domain.
     pub fn registers(&self, domain: &str) -> bool {
         self.domain.get(domain).and_then(|domain| domain.registration).unwrap_or(self.registration.open)
+    }
+
+    /// Where sessions of that domain are best resumed, if the operator has said so.
+    pub fn resume_location(&self, domain: &str) -> Option<&str> {
+        let own = self.domain.get(domain).and_then(|domain| domain.resume_location.as_deref());
+        own.or(self.listen.resume_location.as_deref())
     }
 }
 
@@ -238,6 +292,8 @@ impl Default for Listen {
             c2s_tls: list(&["0.0.0.0:5223", "[::]:5223"]),
             http: list(&["127.0.0.1:5280"]),
             https: list(&["0.0.0.0:5281", "[::]:5281"]),
+            metrics: Vec::new(),
+            resume_location: None,
         }
     }
 }
@@ -267,6 +323,7 @@ impl Default for Limits {
             stanza_bytes: xml::Limits::CLIENT.element_bytes,
             rate_bytes_per_second: rate.bytes_per_second,
             burst_bytes: rate.burst_bytes,
+            recipients_per_minute: 500,
             authenticate_seconds: timeouts.authenticate.as_secs(),
             idle_seconds: timeouts.idle.as_secs(),
             answer_seconds: timeouts.answer.as_secs(),
@@ -278,6 +335,19 @@ impl Default for Limits {
             handshake_seconds: 10,
             write_seconds: 30,
             shutdown_seconds: 30,
+        }
+    }
+}
+
+impl Default for Upload {
+    fn default() -> Upload {
+        Upload {
+            enabled: true,
+            file_bytes: 50 << 20,
+            day_bytes: 500 << 20,
+            account_bytes: 2 << 30,
+            keep_days: 30,
+            permanent: false,
         }
     }
 }

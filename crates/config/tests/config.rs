@@ -78,7 +78,7 @@ fn every_fault_is_explained_at_its_place() {
         (
             "[storage]\ncolour = 1\n",
             "error: there is no setting `colour` in [storage]\n --> detente.toml:7:1\n  |\n\
-             7 | colour = 1\n  | ^^^^^^\n  = the settings here are: durability",
+             7 | colour = 1\n  | ^^^^^^\n  = the settings here are: archive_days, durability",
         ),
         (
             "[storage]\ndurability = \"ful\"\n",
@@ -126,6 +126,12 @@ fn every_fault_is_explained_at_its_place() {
             "[listen]\nc2s_tls = [\"127.0.0.1:5222\"]\n",
             "error: port 5222 is taken by `c2s` already\n --> detente.toml:7:12\n  |\n\
              7 | c2s_tls = [\"127.0.0.1:5222\"]\n  |            ^^^^^^^^^^^^^^^^\n  = give one of the two another port",
+        ),
+        (
+            "[listen]\nmetrics = [\"192.0.2.1:5290\"]\n",
+            "warning: other machines could see how the server is doing\n --> detente.toml:7:12\n  |\n\
+             7 | metrics = [\"192.0.2.1:5290\"]\n  |            ^^^^^^^^^^^^^^^^\n  \
+             = listen on 127.0.0.1, or on an address that only your own machines can reach",
         ),
         (
             "[listen]\nc2s_tls = [\"127.0.0.1:443\"]\n",
@@ -324,8 +330,14 @@ fn table_and_types_agree() {
     let text = || Some("x".to_owned());
     full.tls = config::Tls { certificate: text(), key: text() };
     full.http.public_url = text();
-    let own =
-        config::Domain { certificate: text(), key: text(), registration: Some(true), ..Default::default() };
+    full.listen.resume_location = text();
+    let own = config::Domain {
+        certificate: text(),
+        key: text(),
+        registration: Some(true),
+        resume_location: text(),
+        ..Default::default()
+    };
     full.domain.insert("*".to_owned(), own);
     let mut fields = BTreeSet::new();
     collect(&toml::Value::try_from(&full).unwrap(), String::new(), &mut fields);
@@ -518,4 +530,43 @@ fn certificates_are_judged_for_each_domain() {
             (Level::Warning, "old.example: the certificate is not valid now"),
         ]
     );
+}
+
+#[test]
+fn places_to_resume_are_hosts_perhaps_with_ports() {
+    for (text, good) in [
+        ("xmpp1.example.org", true),
+        ("xmpp1.example.org:9222", true),
+        ("192.0.2.1:5222", true),
+        ("[2001:db8::1]", true),
+        ("[2001:db8::1]:9222", true),
+        ("2001:db8::1", false),
+        ("[2001:db8::1]9222", false),
+        ("[192.0.2.1]:5222", false),
+        ("xmpp1.example.org:", false),
+        ("xmpp1.example.org:0", false),
+        ("xmpp1.example.org:+1", false),
+        ("xmpp1.example.org:65536", false),
+        ("tls://xmpp1.example.org", false),
+        ("a@xmpp1.example.org", false),
+        (":5222", false),
+        ("", false),
+    ] {
+        let settings = format!(
+            "[listen]\nresume_location = \"node.example\"\n[domain.\"a.example\"]\nresume_location = \"{text}\"\n"
+        );
+        let checked = read(&format!("{GOOD}{settings}"), &[]);
+        match checked.config {
+            Some(config) => {
+                assert!(good, "{text}");
+                assert_eq!(config.resume_location("a.example"), Some(text));
+                assert_eq!(config.resume_location("b.example"), Some("node.example"));
+            }
+            None => {
+                assert!(!good, "{text}");
+                let what = format!("error: \"{text}\" is no place to reconnect to\n --> detente.toml:9:19");
+                assert!(checked.faults.len() == 1 && messages(&checked)[0].starts_with(&what), "{text}");
+            }
+        }
+    }
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use accounts::{Accounts, Orders};
 use address::Bare;
 use admin::Port;
+use files::Files;
+use model::grant::{Grant, Grants};
 use model::query::{AccountFound, AccountQuery};
 use net::{Answering, TlsStore};
 use store::{BoxFuture, Fault};
@@ -16,17 +18,37 @@ use stream::Ask;
 
 /// The accounts, as the engine and the sockets see them.
 #[derive(Clone)]
-pub(crate) struct Known(pub(crate) Arc<Accounts>);
+pub(crate) struct Known {
+    pub(crate) accounts: Arc<Accounts>,
+    /// Files go with their account.
+    pub(crate) files: Option<Arc<Files>>,
+}
 
 impl engine::Accounts for Known {
     fn answer(&self, query: AccountQuery) -> BoxFuture<'_, Result<AccountFound, Fault>> {
-        self.0.answer(query)
+        match (&self.files, &query) {
+            (Some(files), AccountQuery::Remove { account }) => {
+                let account = account.clone();
+                Box::pin(async move {
+                    let tokens = files.tokens(&account).await?;
+                    let found = self.accounts.answer(query).await?;
+                    if matches!(found, AccountFound::Done)
+                        && let Err(fault) = files.forget(&tokens).await
+                    {
+                        // The next search for orphans finds them.
+                        tracing::error!(cause = fault.cause(), "files of a removed account are left");
+                    }
+                    Ok(found)
+                })
+            }
+            _ => self.accounts.answer(query),
+        }
     }
 }
 
 impl net::Authority for Known {
     fn answer(&self, ask: Ask, peer: IpAddr) -> Answering {
-        let accounts = self.0.clone();
+        let accounts = self.accounts.clone();
         Box::pin(async move { accounts.ask(ask, peer).await })
     }
 
@@ -49,9 +71,20 @@ impl Orders for ThroughEngine {
     }
 }
 
-/// Our domains: whether anybody may sign up there, and what they can (XEP-0115, a canonical `<c/>`).
+/// Our domains, and the rights of their accounts.
 #[derive(Debug)]
-pub(crate) struct Ours(pub(crate) HashMap<String, (bool, Arc<[u8]>)>);
+pub(crate) struct Ours(pub(crate) HashMap<String, Own>, pub(crate) Grants);
+
+/// What streams tell of a domain.
+#[derive(Debug)]
+pub(crate) struct Own {
+    /// Whether anybody may sign up there.
+    pub(crate) registers: bool,
+    /// What it can (XEP-0115, a canonical `<c/>`).
+    pub(crate) capabilities: Arc<[u8]>,
+    /// Where its sessions are best resumed.
+    pub(crate) resume_location: Option<Arc<str>>,
+}
 
 impl stream::Domains for Ours {
     fn serves(&self, domain: &str) -> bool {
@@ -59,11 +92,19 @@ impl stream::Domains for Ours {
     }
 
     fn registers(&self, domain: &str) -> bool {
-        self.0.get(domain).is_some_and(|(registers, _)| *registers)
+        self.0.get(domain).is_some_and(|own| own.registers)
     }
 
     fn capabilities(&self, domain: &str) -> Arc<[u8]> {
-        self.0.get(domain).map(|(_, capabilities)| capabilities.clone()).unwrap_or_default()
+        self.0.get(domain).map(|own| own.capabilities.clone()).unwrap_or_default()
+    }
+
+    fn grant(&self, account: &Bare) -> Grant {
+        self.1.of(account)
+    }
+
+    fn resume_location(&self, domain: &str) -> Option<Arc<str>> {
+        self.0.get(domain)?.resume_location.clone()
     }
 }
 

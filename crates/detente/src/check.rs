@@ -1,16 +1,55 @@
 //! `detente check`.
 //!
-//! Not here: the checks (config).
+//! Not here: the checks (config, store-sqlite).
 
-use admin::Failure;
+use std::path::Path;
+
+use admin::{Failure, FailureKind};
+use store::FaultKind;
 
 use crate::adapters::Reader;
-use crate::cli::ConfigFile;
+use crate::cli::Check;
 use crate::config_file::{accept, environment, locate};
 
-pub(crate) fn run(given: &ConfigFile) -> Result<(), Failure> {
-    let path = locate(given)?;
+pub(crate) fn run(given: &Check) -> Result<(), Failure> {
+    let path = locate(&given.config)?;
     let config = accept(config::check(&path, environment(), &Reader), &path, true)?;
     println!("{} is in order: {}", path.display(), config.server.domains.join(", "));
+    if given.data {
+        data(&config.data_dir())?;
+    }
+    Ok(())
+}
+
+fn data(directory: &Path) -> Result<(), Failure> {
+    if !directory.is_dir() {
+        return Err(Failure::new(
+            FailureKind::Failed,
+            format_args!("there is no folder {}", directory.display()),
+        ));
+    }
+    let found = store_sqlite::check(directory).map_err(|fault| match fault.kind() {
+        FaultKind::InUse => Failure::new(
+            FailureKind::Unreachable,
+            format_args!("{}: stop the server first", directory.display()),
+        ),
+        _ => fault.into(),
+    })?;
+    for damage in &found.list {
+        println!("damaged: {damage}");
+    }
+    let unknown = match found.unknown {
+        0 => String::new(),
+        n => format!("; {n} were written before there were checksums"),
+    };
+    if found.damaged > 0 {
+        let text = format!(
+            "{}: {} damaged{unknown}. The server leaves damaged values out; a backup has them",
+            directory.display(),
+            found.damaged
+        );
+        return Err(Failure::new(FailureKind::Failed, text));
+    }
+    println!("{} is in order: {} values are as they were written{unknown}", directory.display(), found.whole);
     Ok(())
 }

@@ -25,6 +25,8 @@ Set it up:
 Look after it (also while it runs):
   user         make, list, show, suspend and remove accounts; set passwords
   session      see who is connected, and end sessions
+  announce     send a message to everybody who is online
+  status       say how the server is doing
 
 For your system:
   completions  words for the Tab key of your shell
@@ -61,13 +63,16 @@ pub(crate) enum Command {
     /// Run the server
     ///
     /// Stops in order on SIGTERM or Ctrl-C: clients are told and come back by themselves. On SIGHUP it reads the
-    /// certificates again.
+    /// configuration and the certificates again.
     Serve(Serve),
     /// Say whether a configuration is in order
     ///
     /// Shows all faults at once, each with its place and what to do. The exit code is 1 if there is an error;
     /// warnings alone are no error.
-    Check(ConfigFile),
+    ///
+    /// With --data it looks at all that is stored, too: the database's structure and the checksum of every value. The
+    /// server must be stopped for that.
+    Check(Check),
     /// Make, list, show, suspend and remove accounts; set passwords
     ///
     /// Works while the server runs and while it does not.
@@ -76,6 +81,20 @@ pub(crate) enum Command {
     /// See who is connected, and end sessions
     #[command(subcommand)]
     Session(Session),
+    /// Say how the server is doing
+    ///
+    /// Exit code 1: it runs, but cannot store anything or does not answer.
+    Status(Common),
+    /// Send a message to everybody who is online
+    Announce {
+        /// What to say
+        text: String,
+        /// Only to accounts of this domain
+        #[arg(long)]
+        domain: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Print words for the Tab key of a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -118,6 +137,16 @@ Examples:
   detente completions bash > ~/.local/share/bash-completion/completions/detente
   detente completions zsh > \"${fpath[1]}/_detente\"
   detente completions fish > ~/.config/fish/completions/detente.fish";
+
+/// `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// Look at all that is stored, too; the server must be stopped
+    #[arg(long)]
+    pub(crate) data: bool,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigFile {

@@ -2,6 +2,7 @@
 //!
 //! Not here: what is in it (config).
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use admin::{Failure, FailureKind};
@@ -58,7 +59,8 @@ pub(crate) fn environment() -> Vec<(String, String)> {
 pub(crate) fn accept(checked: Checked, path: &Path, warnings: bool) -> Result<Config, Failure> {
     let shown = |fault: &&Fault| warnings || fault.level == Level::Error;
     for fault in checked.faults.iter().filter(shown) {
-        eprintln!("{fault}\n");
+        // A server whose standard error cannot be written starts all the same.
+        let _ = writeln!(std::io::stderr(), "{fault}\n");
     }
     checked.config.ok_or_else(|| {
         let errors = checked.faults.iter().filter(|fault| fault.level == Level::Error).count();

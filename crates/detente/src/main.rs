@@ -3,6 +3,8 @@
 //! Not here: what the parts do.
 
 mod adapters;
+#[cfg(feature = "breakable")]
+mod breakable;
 mod check;
 mod cli;
 mod config_file;
@@ -10,21 +12,32 @@ mod documents;
 mod exit;
 mod first_run;
 mod init;
+mod log;
 mod notify;
 mod password;
 mod reach;
+mod reload;
+mod retention;
 mod secret;
 mod serve;
 mod services;
 mod session;
 mod show;
+mod status;
 mod translate;
+mod uploads;
 mod user;
 mod xeps;
+
+use std::io::Write;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
+
+/// Known faults are for the simulation; nobody shall run them by mistake.
+const _: () =
+    assert!(!zoo::OPEN, "built with the feature `zoo` of the crate `zoo`: this is not the program to run");
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
@@ -34,6 +47,8 @@ fn main() -> std::process::ExitCode {
         Command::Check(args) => check::run(&args),
         Command::User(command) => user::run(command),
         Command::Session(command) => session::run(command),
+        Command::Status(common) => status::run(&common),
+        Command::Announce { text, domain, common } => session::announce(text, domain, &common),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { dir } => documents::man(&dir),
         Command::Xeps { json } => xeps::run(json),
@@ -41,7 +56,8 @@ fn main() -> std::process::ExitCode {
     match outcome {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
-            eprintln!("detente: {}", failure.text);
+            // Whether somebody reads it or not: the exit code says it too.
+            let _ = writeln!(std::io::stderr(), "detente: {}", failure.text);
             Exit::of(failure.kind).into()
         }
     }

@@ -5,17 +5,25 @@
 use std::sync::Arc;
 
 use accounts::Accounts;
-use admin::{Direct, Failure, FailureKind};
+use admin::{Failure, FailureKind, Live, Port};
 use config::Config;
+use engine::{Handle, Input, NoFiles, Services};
+use files::Files;
+use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use serde_json::{Map, Value};
-use store::{FaultKind, Store};
+use store::{BoxFuture, FaultKind, Store};
 use store_sqlite::Sqlite;
+use tokio::task::JoinHandle;
 
+use crate::adapters::Known;
 use crate::cli::ConfigFile;
-use crate::{config_file, secret, translate};
+use crate::{config_file, secret, serve, translate};
 
 /// The administration socket, in the data folder.
 pub(crate) const SOCKET: &str = "admin.sock";
+
+/// With what commands begin that make no sense without a running server.
+const NEEDS_SERVER: [&str; 3] = ["session ", "announce", "status"];
 
 /// Arguments of a command.
 pub(crate) fn args<const N: usize>(args: [(&str, Value); N]) -> Map<String, Value> {
@@ -28,10 +36,33 @@ pub(crate) struct Reach {
     alone: Option<Alone>,
 }
 
-/// The store, opened by this process.
+/// The store, opened by this process, and an engine to which nobody is connected: what follows for other accounts (whose
+/// contact is removed) follows as in a server.
 struct Alone {
     runtime: tokio::runtime::Runtime,
-    port: Direct,
+    port: Unconnected,
+    engine: Handle,
+    task: Option<JoinHandle<()>>,
+}
+
+struct Unconnected(Live);
+
+impl Port for Unconnected {
+    fn account(&self, query: AccountQuery) -> BoxFuture<'_, Result<AccountFound, Failure>> {
+        self.0.account(query)
+    }
+
+    fn sessions(&self, _: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn bring(&self, stanza: stanza::Stanza) -> BoxFuture<'_, Result<(), Failure>> {
+        self.0.bring(stanza)
+    }
+
+    fn domains(&self) -> &[String] {
+        self.0.domains()
+    }
 }
 
 impl Reach {
@@ -53,7 +84,7 @@ impl Reach {
             if let Some(answer) = admin::ask(&socket, command, &args) {
                 return answer;
             }
-            if command.starts_with("session ") {
+            if NEEDS_SERVER.iter().any(|word| command.starts_with(word)) {
                 let text = format!("the server does not run: nobody answers at {}", socket.display());
                 return Err(Failure::new(FailureKind::Unreachable, text));
             }
@@ -81,9 +112,32 @@ impl Alone {
         })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(FailureKind::Failed, error))?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let store = Arc::new(store);
+        let files = translate::files(config).map(|of| Arc::new(Files::new(store.clone(), store.clone(), of)));
+        let store: Arc<dyn Store> = store;
         let settings = translate::accounts(config, secret::token_key(&data)?);
-        let accounts = runtime.block_on(Accounts::open(store, settings))?;
-        Ok(Alone { runtime, port: Direct::new(Arc::new(accounts), config.server.domains.clone()) })
+        let accounts = Arc::new(runtime.block_on(Accounts::open(store.clone(), settings))?);
+        let started = engine::start_time().now.unix_ms;
+        let machine = runtime.block_on(serve::machine(config, &*store, started, Arc::default()))?;
+        let (engine, inputs) = Handle::new(1);
+        let (_, streams) = mailbox::mailbox();
+        let known = Known { accounts, files };
+        let services = Services { store, accounts: Arc::new(known), files: Arc::new(NoFiles) };
+        let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
+        let port = Unconnected(Live::new(engine.clone(), None, config.server.domains.clone()));
+        Ok(Alone { runtime, port, engine, task })
+    }
+}
+
+impl Drop for Alone {
+    /// Nothing is left half done.
+    fn drop(&mut self) {
+        let Some(task) = self.task.take() else { return };
+        self.runtime.block_on(async {
+            self.engine.send(Input::Shutdown).await;
+            if task.await.is_err() {
+                tracing::error!("the engine has failed");
+            }
+        });
     }
 }

@@ -46,9 +46,19 @@ pub(crate) fn token_key(data: &Path) -> Result<[u8; 32], Failure> {
     let mut key = [0; 32];
     random(&mut key)?;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
-    file.write_all(&key).and_then(|()| file.sync_all()).map_err(failed)?;
+    put_whole(&path, &key).map_err(failed)?;
     Ok(key)
+}
+
+/// Writes a file that is there wholly or not at all, whatever happens meanwhile.
+fn put_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    // The name, too.
+    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
 }
 
 /// A password of 100 random bits.

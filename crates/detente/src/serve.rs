@@ -9,32 +9,42 @@ use std::io::{IsTerminal, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use accounts::Accounts;
-use admin::{Failure, FailureKind, Live, Port};
+use admin::{Failure, FailureKind, Gauges, Live, Port};
 use config::{Config, LogFormat};
-use engine::{Engine, Handle, Services};
+use engine::{Engine, Handle, NoFiles, Services};
+use files::Files;
 use model::storage::Read;
-use net::{Current, Net, Phase, TlsStore};
+use net::{Net, Phase, TlsStore};
 use store::Store;
 use store_sqlite::Sqlite;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
 use crate::adapters::{Known, Reader, ThroughEngine};
 use crate::config_file::{accept, environment, locate};
+use crate::log::Log;
 use crate::reach::SOCKET;
-use crate::{cli, first_run, notify, secret, services, translate};
+use crate::reload::{self, Dials, Parts, Relevel};
+use crate::uploads::{self, Shelf};
+use crate::{cli, first_run, notify, retention, secret, services, translate};
 
-/// Inputs that may wait for the engine, from streams and from operators.
-const WAITING: (usize, usize) = (4_096, 64);
+/// Inputs of operators that may wait for the engine.
+const WAITING: usize = 64;
 
 pub(crate) fn run(args: cli::Serve) -> Result<(), Failure> {
     let file = locate(&args.config)?;
     let config = accept(config::check(&file, environment(), &Reader), &file, true)?;
-    let relevel = log(&config, args.log_format)?;
+    let json = match args.log_format {
+        Some(format) => matches!(format, cli::LogFormat::Json),
+        None => config.log.format == LogFormat::Json,
+    };
+    let (lines, _flush) = Log::start(json).map_err(failed)?;
+    let relevel = log(&config, json, lines)?;
     if rustix::process::geteuid().is_root() {
         tracing::warn!("this server runs as root and needs not: give it a user of its own");
     }
@@ -42,25 +52,18 @@ pub(crate) fn run(args: cli::Serve) -> Result<(), Failure> {
     runtime.block_on(serve(config, file, relevel))
 }
 
-fn failed(error: impl std::fmt::Display) -> Failure {
+pub(crate) fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(FailureKind::Failed, error)
 }
-
-/// Changes how much is logged.
-type Relevel = Box<dyn Fn(&str) -> Result<(), Failure>>;
 
 fn level(text: &str) -> Result<EnvFilter, Failure> {
     EnvFilter::try_new(text).map_err(|error| failed(format_args!("`level` in [log] is \"{text}\": {error}")))
 }
 
-fn log(config: &Config, format: Option<cli::LogFormat>) -> Result<Relevel, Failure> {
+fn log(config: &Config, json: bool, lines: Log) -> Result<Relevel, Failure> {
     let filter = level(&config.log.level)?;
-    let json = match format {
-        Some(format) => matches!(format, cli::LogFormat::Json),
-        None => config.log.format == LogFormat::Json,
-    };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let builder = builder.with_ansi(std::io::stderr().is_terminal());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
+    let builder = builder.with_ansi(std::io::stderr().is_terminal()).log_internal_errors(false);
     Ok(match json {
         true => {
             let builder = builder.json().with_filter_reloading();
@@ -84,8 +87,9 @@ struct Running {
     sockets: JoinHandle<()>,
     administration: JoinHandle<()>,
     phase: watch::Sender<Phase>,
-    tls: Arc<TlsStore>,
-    streams: Current,
+    parts: Parts,
+    sweeping: Option<JoinHandle<()>>,
+    retention: JoinHandle<()>,
 }
 
 async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<(), Failure> {
@@ -97,17 +101,26 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
         let (data, options) = (data.clone(), translate::storage(&config));
         move || Sqlite::open(&data, options)
     });
-    let store: Arc<dyn Store> = Arc::new(store.await.map_err(failed)??);
+    let store = Arc::new(store.await.map_err(failed)??);
+    let settings = translate::files(&config);
+    let files = settings.map(|settings| Arc::new(Files::new(store.clone(), store.clone(), settings)));
+    if config.upload.enabled && files.is_none() {
+        tracing::warn!(
+            "no files can be uploaded: there is neither a listener `https` nor a `public_url` with https"
+        );
+    }
+    let store: Arc<dyn Store> = store;
     let accounts =
         Accounts::open(store.clone(), translate::accounts(&config, secret::token_key(&data)?)).await?;
-    let (mut running, ready) = start(&config, &file, store, Arc::new(accounts)).await?;
+    let (mut running, ready) =
+        start(&config, &file, store, Known { accounts: Arc::new(accounts), files }).await?;
     say(&format!("ready: {ready}"));
     notify::say("READY=1");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), domains = config.server.domains.join(","), "ready");
     loop {
         tokio::select! {
             event = signals.next() => match event {
-                Event::Reload => config = reload(&file, config, &running, &relevel),
+                Event::Reload => config = running.parts.reload(&file, config, &relevel).await,
                 _ => break,
             },
             // It ends only when it is told to. Without it nobody is served: better to be started again.
@@ -130,27 +143,46 @@ async fn start(
     config: &Config,
     file: &Path,
     store: Arc<dyn Store>,
-    accounts: Arc<Accounts>,
+    known: Known,
 ) -> Result<(Running, String), Failure> {
     let tls = Arc::new(TlsStore::new());
-    certificates(config, &tls)?;
-    let (handle, inputs) = Handle::new(WAITING.1);
-    let (up, ups) = mpsc::channel(WAITING.0);
-    let port: Arc<dyn Port> = Arc::new(Live::new(handle.clone(), config.server.domains.clone()));
-    accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
-    let known = Known(accounts.clone());
+    reload::certificates(config, &tls)?;
+    let (handle, inputs) = Handle::new(WAITING);
+    let (up, ups) = mailbox::mailbox();
+    let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
+    let files = shelf.clone().map(|shelf| shelf as _);
+    let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
+    let counters = settings.counters.clone();
+    let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters);
+    let gauges = Arc::new(gauges);
+    settings.monitor = Some(gauges.clone());
+    let port: Arc<dyn Port> =
+        Arc::new(Live::new(handle.clone(), Some(gauges), config.server.domains.clone()));
+    known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
     let (phase, phases) = watch::channel(Phase::Running);
-    let settings = translate::sockets(config, tls.clone());
-    let streams = settings.stream.clone();
     let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases)
         .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))?;
     let ready = listening(config, &sockets);
-    if let Some(welcome) = first_run::welcome(&accounts, config, file).await? {
+    let parts = Parts {
+        tls,
+        net: sockets.adjustable(),
+        accounts: known.accounts.clone(),
+        engine: handle.clone(),
+        started_ms: engine::start_time().now.unix_ms,
+        dials: Dials::new(config),
+    };
+    if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
         say(&welcome);
     }
-    let machine = machine(config, &*store).await?;
-    let services = Services { store, accounts: Arc::new(known) };
+    let machine = machine(config, &*store, parts.started_ms, parts.dials.recipients.clone()).await?;
+    let sweeping = known.files.clone().map(uploads::sweep);
+    let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
+    let files: Arc<dyn engine::Files> = match shelf {
+        Some(shelf) => shelf,
+        None => Arc::new(NoFiles),
+    };
+    let services = Services { store, accounts: Arc::new(known), files };
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
     let path = config.data_dir().join(SOCKET);
     let socket = admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))?;
@@ -160,17 +192,24 @@ async fn start(
         administration: tokio::spawn(socket.run(port)),
         sockets: tokio::spawn(sockets.run()),
         phase,
-        tls,
-        streams,
+        sweeping,
+        retention,
+        parts,
     };
     Ok((running, ready))
 }
 
-async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> {
+/// The engine, for nobody yet.
+pub(crate) async fn machine(
+    config: &Config,
+    store: &dyn Store,
+    started_ms: u64,
+    recipients: Arc<AtomicU32>,
+) -> Result<Engine, Failure> {
     let highest = store.read(Read::HighestId).await?.into_highest_id();
-    let kernel = kernel::Kernel::new(crate::translate::features());
+    let kernel = kernel::Kernel::new(translate::features(recipients));
     let time = engine::start_time();
-    let hosts = translate::hosts(config, time.now.unix_ms);
+    let hosts = translate::hosts(config, started_ms);
     // One that fails here later would make secrets that can be guessed: better none of us.
     let random = Box::new(|bytes: &mut [u8]| {
         if let Err(failure) = secret::random(bytes) {
@@ -178,77 +217,19 @@ async fn machine(config: &Config, store: &dyn Store) -> Result<Engine, Failure> 
             std::process::abort();
         }
     });
-    let services = services::all(config, time.now.unix_ms);
+    let services = services::all(config, started_ms);
     Ok(Engine::new(kernel, hosts, highest, time, random).with_services(services))
 }
 
-/// Loads all certificates; those that cannot be loaded leave the old ones in service.
-fn certificates(config: &Config, tls: &TlsStore) -> Result<(), Failure> {
-    let mut outcome = Ok(());
-    for identity in config.identities() {
-        let read = |path: &Path| {
-            std::fs::read(path).map_err(|error| failed(format_args!("{}: {error}", path.display())))
-        };
-        let loaded = read(&identity.certificate).and_then(|chain| {
-            let key = read(&identity.key)?;
-            tls.load(&identity.domain, &chain, &key)
-                .map_err(|error| failed(format_args!("certificate of {}: {error}", identity.domain)))
-        });
-        if let Err(failure) = loaded {
-            outcome = Err(failure);
-        }
-    }
-    outcome
-}
-
-/// On SIGHUP: certificates, what streams may ask for, how much is logged. A configuration with errors changes nothing
-/// (L-04). Gives back what runs now.
-fn reload(file: &Path, mut now: Config, running: &Running, relevel: &Relevel) -> Config {
-    let checked = config::check(file, environment(), &Reader);
-    for fault in &checked.faults {
-        tracing::warn!("{fault}");
-    }
-    let Some(mut config) = checked.config else {
-        tracing::error!("the configuration has errors: the server goes on with the old one");
-        return now;
-    };
-    leave_out_ipv6(&mut config);
-    now.tls = config.tls.clone();
-    for (name, domain) in &mut now.domain {
-        let new = config.domain.get(name).cloned().unwrap_or_default();
-        (domain.certificate, domain.key) = (new.certificate, new.key);
-    }
-    now.limits = config::Limits {
-        stanza_bytes: config.limits.stanza_bytes,
-        rate_bytes_per_second: config.limits.rate_bytes_per_second,
-        burst_bytes: config.limits.burst_bytes,
-        authenticate_seconds: config.limits.authenticate_seconds,
-        idle_seconds: config.limits.idle_seconds,
-        answer_seconds: config.limits.answer_seconds,
-        auth_failures: config.limits.auth_failures,
-        ..now.limits
-    };
-    now.log.level = config.log.level.clone();
-    for outcome in [certificates(&now, &running.tls), relevel(&now.log.level)] {
-        if let Err(failure) = outcome {
-            tracing::error!("{failure}");
-        }
-    }
-    running.streams.replace(translate::streams(&now));
-    match now == config {
-        true => tracing::info!("reloaded"),
-        false => tracing::warn!("reloaded; some of what has changed takes effect at the next start"),
-    }
-    now
-}
-
 /// A system without IPv6 shall not keep the defaults from working.
-fn leave_out_ipv6(config: &mut Config) {
+pub(crate) fn leave_out_ipv6(config: &mut Config) {
     if TcpListener::bind("[::1]:0").is_ok() {
         return;
     }
     let listen = &mut config.listen;
-    for addresses in [&mut listen.c2s, &mut listen.c2s_tls, &mut listen.http, &mut listen.https] {
+    for addresses in
+        [&mut listen.c2s, &mut listen.c2s_tls, &mut listen.http, &mut listen.https, &mut listen.metrics]
+    {
         addresses.retain(|address| !address.starts_with("[::]:"));
     }
     tracing::warn!("this system has no IPv6: addresses that begin with [::] are left out");
@@ -261,6 +242,7 @@ fn listening(config: &Config, sockets: &Net) -> String {
         ("c2s-tls", &listen.c2s_tls),
         ("http", &listen.http),
         ("https", &listen.https),
+        ("metrics", &listen.metrics),
     ];
     let kinds = counts.into_iter().flat_map(|(kind, addresses)| std::iter::repeat_n(kind, addresses.len()));
     let words: Vec<String> =
@@ -272,6 +254,8 @@ impl Running {
     /// Sockets, then the engine; the store when the last of them lets it go. A second signal ends it at once.
     async fn stop(self, signals: &mut Signals) {
         self.administration.abort();
+        self.sweeping.inspect(JoinHandle::abort);
+        self.retention.abort();
         let in_order = async {
             let _ = self.phase.send(Phase::Closing);
             let _ = self.sockets.await;

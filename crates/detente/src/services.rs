@@ -1,6 +1,6 @@
 //! The hosted services: what of the configuration each gets.
 //!
-//! Not here: the services (muc), hosts and sockets (`translate.rs`).
+//! Not here: the services (muc, pubsub), hosts and sockets (`translate.rs`).
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use address::Jid;
 use config::{Config, RoomCreation};
 use kernel::Service;
 use muc::{Creation, Defaults, Rooms, Settings};
+use pubsub::PubSub;
 
 use crate::secret;
 
@@ -23,12 +24,27 @@ pub(crate) fn all(config: &Config, started_ms: u64) -> Vec<Arc<dyn Service>> {
     let rooms = |domain: &String| -> Option<Arc<dyn Service>> {
         Some(Arc::new(Rooms::new(rooms(config, domain, started_ms)?, random.clone())))
     };
-    config.server.domains.iter().filter_map(rooms).collect()
+    let nodes = |domain: &String| -> Option<Arc<dyn Service>> { Some(Arc::new(nodes(config, domain)?)) };
+    let domains = &config.server.domains;
+    domains.iter().filter_map(rooms).chain(domains.iter().filter_map(nodes)).collect()
 }
 
 /// Those of a domain, as service discovery lists them: address and name.
 pub(crate) fn listed(config: &Config, domain: &str) -> Vec<(Jid, String)> {
-    rooms(config, domain, 0).into_iter().map(|rooms| (rooms.domain, rooms.name)).collect()
+    let rooms = rooms(config, domain, 0).into_iter().map(|rooms| (rooms.domain, rooms.name));
+    let nodes =
+        nodes(config, domain).into_iter().map(|nodes| (nodes.domain().clone(), nodes.name().to_owned()));
+    rooms.chain(nodes).collect()
+}
+
+/// The nodes of a domain, if it has any.
+fn nodes(config: &Config, domain: &str) -> Option<PubSub> {
+    let name = format!("pubsub.{domain}");
+    // A domain of accounts by that name has precedence.
+    if !config.pubsub.enabled || config.server.domains.contains(&name) {
+        return None;
+    }
+    Some(PubSub::new(Jid::parse(&name).ok()?, Jid::parse(domain).ok()?))
 }
 
 /// The rooms of a domain, if it has any.

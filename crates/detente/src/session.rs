@@ -1,11 +1,11 @@
-//! `detente session ...`.
+//! `detente session ...` and `detente announce`.
 //!
 //! Not here: what is done (admin).
 
 use admin::Failure;
 use serde_json::Value;
 
-use crate::cli::{One, Session};
+use crate::cli::{Common, One, Session};
 use crate::reach::{Reach, args};
 use crate::{show, user};
 
@@ -30,4 +30,15 @@ pub(crate) fn run(command: Session) -> Result<(), Failure> {
             user::told(&common, &ended, &done)
         }
     }
+}
+
+pub(crate) fn announce(text: String, domain: Option<String>, common: &Common) -> Result<(), Failure> {
+    let domain = domain.map_or(Value::Null, Value::from);
+    let sent =
+        Reach::new(&common.config)?.run("announce", args([("text", text.into()), ("domain", domain)]))?;
+    if common.json {
+        return show::json(&sent);
+    }
+    println!("sent to {} devices", sent["devices"]);
+    Ok(())
 }

@@ -2,17 +2,20 @@
 //!
 //! Not here: what the settings are (config), what they do (the parts).
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use address::Jid;
 use config::Config;
-use kernel::HostFacts;
+use kernel::{HostFacts, UploadFacts};
+use model::grant::Grants;
 use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
 
-use crate::adapters::Ours;
+use crate::adapters::{Ours, Own};
 use crate::services;
 
 /// For the store.
@@ -53,13 +56,17 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
 }
 
 /// All features of accounts and hosts, as this program has them.
-pub(crate) fn features() -> Vec<Box<dyn kernel::Feature>> {
-    features::all(env!("CARGO_PKG_VERSION"), std::env::consts::OS)
+pub(crate) fn features(recipients_per_minute: Arc<AtomicU32>) -> Vec<Box<dyn kernel::Feature>> {
+    let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+    let all = features::with_limits(version, os, recipients_per_minute, pubsub::features());
+    #[cfg(feature = "breakable")]
+    let all = all.into_iter().chain([Box::new(crate::breakable::Breakable) as _]).collect();
+    all
 }
 
 /// What a domain can, as its streams say it (XEP-0115 section 6.3).
 fn capabilities(facts: &HostFacts) -> Arc<[u8]> {
-    let disco = features::disco(&features());
+    let disco = features::disco(&features(Arc::default()));
     let mut w = xml::Writer::new(stanza::ns::CLIENT);
     features::caps::of_host(&disco, facts).write(&mut w);
     w.finish().to_vec().into()
@@ -72,6 +79,10 @@ pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts
         let facts = HostFacts {
             contacts: contacts.into_iter().map(|(field, uris)| (field.to_owned(), uris.to_vec())).collect(),
             registration: config.registers(domain),
+            upload: config.upload_origin(domain).map(|_| UploadFacts {
+                file_bytes: config.upload.file_bytes,
+                permanent: config.upload.permanent,
+            }),
             started_ms,
             services: services::listed(config, domain),
             tell_os: config.server.tell_os,
@@ -83,16 +94,21 @@ pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts
 }
 
 /// For the streams.
-pub(crate) fn streams(config: &Config) -> stream::Settings {
+pub(crate) fn streams(config: &Config, grants: &Grants) -> stream::Settings {
     let limits = &config.limits;
     let of_domain = |(domain, facts): (Jid, Arc<HostFacts>)| {
         let domain = domain.as_str().to_owned();
-        (domain.clone(), (config.registers(&domain), capabilities(&facts)))
+        let own = Own {
+            registers: config.registers(&domain),
+            capabilities: capabilities(&facts),
+            resume_location: config.resume_location(&domain).map(Arc::from),
+        };
+        (domain, own)
     };
     let domains = hosts(config, 0).into_iter().map(of_domain).collect();
     let element_bytes = limits.stanza_bytes;
     stream::Settings {
-        domains: Arc::new(Ours(domains)),
+        domains: Arc::new(Ours(domains, grants.clone())),
         mechanisms: mechanisms(config),
         starttls: !config.identities().is_empty(),
         plain_on_loopback: config.auth.insecure_loopback,
@@ -118,25 +134,52 @@ pub(crate) fn streams(config: &Config) -> stream::Settings {
     }
 }
 
+/// For the files; `None`: there are none.
+pub(crate) fn files(config: &Config) -> Option<files::Settings> {
+    let url = |domain: &String| Some((domain.clone(), config.upload_origin(domain)? + net::FILES_PATH));
+    let urls: BTreeMap<String, String> = config.server.domains.iter().filter_map(url).collect();
+    let upload = &config.upload;
+    (!urls.is_empty()).then(|| files::Settings {
+        file_bytes: upload.file_bytes,
+        day_bytes: upload.day_bytes,
+        account_bytes: upload.account_bytes,
+        keep_days: upload.keep_days,
+        permanent: upload.permanent,
+        ..files::Settings::new(urls)
+    })
+}
+
 /// For the sockets.
-pub(crate) fn sockets(config: &Config, tls: Arc<TlsStore>) -> NetConfig {
-    let limits = &config.limits;
+pub(crate) fn sockets(
+    config: &Config,
+    tls: Arc<TlsStore>,
+    files: Option<Arc<dyn net::Files>>,
+    grants: &Grants,
+) -> NetConfig {
     NetConfig {
         listeners: listeners(config),
         tls,
-        stream: net::Current::new(streams(config)),
+        stream: net::Current::new(streams(config, grants)),
         http: http(config),
-        limits: net::Limits {
-            connections: limits.connections,
-            connections_per_address: limits.connections_per_address,
-            connects_per_address: limits.connects_per_address,
-            failures_per_address: limits.failures_per_address,
-            handshake: Duration::from_secs(limits.handshake_seconds),
-            write: Duration::from_secs(limits.write_seconds),
-            shutdown: Duration::from_secs(limits.shutdown_seconds),
-            ..net::Limits::default()
-        },
+        limits: limits(config),
         counters: Arc::new(Counters::default()),
+        monitor: None,
+        files,
+    }
+}
+
+/// For all sockets together.
+pub(crate) fn limits(config: &Config) -> net::Limits {
+    let limits = &config.limits;
+    net::Limits {
+        connections: limits.connections,
+        connections_per_address: limits.connections_per_address,
+        connects_per_address: limits.connects_per_address,
+        failures_per_address: limits.failures_per_address,
+        handshake: Duration::from_secs(limits.handshake_seconds),
+        write: Duration::from_secs(limits.write_seconds),
+        shutdown: Duration::from_secs(limits.shutdown_seconds),
+        ..net::Limits::default()
     }
 }
 
@@ -147,6 +190,7 @@ fn listeners(config: &Config) -> Vec<Listener> {
         (Kind::C2sDirectTls, &listen.c2s_tls),
         (Kind::Http, &listen.http),
         (Kind::Https, &listen.https),
+        (Kind::Watch, &listen.metrics),
     ];
     let listeners = all.into_iter().flat_map(|(kind, addresses)| {
         // Checked when the configuration was read.
@@ -156,7 +200,8 @@ fn listeners(config: &Config) -> Vec<Listener> {
     listeners.collect()
 }
 
-fn http(config: &Config) -> HttpSettings {
+/// For HTTP.
+pub(crate) fn http(config: &Config) -> HttpSettings {
     let (http, default) = (&config.http, HttpSettings::default());
     let origins = match http.origins.iter().any(|origin| origin == "*") {
         true => Origins::Any,
@@ -182,10 +227,10 @@ mod tests {
     #[test]
     fn what_is_not_set_is_as_the_parts_have_it() {
         let config = Config::default();
-        let sockets = sockets(&config, Arc::new(TlsStore::new()));
+        let sockets = sockets(&config, Arc::new(TlsStore::new()), None, &Grants::default());
         assert_eq!(sockets.limits, net::Limits::default());
         assert_eq!(format!("{:?}", sockets.http), format!("{:?}", HttpSettings::default()));
-        let streams = streams(&config);
+        let streams = streams(&config, &Grants::default());
         assert_eq!((streams.timeouts, streams.rate), (stream::Timeouts::default(), stream::Rate::default()));
         assert_eq!((streams.limits, streams.auth_failures_max), (xml::Limits::CLIENT, 5));
         let names: Vec<&str> = streams.mechanisms.iter().map(|m| m.name()).collect();

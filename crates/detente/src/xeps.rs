@@ -24,11 +24,11 @@ pub(crate) struct Row {
 
 /// All of them.
 pub(crate) fn rows() -> Vec<Row> {
-    let kernel = kernel::Kernel::new(crate::translate::features());
+    let kernel = kernel::Kernel::new(crate::translate::features(Default::default()));
     let of_features = kernel
         .cards()
         .flat_map(|card| card.specs.iter().map(|spec| row(card.name, path_of(card.name), spec)));
-    let parts = stream::PARTS.iter().chain(net::PARTS).chain(muc::PARTS);
+    let parts = stream::PARTS.iter().chain(net::PARTS).chain(muc::PARTS).chain(pubsub::PARTS);
     let of_parts =
         parts.flat_map(|part| part.specs.iter().map(|spec| row(part.name, part.path.to_owned(), spec)));
     of_features.chain(of_parts).collect()
@@ -37,7 +37,9 @@ pub(crate) fn rows() -> Vec<Row> {
 /// A feature is one file, or one folder.
 fn path_of(feature: &str) -> String {
     match feature {
-        "archive" => format!("crates/features/src/{feature}/mod.rs"),
+        "adhoc" | "archive" => format!("crates/features/src/{feature}/mod.rs"),
+        "pep" => format!("crates/pubsub/src/{feature}/mod.rs"),
+        "avatar" | "bookmarks" | "displayed" => format!("crates/pubsub/src/{feature}.rs"),
         _ => format!("crates/features/src/{feature}.rs"),
     }
 }

@@ -68,6 +68,7 @@ fn empty(read: Read) -> Loaded {
         Read::Doc { space, .. } if space.0 == "account" => Loaded::Doc(Some("{}".into())),
         Read::Doc { .. } | Read::MapGet { .. } => Loaded::Doc(None),
         Read::Map { .. } | Read::MapRange { .. } => Loaded::Map(Vec::new()),
+        Read::MapSize { .. } => Loaded::Size(Default::default()),
         Read::Many(reads) => Loaded::Many(reads.into_iter().map(empty).collect()),
         Read::Owners { .. } => Loaded::Owners(Vec::new()),
         Read::Log(_) => Loaded::Page(Default::default()),
@@ -107,6 +108,7 @@ fn bind(engine: &mut Engine, time: Time, number: u64) -> (Jid, SessionId, Arc<Co
         stream: StreamId(number),
         link: link.clone(),
         account,
+        grant: model::grant::Grant::default(),
         resource: Resource::Asked(jid.clone()),
         carbons: false,
         enable: None,
@@ -152,7 +154,7 @@ fn idle(count: usize) -> Vec<Box<dyn Feature>> {
 }
 
 fn main() {
-    let all = || features::all("0", "");
+    let all = || features::all("0", "", Vec::new());
     measure("no features, batches of 1", idle(0), 0, 1);
     measure("no features, batches of 64", idle(0), 0, 64);
     measure("30 idle features on all 9 steps, of 64", idle(30), 0, 64);

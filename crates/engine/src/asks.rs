@@ -15,7 +15,7 @@ impl Engine {
     /// Writes a question down, unless too many of this place wait already: then the answer is that.
     pub(crate) fn ask(&mut self, query: Query, asked: Asked) {
         let (busy, most) = match &asked {
-            Asked::Account(account, session, ..) => match self.accounts.get_mut(account) {
+            Asked::Account(account, _, session, ..) => match self.accounts.get_mut(account) {
                 Some(Place::Ready(place)) if session.is_some() => (&mut place.busy, limits::ASKS_OWN_MAX),
                 Some(Place::Ready(place)) => (&mut place.busy, limits::ASKS_FOREIGN_MAX),
                 _ => return,
@@ -31,7 +31,7 @@ impl Engine {
             self.work.push_back(Work::TooMuchAsked(asked));
         } else {
             *busy += 1;
-            if let Asked::Account(_, _, Some(token), _)
+            if let Asked::Account(_, _, _, Some(token), _)
             | Asked::Host(_, _, Some(token), _)
             | Asked::Spot(_, Some(token), _) = &asked
             {
@@ -44,12 +44,12 @@ impl Engine {
     pub(crate) fn too_much_asked(&mut self, asked: Asked) {
         let error = StanzaError::from(Condition::ResourceConstraint).text("too many requests at once");
         match asked {
-            Asked::Account(account, session, _, resume) => {
+            Asked::Account(account, _, session, _, resume) => {
                 self.own_turn(&account, session, |_, turn| resume(turn, Err(error)));
             }
             Asked::Host(host, session, _, resume) => {
-                let id = self.ids.next(self.time.now.unix_ms);
-                self.host_turn(host.as_str(), session, id, None, |_, turn| resume(turn, Err(error)));
+                let cause = self.new_cause();
+                self.host_turn(host.as_str(), session, cause, None, |_, turn| resume(turn, Err(error)));
             }
             Asked::Spot(spot, _, resume) => self.spot_turn(&spot, None, |_, turn| resume(turn, Err(error))),
             _ => {}

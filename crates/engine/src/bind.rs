@@ -15,6 +15,7 @@ use crate::device::{Attached, Device};
 use crate::engine::{Asked, Engine};
 use crate::held::Out;
 use crate::limits;
+use crate::operator::not_authorized;
 use crate::places::{Place, Waiting};
 use crate::sm::Sm;
 use crate::turns::Work;
@@ -31,6 +32,11 @@ impl Engine {
 
     /// The same, with the account in memory.
     pub(crate) fn bind_ready(&mut self, bind: Bind) {
+        if !bind.grant.holds() {
+            // Its account has changed since it logged in (C-28): whoever it is must log in anew.
+            bind.link.send(Down::Bound(Err(Condition::NotAuthorized.into())));
+            return bind.link.send(Down::Close(Some(not_authorized())));
+        }
         let jid = match self.choose_resource(&bind) {
             Ok(jid) => jid,
             Err(error) => return bind.link.send(Down::Bound(Err(error))),

@@ -28,6 +28,7 @@ impl Csi {
         match weight(&parcel.stanza) {
             _ if self.state == ClientState::Active => Some(parcel),
             Weight::Nothing => None,
+            Weight::CanWait if zoo::is(zoo::Fault::InactiveDropped) => None,
             Weight::CanWait => {
                 match parcel.stanza.from.as_ref().and_then(|from| self.by_sender.get(from)) {
                     Some(at) => self.held[*at] = parcel,

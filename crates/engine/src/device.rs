@@ -31,6 +31,8 @@ pub(crate) struct Device {
     pub(crate) incoming: Incoming,
     /// What came before the client knows its address; nothing waits here after that.
     pub(crate) early: Option<Vec<Parcel>>,
+    /// Messages that wait for older ones to be sent first; `None` if none have to. Seldom, so it is boxed.
+    pub(crate) waiting: Option<Box<Waiting>>,
     /// Its connection was found to be slow, and will be looked at again.
     pub(crate) slow: bool,
     /// Counts attachments, so that timers know whether they still apply.
@@ -39,6 +41,26 @@ pub(crate) struct Device {
     pub(crate) ack_due: Option<u64>,
     /// There is a timer that will look at that. One is enough, however often the client is asked.
     pub(crate) ack_timer: bool,
+}
+
+/// Messages that wait for older ones.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    parcels: Vec<Parcel>,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Whether there is still room; it is kept in any case.
+    pub(crate) fn push(&mut self, parcel: Parcel) -> bool {
+        self.bytes += parcel.stanza.size();
+        self.parcels.push(parcel);
+        self.parcels.len() <= limits::UNACKED_MAX && self.bytes <= limits::UNACKED_BYTES_MAX
+    }
+
+    pub(crate) fn take(self) -> Vec<Parcel> {
+        self.parcels
+    }
 }
 
 /// A stream that carries a session.
@@ -86,6 +108,7 @@ impl Device {
             csi: Csi::default(),
             incoming: Incoming::default(),
             early: Some(Vec::new()),
+            waiting: None,
             slow: false,
             epoch: 0,
             ack_due: None,
@@ -140,7 +163,7 @@ impl Device {
     fn judge_queue(&self) -> Health {
         let most = match self.attached {
             Some(_) => limits::UNACKED_CONNECTED_MAX,
-            None => limits::UNACKED_MAX,
+            None => zoo::limit(zoo::Limit::Unacked, limits::UNACKED_MAX as u64) as usize,
         };
         match &self.sm {
             Some(sm) if sm.len() > most || sm.bytes() > limits::UNACKED_BYTES_MAX => Health::Overfull,
@@ -205,7 +228,9 @@ pub(crate) struct Token {
 impl Incoming {
     /// Counts from the next stanza on.
     pub(crate) fn start(&mut self) {
-        self.counting = true;
+        if !std::mem::replace(&mut self.counting, true) {
+            self.done = zoo::limit(zoo::Limit::FirstCount, self.done);
+        }
     }
 
     pub(crate) fn begin(&mut self, session: SessionId) -> Option<Token> {
@@ -259,9 +284,20 @@ impl Incoming {
         })
     }
 
+    /// For fuzzing: as if so many had come.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn count_from(&mut self, h: u32) {
+        self.done = u64::from(h);
+    }
+
     /// Whether all that came is settled.
     pub(crate) fn is_settled(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    /// What a client that resumes is told: [`Incoming::h`].
+    pub(crate) fn told(&self) -> u32 {
+        if zoo::is(zoo::Fault::CountBeforeCommit) { self.seen() as u32 } else { self.h() }
     }
 
     /// How many stanzas are settled, modulo 2^32.

@@ -14,9 +14,9 @@ use model::storage::Batch;
 use crate::device::{Device, Token};
 use crate::held::{Held, Line};
 use crate::ids::Ids;
-use crate::input::{Input, Time};
+use crate::input::{Input, Standing, Time};
 use crate::limits;
-use crate::places::Place;
+use crate::places::{Loading, Place};
 use crate::resume::Ended;
 use crate::spots::Spots;
 use crate::timers::Timers;
@@ -40,9 +40,9 @@ pub enum Output {
 
 /// Who wants the answer to a question.
 pub(crate) enum Asked {
-    /// A feature, for an account.
+    /// A feature, for an account, and the number of its place.
     /// The stanza that asks is not settled before the answer has been written down.
-    Account(Bare, Option<SessionId>, Option<Token>, kernel::Resume<Account>),
+    Account(Bare, u64, Option<SessionId>, Option<Token>, kernel::Resume<Account>),
     /// A feature, for a host; the session is the one that asked it, if it is ours.
     Host(Jid, Option<SessionId>, Option<Token>, kernel::Resume<Host>),
     /// A service, for one of its places.
@@ -81,10 +81,17 @@ pub struct Engine {
     /// How many questions of each host wait for an answer.
     pub(crate) hosts_busy: HashMap<Jid, u32>,
     pub(crate) work: VecDeque<Work>,
+    /// How many pieces of work this batch may still have.
+    pub(crate) allowance: usize,
+    /// What waits for accounts that are being loaded.
+    pub(crate) loading: Loading,
+    /// How many bytes wait to be stored.
+    pub(crate) unstored: usize,
     /// Accounts that exist, but not for long: their removal has been asked for.
     pub(crate) removing: HashSet<Bare>,
     pub(crate) stopping: bool,
     outputs: VecDeque<Output>,
+    pub(crate) last_place: u64,
     last_session: u64,
     last_ticket: u64,
 }
@@ -121,9 +128,13 @@ impl Engine {
             asked: HashMap::new(),
             hosts_busy: HashMap::new(),
             work: VecDeque::new(),
+            allowance: limits::WORK_MAX,
+            loading: Loading::default(),
+            unstored: 0,
             removing: HashSet::new(),
             stopping: false,
             outputs: VecDeque::new(),
+            last_place: 0,
             last_session: 0,
             last_ticket: 0,
         }
@@ -153,22 +164,41 @@ impl Engine {
             Input::EndSessions(account) => {
                 self.end_sessions(&account, None, crate::operator::not_authorized())
             }
+            Input::Standing(reply) => reply(Standing {
+                sessions: self.devices.len(),
+                accounts: self.accounts.len(),
+                batches: self.line.len(),
+                questions: self.asked.len(),
+            }),
+            Input::Facts(domain, facts) => {
+                if let Some(host) = self.hosts.get_mut(domain.as_str()) {
+                    host.facts = facts;
+                }
+            }
             Input::Timeout => self.timeout(),
             Input::Shutdown => self.shutdown(),
         }
         self.work_off();
     }
 
-    /// Ends a batch: what it wrote goes to storage, what it sends leaves now or after that.
+    /// Ends a batch: what it wrote goes to storage, what it sends leaves now or after that. If it was too much for one
+    /// batch, [`Engine::has_work`] says so.
     pub fn finish(&mut self) {
         loop {
             self.work_off();
             self.seal();
             self.release();
-            if self.work.is_empty() && self.batch.is_empty() {
-                return;
+            if (self.work.is_empty() || self.allowance == 0) && self.batch.is_empty() {
+                break;
             }
         }
+        self.allowance = limits::WORK_MAX;
+    }
+
+    /// Whether something is left to do: nothing more is to be taken from streams, and [`Engine::finish`] to be called
+    /// again, at once or when the engine is no longer congested.
+    pub fn has_work(&self) -> bool {
+        !self.work.is_empty()
     }
 
     /// The next thing for the shell to do.
@@ -194,7 +224,10 @@ impl Engine {
     /// Whether so much waits for storage that nothing more is to be taken from streams: they wait, and so do the
     /// clients behind them, instead of memory being filled.
     pub fn is_congested(&self) -> bool {
-        self.asked.len() >= limits::ASKS_MAX || self.line.len() >= limits::LINE_MAX
+        self.asked.len() >= limits::ASKS_MAX
+            || self.line.len() >= limits::LINE_MAX
+            || self.unstored >= limits::LINE_BYTES_MAX
+            || self.loading.is_much()
     }
 
     fn up(&mut self, up: Up) {
@@ -223,7 +256,10 @@ impl Engine {
     /// stream still says after that is nobody's (D-18): its client sends it again over the new one.
     fn session_named(&self, name: SessionId) -> Option<SessionId> {
         let session = self.names.get(&name).copied().unwrap_or(name);
-        self.devices.get(&session).filter(|device| device.name == name).map(|_| session)
+        self.devices
+            .get(&session)
+            .filter(|device| device.name == name || zoo::is(zoo::Fault::OldStreamHeard))
+            .map(|_| session)
     }
 
     pub(crate) fn output(&mut self, output: Output) {

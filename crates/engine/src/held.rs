@@ -22,12 +22,37 @@ pub(crate) enum Out {
     Bound(SessionId, Box<Bound>),
     /// Stream management begins.
     Enable(SessionId, Enable),
+    /// Messages for a session wait from here on.
+    Hold(SessionId),
+    /// And go on.
+    Release(SessionId),
     /// A session ends.
     Close(SessionId, Option<StreamError>),
     /// A question.
     Ask(Box<Query>, Asked),
     /// A question whose ticket is known already.
     AskAs(Ticket, Box<Query>),
+}
+
+/// Why something is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cause {
+    /// The id of the input that began it.
+    pub(crate) id: u64,
+    /// How many stanzas lie between.
+    pub(crate) hops: u8,
+}
+
+impl Cause {
+    /// The beginning.
+    pub(crate) fn new(id: u64) -> Cause {
+        Cause { id, hops: 0 }
+    }
+
+    /// One stanza later.
+    pub(crate) fn next(self) -> Cause {
+        Cause { hops: self.hops.saturating_add(1), ..self }
+    }
 }
 
 /// A stanza on its way to a client.
@@ -44,14 +69,16 @@ pub(crate) struct Parcel {
 #[derive(Default)]
 pub(crate) struct Held {
     pub(crate) writes: Vec<Write>,
+    /// How many bytes they were when they went to storage.
+    pub(crate) bytes: usize,
     pub(crate) outs: Vec<Out>,
     pub(crate) tokens: Vec<Token>,
     /// The commit it waits for.
     pub(crate) waits: Option<Ticket>,
     /// The sessions whose input is in it: they end if it cannot be stored.
     pub(crate) sessions: Vec<SessionId>,
-    /// Whose documents and maps it writes: what is in memory of them is wrong if it cannot be stored. Logs are not
-    /// counted; nobody holds them in memory.
+    /// Whose documents and maps it writes: what is in memory of them is wrong if it cannot be stored. What is added
+    /// to logs is not counted; nobody holds it in memory.
     pub(crate) changed: Vec<Bare>,
     /// The places of services that had a turn in it: who is in them, and what was said there last, may be wrong too.
     pub(crate) spots: Vec<Bare>,
@@ -73,8 +100,10 @@ impl Held {
                 | Write::MapPut { owner, .. }
                 | Write::MapDelete { owner, .. }
                 | Write::MapClear { owner, .. }
+                // What is taken out of a log is counted as gone in memory (features, offline).
+                | Write::LogDelete { owner, .. }
                 | Write::Purge { owner } => owner.as_str(),
-                Write::LogAppend { .. } | Write::LogReplace { .. } | Write::LogDelete { .. } => continue,
+                Write::LogAppend { .. } | Write::LogReplace { .. } => continue,
             };
             if self.changed.last().is_none_or(|last| last.as_str() != owner) {
                 self.changed.extend(Bare::parse(owner).ok());

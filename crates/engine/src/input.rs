@@ -2,8 +2,10 @@
 //!
 //! Not here: what it does then.
 
-use address::Bare;
-use kernel::Now;
+use std::sync::Arc;
+
+use address::{Bare, Jid};
+use kernel::{HostFacts, Now};
 use model::link::Up;
 use model::query::{AccountFound, AccountQuery, Found, SessionFilter, SessionFound};
 use stanza::{Stanza, StanzaError};
@@ -17,6 +19,19 @@ pub struct Time {
     pub now: Now,
     /// Milliseconds of a clock that never goes back.
     pub mono_ms: u64,
+}
+
+/// How busy the engine is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Sessions, those that wait to be resumed included.
+    pub sessions: usize,
+    /// Accounts in memory.
+    pub accounts: usize,
+    /// Batches that wait to be stored.
+    pub batches: usize,
+    /// Questions that wait for an answer.
+    pub questions: usize,
 }
 
 /// An input.
@@ -35,6 +50,10 @@ pub enum Input {
     Inject(Stanza),
     /// An account's right to be here has changed: its sessions end.
     EndSessions(Bare),
+    /// An operator wants to know how busy the engine is.
+    Standing(Box<dyn FnOnce(Standing) + Send>),
+    /// What the operator says of a host has changed. A host that is not ours is passed over.
+    Facts(Jid, Arc<HostFacts>),
     /// Time has passed.
     Timeout,
     /// The server stops: sessions are told, nothing new is accepted.

@@ -10,10 +10,13 @@
 
 mod asks;
 mod bind;
+mod commit;
 mod contained;
 mod csi;
 mod device;
 mod engine;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod held;
 mod ids;
 mod input;
@@ -27,7 +30,8 @@ mod sm;
 mod spots;
 mod timers;
 mod turns;
+mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
-pub use input::{Input, Time};
-pub use run::{Accounts, Handle, Services, run, start_time};
+pub use input::{Input, Standing, Time};
+pub use run::{Accounts, Files, Handle, NoFiles, Services, run, start_time};

@@ -25,10 +25,13 @@ pub const SLOW_BYTES: usize = 1 << 20;
 pub const SLOW_MS_MAX: u64 = 30_000;
 /// Most stanzas held back for an inactive client (XEP-0352); then they are sent.
 pub const INACTIVE_HELD_MAX: usize = 1_000;
-/// Most inputs that wait for one account, or one place of a service, to be loaded.
-pub const LOADING_WAIT_MAX: usize = 1_000;
 /// Most places of services without occupants or the like that stay in memory.
 pub const IDLE_SPOTS_MAX: usize = 1_000;
+/// Inputs that wait for accounts and places of services to be loaded, of all together, before nothing more is taken from
+/// streams.
+pub const LOADING_WAIT_MAX: usize = 4_096;
+/// The same in bytes.
+pub const LOADING_WAIT_BYTES_MAX: usize = 16 << 20;
 /// Most accounts without sessions that stay in memory.
 pub const IDLE_ACCOUNTS_MAX: usize = 10_000;
 /// How many ended sessions are remembered, to tell a late client how far it had come (XEP-0198 section 5).
@@ -44,7 +47,17 @@ pub const ASKS_SPOT_MAX: u32 = 256;
 pub const ASKS_MAX: usize = 1_024;
 /// Most batches that wait to be stored before nothing more is taken from streams.
 pub const LINE_MAX: usize = 16;
+/// Bytes that wait to be stored before nothing more is taken from streams. Less than the store lets wait, which refuses
+/// what goes beyond that.
+pub const LINE_BYTES_MAX: usize = 16 << 20;
 /// Most inputs in one batch.
 pub const BATCH_MAX: usize = 512;
-/// Most stanzas that one input may cause to be routed, as a guard against loops.
-pub const ROUTES_PER_INPUT_MAX: usize = 20_000;
+/// Most bytes of stanzas in one batch, besides the stanza that passes this mark.
+pub const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Most pieces of work (a stanza's way up one staircase is one) in one batch. What is left is done in the next ones;
+/// until then nothing more is taken from streams.
+pub const WORK_MAX: usize = 8_192;
+/// Contacts that are told of an account's end in one piece of work.
+pub const FAREWELLS_MAX: usize = 256;
+/// How many stanzas may cause each other, one after the other, before the next is dropped as part of a loop.
+pub const HOPS_MAX: u8 = 16;

@@ -4,13 +4,15 @@
 
 use address::{Bare, Jid};
 use kernel::Kernel;
-use model::link::SessionId;
+use model::link::{ClientState, SessionId};
 use model::query::{AccountFound, AccountQuery, Found, Query, SessionFilter, SessionFound};
-use stanza::{StanzaError, StreamCondition, StreamError};
+use stanza::{StanzaError, StreamCondition, StreamError, ns};
 
 use crate::engine::{Asked, Engine, Ticket};
 use crate::held::Out;
+use crate::limits;
 use crate::places::Place;
+use crate::turns::Work;
 
 /// How an operator hears the answer.
 type Reply = Box<dyn FnOnce(AccountFound) + Send>;
@@ -26,14 +28,19 @@ impl Engine {
         self.batch.outs.push(Out::Ask(Query::Account(query.clone()).into(), Asked::Operator(query, reply)));
     }
 
-    /// The end of an account: its contacts are told that it is over, then it goes, and `ticket` is answered.
+    /// The end of an account: its contacts are told that it is over, some at a time; then it goes, and `ticket` is
+    /// answered. If the server ends before that, the account is still there, with the contacts that were not told.
     pub(crate) fn remove(&mut self, account: Bare, ticket: Ticket) {
+        let mut left = false;
         self.own_turn(&account, None, |_, turn| {
-            let contacts: Vec<Jid> = turn.place.roster.iter().map(|(contact, _)| contact.clone()).collect();
-            for contact in contacts {
-                Kernel::remove_contact(turn, &contact);
-            }
+            let some = turn.place.roster.iter().take(limits::FAREWELLS_MAX);
+            let contacts: Vec<Jid> = some.map(|(contact, _)| contact.clone()).collect();
+            let told = contacts.iter().filter(|contact| Kernel::remove_contact(turn, contact)).count();
+            left = told > 0 && !turn.place.roster.is_empty();
         });
+        if left {
+            return self.work.push_back(Work::Remove(account, ticket));
+        }
         // From now on nothing is written for it: what is purged stays purged, whoever comes later under this name.
         if self.set_exists(&account, false) {
             self.removing.insert(account.clone());
@@ -85,9 +92,10 @@ impl Engine {
         }
         match query {
             AccountQuery::Create { account, .. } => {
-                self.forget(account);
-                self.set_exists(account, true);
+                // What is still in memory under this name was not this account's.
+                self.drop_account(account, &not_authorized());
             }
+            AccountQuery::SetPassword { .. } if zoo::is(zoo::Fault::PasswordKeepsSessions) => {}
             AccountQuery::SetPassword { account, .. }
             | AccountQuery::Suspend { account, suspended: true } => {
                 self.end_sessions(account, by, not_authorized());
@@ -108,14 +116,18 @@ impl Engine {
         };
         let mut found: Vec<SessionFound> = Vec::new();
         for (id, device) in self.devices.iter().filter(|(_, device)| wanted(&device.jid)) {
-            let priority = match self.accounts.get(&device.account) {
+            let available = match self.accounts.get(&device.account) {
                 Some(Place::Ready(place)) => place.account.session(*id).and_then(|s| s.available.as_ref()),
                 _ => None,
             };
+            let show = available.and_then(|available| available.stanza.payload.text_of("show", ns::CLIENT));
             found.push(SessionFound {
                 jid: device.jid.clone(),
-                priority: priority.map(|available| available.priority),
+                priority: available.map(|available| available.priority),
                 about: device.attached.as_ref().map(|_| device.about.clone()),
+                idle: device.attached.is_none()
+                    || device.csi.state == ClientState::Inactive
+                    || matches!(show.as_deref(), Some("away" | "xa")),
             });
         }
         found.sort_by(|a, b| a.jid.cmp(&b.jid));

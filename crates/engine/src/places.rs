@@ -15,7 +15,7 @@ use stanza::{Condition, Stanza, StanzaError, StreamError};
 use crate::contained::contained;
 use crate::device::Token;
 use crate::engine::{Asked, Engine};
-use crate::held::{Out, Parcel};
+use crate::held::{Cause, Out, Parcel};
 use crate::limits;
 use crate::turns::Work;
 
@@ -28,16 +28,53 @@ pub(crate) enum Place {
 /// An account in memory.
 pub(crate) struct Ready {
     pub(crate) account: Account,
+    /// Unique for the life of the process: a question that was asked for one place is not answered to another that has
+    /// the same name.
+    pub(crate) number: u64,
     /// Questions whose answers it waits for; it stays in memory until they are there.
     pub(crate) busy: u32,
 }
 
 /// What waits for an account.
 pub(crate) enum Waiting {
-    Stanza(Stanza, u64, Option<Token>),
+    Stanza(Stanza, Cause, Option<Token>),
     Undelivered(SessionId, Parcel),
     Bind(Box<Bind>),
     Removal(Removal),
+}
+
+/// How much waits for accounts and places of services that are being loaded.
+#[derive(Default)]
+pub(crate) struct Loading {
+    count: usize,
+    bytes: usize,
+}
+
+impl Loading {
+    pub(crate) fn add(&mut self, bytes: usize) {
+        self.count += 1;
+        self.bytes += bytes;
+    }
+
+    pub(crate) fn take(&mut self, bytes: usize) {
+        self.count -= 1;
+        self.bytes -= bytes;
+    }
+
+    /// Whether it is enough.
+    pub(crate) fn is_much(&self) -> bool {
+        self.count >= limits::LOADING_WAIT_MAX || self.bytes >= limits::LOADING_WAIT_BYTES_MAX
+    }
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        match self {
+            Waiting::Stanza(stanza, ..) => stanza.size(),
+            Waiting::Undelivered(_, parcel) => parcel.stanza.size(),
+            Waiting::Bind(_) | Waiting::Removal(_) => 0,
+        }
+    }
 }
 
 /// The end of an account, to be called when its contacts have been told.
@@ -48,9 +85,13 @@ impl Engine {
     pub(crate) fn with_account(&mut self, account: &Bare, waiting: Waiting) {
         match self.accounts.get_mut(account) {
             Some(Place::Ready(_)) => self.give(account, waiting),
-            Some(Place::Loading(line)) if line.len() < limits::LOADING_WAIT_MAX => line.push_back(waiting),
-            Some(Place::Loading(_)) => self.turn_away(waiting, &Condition::ResourceConstraint.into()),
+            // Not bounded for each account: what is here has been accepted. Instead no more is taken from streams.
+            Some(Place::Loading(line)) => {
+                self.loading.add(waiting.bytes());
+                line.push_back(waiting);
+            }
             None => {
+                self.loading.add(waiting.bytes());
                 self.accounts.insert(account.clone(), Place::Loading(VecDeque::from([waiting])));
                 let mut reads = vec![Read::Doc { space: ACCOUNT, owner: Owner::from(account.text()) }];
                 reads.extend(self.kernel.reads(account));
@@ -64,6 +105,7 @@ impl Engine {
     /// The account's data is there.
     pub(crate) fn loaded(&mut self, account: Bare, found: Result<Found, StanzaError>) {
         let Some(Place::Loading(line)) = self.accounts.remove(&account) else { return };
+        line.iter().for_each(|waiting| self.loading.take(waiting.bytes()));
         let answers = match found {
             Ok(found) => found.into_loaded().into_many(),
             Err(error) => return line.into_iter().for_each(|waiting| self.turn_away(waiting, &error)),
@@ -74,7 +116,10 @@ impl Engine {
             let error = Condition::InternalServerError.into();
             return line.into_iter().for_each(|waiting| self.turn_away(waiting, &error));
         };
-        self.accounts.insert(account.clone(), Place::Ready(Box::new(Ready { account: place, busy: 0 })));
+        self.last_place += 1;
+        let number = self.last_place;
+        self.accounts
+            .insert(account.clone(), Place::Ready(Box::new(Ready { account: place, number, busy: 0 })));
         for waiting in line {
             self.give(&account, waiting);
         }
@@ -84,7 +129,7 @@ impl Engine {
 
     fn give(&mut self, account: &Bare, waiting: Waiting) {
         match waiting {
-            Waiting::Stanza(stanza, id, token) => self.arrive(account, stanza, id, token),
+            Waiting::Stanza(stanza, cause, token) => self.arrive(account, stanza, cause, token),
             Waiting::Undelivered(session, parcel) => self.undelivered(account, session, parcel),
             Waiting::Bind(bind) => self.bind_ready(*bind),
             Waiting::Removal(removal) => removal(self),
@@ -93,9 +138,9 @@ impl Engine {
 
     fn turn_away(&mut self, waiting: Waiting, error: &StanzaError) {
         match waiting {
-            Waiting::Stanza(stanza, id, token) => {
+            Waiting::Stanza(stanza, cause, token) => {
                 if let Some(reply) = stanza.error(error.clone()) {
-                    self.work.push_back(Work::Route(reply, id, None));
+                    self.work.push_back(Work::Route(reply, cause.next(), None));
                 }
                 self.batch.tokens.extend(token);
             }
@@ -149,12 +194,20 @@ impl Engine {
     pub(crate) fn drop_account(&mut self, account: &Bare, error: &StreamError) {
         let Some(Place::Ready(place)) = self.accounts.get(account) else { return };
         let sessions: Vec<SessionId> = place.account.sessions.iter().map(|session| session.id).collect();
+        let before = self.work.len();
         for session in sessions {
             self.farewell(account, session);
             let Some(device) = self.devices.remove(&session) else { continue };
             device.tell(Down::Close(Some(error.clone())));
             self.settle_estate(session, device);
         }
-        self.accounts.remove(account);
+        // With the account goes what it knows of messages that several of its sessions were given: each of these is left
+        // once, or not at all if one of the sessions has it.
+        let Some(Place::Ready(mut place)) = self.accounts.remove(account) else { return };
+        let left = self.work.split_off(before);
+        self.work.extend(left.into_iter().filter(|work| match work {
+            Work::Undelivered(_, session, parcel) => !place.account.unshare(parcel.id, *session),
+            _ => true,
+        }));
     }
 }

@@ -69,7 +69,7 @@ impl Engine {
         if !tokens.is_empty() {
             self.work.push_back(Work::Acknowledged(session, tokens));
         }
-        if settled {
+        if settled || zoo::is(zoo::Fault::CountBeforeCommit) {
             self.complete_resume(session);
         }
     }
@@ -86,10 +86,10 @@ impl Engine {
             session: name,
             jid: device.jid.clone(),
             id: sm.id.clone().unwrap_or_default(),
-            h: device.incoming.h(),
+            h: device.incoming.told(),
         };
         attached.link.send(Down::Resumed(Ok(Box::new(resumed))));
-        for unacked in sm.unacked() {
+        for unacked in sm.unacked().chain(sm.unacked().filter(|_| zoo::is(zoo::Fault::FlushTwice))) {
             attached.link.send(Down::Stanza(unacked.stanza.clone()));
         }
         device.attached = Some(attached);
@@ -128,6 +128,9 @@ impl Engine {
         match &mut device.sm {
             Some(sm) if sm.id.is_some() && !self.stopping => {
                 sm.asked = false;
+                if zoo::is(zoo::Fault::DropOnDetach) {
+                    sm.forget();
+                }
                 let until = self.time.mono_ms + u64::from(sm.max) * 1_000;
                 self.timers.set(until, Due::Resume(session, device.epoch));
             }
@@ -223,6 +226,7 @@ impl Engine {
         }
         let mut undelivered = VecDeque::from(device.csi.take());
         undelivered.extend(device.early.take().into_iter().flatten().filter(|parcel| parcel.token.is_none()));
+        undelivered.extend(device.waiting.take().into_iter().flat_map(|waiting| waiting.take()));
         if let Some(sm) = device.sm {
             if let Some(id) = &sm.id {
                 self.resumable.remove(id);

@@ -6,34 +6,40 @@
 
 use address::Jid;
 use model::link::SessionId;
-use stanza::{Condition, Kind, PresenceType, Stanza};
+use stanza::{Condition, Kind, PresenceType, Stanza, ns};
 
 use crate::device::Token;
 use crate::engine::Engine;
+use crate::held::Cause;
 use crate::places::{Place, Waiting};
-use crate::turns::Work;
+use crate::turns::{Work, head};
 
 impl Engine {
     /// Brings a stanza to wherever its `to` says.
-    pub(crate) fn route(&mut self, stanza: Stanza, id: u64, token: Option<Token>) {
+    pub(crate) fn route(&mut self, stanza: Stanza, cause: Cause, token: Option<Token>) {
         let Some(to) = stanza.to.clone() else {
             self.batch.tokens.extend(token);
             return;
         };
         if let Some(service) = self.services.get(to.domain()) {
             let service = service.clone();
-            return self.with_spot(&service, &to.bare(), stanza, id, token);
+            return self.with_spot(&service, &to.bare(), stanza, cause, token);
         } else if !self.hosts.contains_key(to.domain()) {
-            self.refuse(&stanza, id, Condition::RemoteServerNotFound);
+            self.refuse(&stanza, cause, Condition::RemoteServerNotFound);
         } else if to.local().is_none() {
             let session = stanza.from.as_ref().and_then(|from| self.session_of(from));
-            self.host_turn(to.domain(), session, id, token, |kernel, turn| kernel.host(turn, stanza));
+            let mut left = Some(head(&stanza));
+            self.host_turn(to.domain(), session, cause, token, |kernel, turn| {
+                kernel.host(turn, stanza);
+                left = None;
+            });
+            self.failed(left, cause);
         } else {
             let account = to.bare();
             // Presence for somebody who is not there changes nothing: it is not worth loading an account for.
             let in_memory = self.accounts.contains_key(&account);
-            if in_memory || !is_fleeting(stanza.kind) || self.is_foreign_probe(&stanza) {
-                return self.with_account(&account, Waiting::Stanza(stanza, id, token));
+            if in_memory || !is_fleeting(stanza.kind) || wishes(&stanza) || self.is_foreign_probe(&stanza) {
+                return self.with_account(&account, Waiting::Stanza(stanza, cause, token));
             }
         }
         self.batch.tokens.extend(token);
@@ -55,15 +61,20 @@ impl Engine {
         }
     }
 
-    fn refuse(&mut self, stanza: &Stanza, id: u64, condition: Condition) {
+    fn refuse(&mut self, stanza: &Stanza, cause: Cause, condition: Condition) {
         // Broadcast presence and probes to a domain that cannot be reached deserve no answer each.
         if is_fleeting(stanza.kind) {
             return;
         }
         if let Some(reply) = stanza.error(condition.into()) {
-            self.work.push_back(Work::Route(reply, id, None));
+            self.work.push_back(Work::Route(reply, cause.next(), None));
         }
     }
+}
+
+/// Whether somebody comes who may want to hear of nodes: their owner need not be there for that (XEP-0163 section 4.3.3).
+fn wishes(stanza: &Stanza) -> bool {
+    stanza.kind == Kind::Presence(PresenceType::Available) && stanza.payload.has_ns(ns::CAPS)
 }
 
 fn is_fleeting(kind: Kind) -> bool {

@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use kernel::Now;
-use model::link::Up;
-use model::query::{AccountFound, AccountQuery, Found, Query};
+use mailbox::Inbox;
+use model::query::{AccountFound, AccountQuery, Found, Query, UploadFound, UploadQuery};
 use stanza::{Condition, StanzaError};
 use store::{Fault, Store};
 use tokio::sync::mpsc;
@@ -26,12 +26,29 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// Knows credentials and standing.
     pub accounts: Arc<dyn Accounts>,
+    /// Keeps uploaded files.
+    pub files: Arc<dyn Files>,
 }
 
 /// Accounts, as far as the engine asks about them.
 pub trait Accounts: Send + Sync {
     /// Answers a question or carries out an order; done when it is stored.
     fn answer(&self, query: AccountQuery) -> store::BoxFuture<'_, Result<AccountFound, Fault>>;
+}
+
+/// Uploaded files, as far as the engine asks about them.
+pub trait Files: Send + Sync {
+    /// Answers a question or carries out an order; done when it is stored.
+    fn answer(&self, query: UploadQuery) -> store::BoxFuture<'_, Result<UploadFound, Fault>>;
+}
+
+/// No files: every question is answered with [`UploadFound::Off`].
+pub struct NoFiles;
+
+impl Files for NoFiles {
+    fn answer(&self, _: UploadQuery) -> store::BoxFuture<'_, Result<UploadFound, Fault>> {
+        Box::pin(std::future::ready(Ok(UploadFound::Off)))
+    }
 }
 
 /// The way in for operators. Bounded: who sends too fast waits.
@@ -73,23 +90,19 @@ pub fn start_time() -> Time {
 
 /// Runs until every way in is closed, or until [`Input::Shutdown`] and everything is stored and sent. `ups` is what
 /// streams say; both ways are bounded, so who sends too fast waits.
-pub async fn run(
-    mut engine: Engine,
-    mut ups: mpsc::Receiver<Up>,
-    mut inputs: mpsc::Receiver<Input>,
-    services: Services,
-) {
+pub async fn run(mut engine: Engine, mut ups: Inbox, mut inputs: mpsc::Receiver<Input>, services: Services) {
     let clock = Clock(Instant::now());
     let mut pending: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
     let mut batch = Vec::with_capacity(limits::BATCH_MAX);
     let (mut said, mut stopping) = (Vec::with_capacity(limits::BATCH_MAX), false);
     loop {
-        if ups.is_closed() && ups.is_empty() && inputs.is_closed() && inputs.is_empty() && pending.is_empty()
-        {
+        let over = ups.is_over();
+        if over && inputs.is_closed() && inputs.is_empty() && pending.is_empty() {
             return;
         }
         // What waits for storage is bounded: meanwhile streams are not listened to.
-        let open = !engine.is_congested();
+        let congested = engine.is_congested();
+        let (more, open) = (engine.has_work() && !congested, !engine.has_work() && !congested);
         let wait = engine.poll_timeout().map(|at| at.saturating_sub(clock.time().mono_ms));
         let timeout = async {
             match wait {
@@ -100,15 +113,13 @@ pub async fn run(
         tokio::select! {
             Some(done) = pending.next(), if !pending.is_empty() => batch.push(done),
             Some(input) = inputs.recv() => batch.push(input),
-            _ = ups.recv_many(&mut said, limits::BATCH_MAX), if open && (!ups.is_closed() || !ups.is_empty()) => {}
+            _ = ups.take(&mut said, limits::BATCH_MAX, limits::BATCH_BYTES_MAX), if open && !over => {}
             () = timeout => batch.push(Input::Timeout),
+            () = std::future::ready(()), if more => {}
         }
         // What else is ready belongs to the same batch: one commit for all of it.
-        while open && said.len() < limits::BATCH_MAX {
-            match ups.try_recv() {
-                Ok(up) => said.push(up),
-                Err(_) => break,
-            }
+        if open && said.is_empty() {
+            ups.take_now(&mut said, limits::BATCH_MAX, limits::BATCH_BYTES_MAX);
         }
         let time = clock.time();
         for input in batch.drain(..) {
@@ -139,6 +150,7 @@ fn carry_out(output: Output, services: &Services) -> BoxFuture<'_, Input> {
             let found = match query {
                 Query::Read(read) => services.store.read(read).await.map(Found::Loaded),
                 Query::Account(query) => services.accounts.answer(query).await.map(Found::Account),
+                Query::Upload(query) => services.files.answer(query).await.map(Found::Upload),
                 Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
             };
             Input::Found(ticket, found.map_err(|fault| refusal(&fault)))

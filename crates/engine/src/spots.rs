@@ -14,7 +14,7 @@ use stanza::{Condition, Stanza, StanzaError};
 use crate::contained::contained;
 use crate::device::Token;
 use crate::engine::{Asked, Engine};
-use crate::held::Out;
+use crate::held::{Cause, Out};
 use crate::limits;
 use crate::timers::Due;
 use crate::turns::{Origin, Work};
@@ -47,7 +47,7 @@ struct Ready {
 }
 
 /// A stanza that waits for a place.
-type Waiting = (Stanza, u64, Option<Token>);
+type Waiting = (Stanza, Cause, Option<Token>);
 
 impl Spots {
     fn ready(&mut self, address: &Bare) -> Option<&mut Ready> {
@@ -102,20 +102,20 @@ impl Engine {
         service: &Arc<dyn Service>,
         address: &Bare,
         stanza: Stanza,
-        id: u64,
+        cause: Cause,
         token: Option<Token>,
     ) {
         match self.spots.by_address.get_mut(address) {
-            Some(State::Ready(_)) => self.spot_arrive(address, stanza, id, token),
-            Some(State::Loading(_, line)) if line.len() < limits::LOADING_WAIT_MAX => {
-                line.push_back((stanza, id, token));
-            }
-            Some(State::Loading(..)) => {
-                self.spot_turned_away((stanza, id, token), &Condition::ResourceConstraint.into());
+            Some(State::Ready(_)) => self.spot_arrive(address, stanza, cause, token),
+            // Not bounded for each place: what is here has been accepted. Instead no more is taken from streams.
+            Some(State::Loading(_, line)) => {
+                self.loading.add(stanza.size());
+                line.push_back((stanza, cause, token));
             }
             None if !service.wakes(&stanza) => self.batch.tokens.extend(token),
             None => {
-                let line = VecDeque::from([(stanza, id, token)]);
+                self.loading.add(stanza.size());
+                let line = VecDeque::from([(stanza, cause, token)]);
                 self.spots.by_address.insert(address.clone(), State::Loading(service.clone(), line));
                 let query = Query::Read(Read::Many(service.reads(address)));
                 self.batch.outs.push(Out::Ask(query.into(), Asked::LoadSpot(address.clone())));
@@ -126,6 +126,7 @@ impl Engine {
     /// The place's data is there.
     pub(crate) fn spot_loaded(&mut self, address: &Bare, found: Result<Found, StanzaError>) {
         let Some(State::Loading(service, line)) = self.spots.by_address.remove(address) else { return };
+        line.iter().for_each(|(stanza, ..)| self.loading.take(stanza.size()));
         let hydrated = found.and_then(|found| {
             let mut spot = Spot::new(address.clone());
             contained(|| service.hydrate(&mut spot, found.into_loaded().into_many()))
@@ -137,8 +138,8 @@ impl Engine {
                 // Busy, so that it is not let go before all that waited has been there.
                 let ready = Ready { spot, service, busy: 1, wish: None, listed: false };
                 self.spots.by_address.insert(address.clone(), State::Ready(Box::new(ready)));
-                for (stanza, id, token) in line {
-                    self.spot_arrive(address, stanza, id, token);
+                for (stanza, cause, token) in line {
+                    self.spot_arrive(address, stanza, cause, token);
                 }
                 if let Some(busy) = self.spots.busy(address) {
                     *busy = busy.saturating_sub(1);
@@ -149,21 +150,21 @@ impl Engine {
         }
     }
 
-    fn spot_turned_away(&mut self, (stanza, id, token): Waiting, error: &StanzaError) {
+    fn spot_turned_away(&mut self, (stanza, cause, token): Waiting, error: &StanzaError) {
         if let Some(reply) = stanza.error(error.clone()) {
-            self.work.push_back(Work::Route(reply, id, None));
+            self.work.push_back(Work::Route(reply, cause, None));
         }
         self.batch.tokens.extend(token);
     }
 
     /// One turn with a stanza for a place in memory.
-    fn spot_arrive(&mut self, address: &Bare, stanza: Stanza, id: u64, token: Option<Token>) {
-        let origin = Origin { session: None, id, token };
+    fn spot_arrive(&mut self, address: &Bare, stanza: Stanza, cause: Cause, token: Option<Token>) {
+        let origin = Origin { session: None, cause, token };
         let head = Stanza { payload: Default::default(), ..stanza.clone() };
         let done = self.run_spot(address, origin, |service, turn| service.arrive(turn, stanza));
         // The turn failed: its sender hears of it.
         if let Some(reply) = head.error(Condition::InternalServerError.into()).filter(|_| !done) {
-            self.work.push_back(Work::Route(reply, id, None));
+            self.work.push_back(Work::Route(reply, cause, None));
         }
         self.batch.tokens.extend(token);
     }
@@ -188,7 +189,7 @@ impl Engine {
     ) -> bool {
         let Some(ready) = self.spots.ready(address) else { return false };
         let mut effects = Effects::default();
-        let mut turn = Turn::new(self.time.now, origin.id, &mut ready.spot, None, &mut effects);
+        let mut turn = Turn::new(self.time.now, origin.cause.id, &mut ready.spot, None, &mut effects);
         if contained(|| act(&*ready.service, &mut turn)).is_none() {
             // Nothing of the turn happens. What is in memory may be half changed: it is read again.
             self.drop_spot(address);
@@ -245,15 +246,15 @@ impl Engine {
         }
         let Some(State::Ready(mut ready)) = self.spots.by_address.remove(address) else { return };
         let mut effects = Effects::default();
-        let id = self.ids.next(self.time.now.unix_ms);
-        let mut turn = Turn::new(self.time.now, id, &mut ready.spot, None, &mut effects);
+        let cause = self.new_cause();
+        let mut turn = Turn::new(self.time.now, cause.id, &mut ready.spot, None, &mut effects);
         // A turn of this place may just have failed; so may this one.
         if contained(|| ready.service.farewell(&mut turn)).is_none() {
             return;
         }
         for effect in effects.take() {
             if let Effect::Route(stanza) = effect {
-                self.work.push_back(Work::Route(stanza, id, None));
+                self.work.push_back(Work::Route(stanza, cause, None));
             }
         }
     }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use address::Bare;
 use kernel::{Account, Effect, Effects, Host, Kernel, Turn};
-use model::link::{ClientState, Down, SessionId};
+use model::link::SessionId;
 use model::query::{AccountFound, AccountQuery, Found};
-use stanza::{Condition, Stanza, StanzaError, StreamCondition, StreamError, ns};
+use stanza::{Condition, Stanza, StanzaError, StreamCondition};
 
 use crate::contained::contained;
-use crate::device::{Device, Health, Token};
-use crate::engine::{Asked, Engine, Output, Ticket};
-use crate::held::{Held, Out, Parcel};
+use crate::device::Token;
+use crate::engine::{Asked, Engine, Ticket};
+use crate::held::{Cause, Out, Parcel};
 use crate::limits;
 use crate::places::{Place, Waiting};
 
@@ -21,14 +21,16 @@ use crate::places::{Place, Waiting};
 pub(crate) enum Work {
     /// A session's stanza climbs its own account's stairs.
     Leave(SessionId, Stanza, Option<Token>),
-    /// A stanza goes to wherever its `to` says. The number is the id of the input that caused it.
-    Route(Stanza, u64, Option<Token>),
+    /// A stanza goes to wherever its `to` says.
+    Route(Stanza, Cause, Option<Token>),
     /// A stanza whose session ended before it was acknowledged.
     Undelivered(Bare, SessionId, Parcel),
     /// A client has something for sure.
     Acknowledged(SessionId, Vec<u64>),
     /// A session is over.
     End(SessionId),
+    /// An account is to be removed: the next of its contacts are told, or that was all and the ticket is answered.
+    Remove(Bare, Ticket),
     /// A question that is not asked because too many are.
     TooMuchAsked(Asked),
 }
@@ -37,105 +39,56 @@ pub(crate) enum Work {
 #[derive(Clone, Copy)]
 pub(crate) struct Origin {
     pub(crate) session: Option<SessionId>,
-    pub(crate) id: u64,
+    pub(crate) cause: Cause,
     pub(crate) token: Option<Token>,
 }
 
 impl Engine {
-    /// A client sent a stanza (or something that counts as one).
-    pub(crate) fn stanza_from(&mut self, session: SessionId, stanza: Option<Stanza>) {
-        let Some(device) = self.devices.get_mut(&session) else { return };
-        let token = device.incoming.begin(session);
-        self.batch.sessions.push(session);
-        match stanza {
-            Some(stanza) => self.work.push_back(Work::Leave(session, stanza, token)),
-            None => self.batch.tokens.extend(token),
-        }
-    }
-
-    pub(crate) fn refused(&mut self, session: SessionId, reply: Option<Stanza>) {
-        self.stanza_from(session, None);
-        if let Some(reply) = reply {
-            let parcel = Parcel { stanza: reply.into(), token: None, id: 0 };
-            self.batch.outs.push(Out::Send(session, parcel));
-        }
-    }
-
-    pub(crate) fn client_acknowledges(&mut self, session: SessionId, h: u32) {
-        let Some(device) = self.devices.get_mut(&session) else { return };
-        let Some(sm) = &mut device.sm else { return };
-        let before = sm.len();
-        match sm.acknowledge(h) {
-            Ok(tokens) => {
-                sm.asked = false;
-                // Who has handled nothing since is not asked again at once: that would go to and fro for ever.
-                let health = if sm.len() < before { device.ask() } else { Health::Good };
-                self.after_delivery(session, health);
-                if !tokens.is_empty() {
-                    self.work.push_back(Work::Acknowledged(session, tokens));
-                }
-            }
-            Err(too_high) => {
-                let error = handled_count_too_high(h, too_high.sent);
-                self.batch.outs.push(Out::Close(session, Some(error)));
-            }
-        }
-    }
-
-    pub(crate) fn client_asks(&mut self, session: SessionId) {
-        if let Some(device) = self.devices.get_mut(&session) {
-            device.incoming.asked();
-            device.answer();
-        }
-    }
-
-    pub(crate) fn client_state(&mut self, session: SessionId, state: ClientState) {
-        let Some(device) = self.devices.get_mut(&session) else { return };
-        device.csi.state = state;
-        if state == ClientState::Active {
-            let health = device.flush();
-            self.after_delivery(session, health);
-        }
-    }
-
     pub(crate) fn inject(&mut self, stanza: Stanza) {
-        let id = self.ids.next(self.time.now.unix_ms);
-        self.work.push_back(Work::Route(stanza, id, None));
+        let cause = self.new_cause();
+        self.work.push_back(Work::Route(stanza, cause, None));
     }
 
-    /// Works until nothing is left to do.
+    /// An input of its own.
+    pub(crate) fn new_cause(&mut self) -> Cause {
+        Cause::new(self.ids.next(self.time.now.unix_ms))
+    }
+
+    /// Works until nothing is left to do, or nothing more is allowed in this batch.
     pub(crate) fn work_off(&mut self) {
-        let mut routed = 0;
-        while let Some(work) = self.work.pop_front() {
-            match work {
-                Work::Leave(session, stanza, token) => {
-                    let Some(device) = self.devices.get(&session) else { continue };
-                    let account = device.account.clone();
-                    let origin =
-                        Origin { session: Some(session), id: self.ids.next(self.time.now.unix_ms), token };
-                    self.turn(&account, origin, |kernel, turn| kernel.leave(turn, stanza));
-                    self.batch.tokens.extend(token);
-                }
-                Work::Route(stanza, id, token) => {
-                    routed += 1;
-                    if routed > limits::ROUTES_PER_INPUT_MAX {
-                        tracing::error!("one batch caused too many stanzas; one is dropped");
-                        self.batch.tokens.extend(token);
-                        continue;
-                    }
-                    self.route(stanza, id, token);
-                }
-                Work::Undelivered(account, session, parcel) => {
-                    self.with_account(&account, Waiting::Undelivered(session, parcel));
-                }
-                Work::Acknowledged(session, tokens) => {
-                    let Some(device) = self.devices.get(&session) else { continue };
-                    let (account, origin) = (device.account.clone(), self.own_origin(Some(session)));
-                    self.turn(&account, origin, |kernel, turn| kernel.acknowledged(turn, session, tokens));
-                }
-                Work::End(session) => self.end_session(session),
-                Work::TooMuchAsked(asked) => self.too_much_asked(asked),
+        while self.allowance > 0
+            && let Some(work) = self.work.pop_front()
+        {
+            self.allowance -= 1;
+            self.do_work(work);
+        }
+    }
+
+    fn do_work(&mut self, work: Work) {
+        match work {
+            Work::Leave(session, stanza, token) => {
+                let Some(device) = self.devices.get(&session) else { return };
+                let account = device.account.clone();
+                let origin = Origin { token, ..self.own_origin(Some(session)) };
+                self.turn(&account, origin, |kernel, turn| kernel.leave(turn, stanza));
+                self.batch.tokens.extend(token);
             }
+            Work::Route(stanza, cause, token) if cause.hops > limits::HOPS_MAX => {
+                tracing::error!(to = ?stanza.to, "stanzas cause each other without end; this one is dropped");
+                self.batch.tokens.extend(token);
+            }
+            Work::Route(stanza, cause, token) => self.route(stanza, cause, token),
+            Work::Undelivered(account, session, parcel) => {
+                self.with_account(&account, Waiting::Undelivered(session, parcel));
+            }
+            Work::Acknowledged(session, tokens) => {
+                let Some(device) = self.devices.get(&session) else { return };
+                let (account, origin) = (device.account.clone(), self.own_origin(Some(session)));
+                self.turn(&account, origin, |kernel, turn| kernel.acknowledged(turn, session, tokens));
+            }
+            Work::End(session) => self.end_session(session),
+            Work::Remove(account, ticket) => self.remove(account, ticket),
+            Work::TooMuchAsked(asked) => self.too_much_asked(asked),
         }
     }
 
@@ -146,7 +99,7 @@ impl Engine {
     }
 
     pub(crate) fn own_origin(&mut self, session: Option<SessionId>) -> Origin {
-        Origin { session, id: self.ids.next(self.time.now.unix_ms), token: None }
+        Origin { session, cause: self.new_cause(), token: None }
     }
 
     /// One turn of an account that is in memory, outside of a stanza's way.
@@ -161,24 +114,29 @@ impl Engine {
     }
 
     /// One turn with a stanza that arrives for an account in memory.
-    pub(crate) fn arrive(&mut self, account: &Bare, stanza: Stanza, id: u64, token: Option<Token>) {
-        let origin = Origin { session: None, id, token };
-        let mut head = Some(Stanza { payload: Default::default(), ..stanza.clone() });
+    pub(crate) fn arrive(&mut self, account: &Bare, stanza: Stanza, cause: Cause, token: Option<Token>) {
+        let origin = Origin { session: None, cause, token };
+        let mut head = Some(head(&stanza));
         self.turn(account, origin, |kernel, turn| {
             kernel.arrive(turn, stanza);
             head = None;
         });
-        // The turn failed: its sender hears of it.
-        if let Some(reply) = head.and_then(|head| head.error(Condition::InternalServerError.into())) {
-            self.work.push_back(Work::Route(reply, id, None));
-        }
+        self.failed(head, cause);
         self.batch.tokens.extend(token);
+    }
+
+    /// If a turn has failed, the sender of what was left of it hears of that.
+    pub(crate) fn failed(&mut self, left: Option<Stanza>, cause: Cause) {
+        if let Some(reply) = left.and_then(|head| head.error(Condition::InternalServerError.into())) {
+            self.work.push_back(Work::Route(reply, cause.next(), None));
+        }
     }
 
     fn turn(&mut self, account: &Bare, origin: Origin, act: impl FnOnce(&Kernel, &mut Turn<'_, Account>)) {
         let Some(Place::Ready(place)) = self.accounts.get_mut(account) else { return };
         let mut effects = Effects::default();
-        let mut turn = Turn::new(self.time.now, origin.id, &mut place.account, origin.session, &mut effects);
+        let mut turn =
+            Turn::new(self.time.now, origin.cause.id, &mut place.account, origin.session, &mut effects);
         if contained(|| act(&self.kernel, &mut turn)).is_none() {
             // Nothing of the turn happens. What is in memory may be half changed: it is read again.
             return self.drop_account(account, &StreamCondition::InternalServerError.into());
@@ -194,15 +152,15 @@ impl Engine {
     pub(crate) fn farewell(&mut self, account: &Bare, session: SessionId) {
         let Some(Place::Ready(place)) = self.accounts.get_mut(account) else { return };
         let mut effects = Effects::default();
-        let id = self.ids.next(self.time.now.unix_ms);
-        let mut turn = Turn::new(self.time.now, id, &mut place.account, Some(session), &mut effects);
+        let cause = Cause::new(self.ids.next(self.time.now.unix_ms));
+        let mut turn = Turn::new(self.time.now, cause.id, &mut place.account, Some(session), &mut effects);
         // A turn of this account may just have failed; so may this one.
         if contained(|| self.kernel.close(&mut turn, session)).is_none() {
             return;
         }
         for effect in effects.take() {
             if let Effect::Route(stanza) = effect {
-                self.work.push_back(Work::Route(stanza, id, None));
+                self.work.push_back(Work::Route(stanza, cause, None));
             }
         }
     }
@@ -212,35 +170,36 @@ impl Engine {
         &mut self,
         domain: &str,
         session: Option<SessionId>,
-        id: u64,
+        cause: Cause,
         token: Option<Token>,
         act: impl FnOnce(&Kernel, &mut Turn<'_, Host>),
     ) {
         let Some(host) = self.hosts.get_mut(domain) else { return };
         let mut effects = Effects::default();
-        let mut turn = Turn::new(self.time.now, id, host, session, &mut effects);
+        let mut turn = Turn::new(self.time.now, cause.id, host, session, &mut effects);
         if contained(|| act(&self.kernel, &mut turn)).is_none() {
             *host = Host::new(host.domain.clone(), host.facts.clone());
             return;
         }
-        self.absorb(effects, Origin { session, id, token });
+        self.absorb(effects, Origin { session, cause, token });
     }
 
     pub(crate) fn absorb(&mut self, mut effects: Effects, origin: Origin) {
         for effect in effects.take() {
             match effect {
                 Effect::Send { to, stanza, token } => {
-                    self.batch.outs.push(Out::Send(to, Parcel { stanza, token, id: origin.id }));
+                    self.batch.outs.push(Out::Send(to, Parcel { stanza, token, id: origin.cause.id }));
                 }
                 Effect::Route(stanza) => {
                     if let Some(token) = origin.token {
                         self.hold(token);
                     }
-                    self.work.push_back(Work::Route(stanza, origin.id, origin.token));
+                    self.work.push_back(Work::Route(stanza, origin.cause.next(), origin.token));
                 }
                 Effect::Write(write) => self.batch.writes.push(write),
                 Effect::Ask(account, query, resume) => {
-                    let asked = Asked::Account(account, origin.session, origin.token, resume);
+                    let Some(Place::Ready(place)) = self.accounts.get(&account) else { continue };
+                    let asked = Asked::Account(account, place.number, origin.session, origin.token, resume);
                     self.ask(query, asked);
                 }
                 Effect::AskHost(host, query, resume) => {
@@ -250,6 +209,8 @@ impl Engine {
                 Effect::AskSpot(spot, query, resume) => {
                     self.ask(query, Asked::Spot(spot, origin.token, resume));
                 }
+                Effect::Hold(session) => self.batch.outs.push(Out::Hold(session)),
+                Effect::Release(session) => self.batch.outs.push(Out::Release(session)),
                 Effect::Close(session, error) => self.batch.outs.push(Out::Close(session, error)),
             }
         }
@@ -261,6 +222,24 @@ impl Engine {
         }
     }
 
+    /// The place that asked is gone, and another of its name may be there: whoever waits for an answer hears that.
+    fn nobody_asks(
+        &mut self,
+        account: Bare,
+        session: Option<SessionId>,
+        token: Option<Token>,
+        resume: kernel::Resume<Account>,
+    ) {
+        let origin = Origin { token, ..self.own_origin(session) };
+        let (mut nobody, mut effects) = (Account::new(account, false), Effects::default());
+        let mut turn = Turn::new(self.time.now, origin.cause.id, &mut nobody, session, &mut effects);
+        if contained(|| resume(&mut turn, Err(Condition::ServiceUnavailable.into()))).is_some() {
+            effects.drop_writes();
+            self.absorb(effects, origin);
+        }
+        self.batch.tokens.extend(token);
+    }
+
     /// The answer to a question is there.
     pub(crate) fn found(&mut self, ticket: Ticket, found: Result<Found, StanzaError>) {
         let Some((asked, order)) = self.asked.remove(&ticket) else { return };
@@ -268,9 +247,13 @@ impl Engine {
             self.removal_ended(account, &found);
         }
         match asked {
-            Asked::Account(account, session, token, resume) => {
-                if let Some(Place::Ready(place)) = self.accounts.get_mut(&account) {
-                    place.busy = place.busy.saturating_sub(1);
+            Asked::Account(account, number, session, token, resume) => {
+                match self.accounts.get_mut(&account) {
+                    Some(Place::Ready(place)) if place.number == number => {
+                        place.busy = place.busy.saturating_sub(1);
+                    }
+                    // Who asked is gone, and what it would write is nobody's.
+                    _ => return self.nobody_asks(account, session, token, resume),
                 }
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
                 self.batch.sessions.extend(session);
@@ -287,8 +270,10 @@ impl Engine {
                     *busy = busy.saturating_sub(1);
                 }
                 let done = order.zip(found.as_ref().ok().and_then(account_found));
-                let id = self.ids.next(self.time.now.unix_ms);
-                self.host_turn(host.as_str(), session, id, token, |_, turn| resume(turn, found));
+                // What the host writes on its behalf may fail, as what it writes itself.
+                self.batch.sessions.extend(session);
+                let cause = self.new_cause();
+                self.host_turn(host.as_str(), session, cause, token, |_, turn| resume(turn, found));
                 self.batch.tokens.extend(token);
                 if let Some((order, done)) = done {
                     self.accounts_changed(&order, &done, session);
@@ -301,149 +286,16 @@ impl Engine {
             Asked::Operator(query, reply) => self.operator_found(query, found, reply),
         }
     }
+}
 
-    /// Closes the batch and hands its writes to storage.
-    pub(crate) fn seal(&mut self) {
-        if self.batch.is_empty() {
-            self.batch.sessions.clear();
-            self.batch.spots.clear();
-            return;
-        }
-        let mut held = std::mem::take(&mut self.batch);
-        if !held.writes.is_empty() {
-            let ticket = self.new_ticket();
-            held.waits = Some(ticket);
-            let writes = held.take_writes();
-            self.output(Output::Commit(ticket, writes.into()));
-        }
-        self.line.push_back(held);
-    }
-
-    /// A commit has an outcome.
-    pub(crate) fn committed(&mut self, ticket: Ticket, outcome: Result<(), StanzaError>) {
-        let Some(held) = self.line.iter_mut().find(|held| held.waits == Some(ticket)) else { return };
-        held.waits = None;
-        if outcome.is_err() {
-            // Fail loud: nothing of it leaves. What is in memory is ahead of storage, so the sessions that caused it
-            // end and their accounts are read again (docs/decisions/006-acknowledgement.md).
-            let failed = std::mem::take(held);
-            self.commit_failed(failed);
-        }
-    }
-
-    fn commit_failed(&mut self, failed: Held) {
-        let mut accounts = failed.changed;
-        let account = |session: &SessionId| self.devices.get(session).map(|device| device.account.clone());
-        // Whose stanzas would be acknowledged with it too: no acknowledgement will come any more.
-        let sessions = failed.sessions.iter().copied().chain(failed.tokens.iter().map(|token| token.session));
-        accounts.extend(sessions.filter_map(|session| account(&session)));
-        for out in failed.outs {
-            match out {
-                Out::Ask(query, asked) => self.ask_now(*query, asked),
-                Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
-                Out::Close(session, error) => self.close(session, error),
-                Out::Enable(session, enable) => self.enable_out(session, enable),
-                Out::Bound(session, _) => self.unbind(session),
-                Out::Send(..) => {}
-            }
-        }
-        for account in accounts {
-            let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
-            self.drop_account(&account, &error);
-        }
-        for spot in failed.spots {
-            self.drop_spot(&spot);
-        }
-    }
-
-    /// Lets go what is stored, in order.
-    pub(crate) fn release(&mut self) {
-        while self.line.front().is_some_and(|held| held.waits.is_none()) {
-            let Some(held) = self.line.pop_front() else { return };
-            for out in held.outs {
-                self.let_out(out);
-            }
-            for token in held.tokens {
-                self.settle(token);
-            }
-        }
-    }
-
-    fn settle(&mut self, token: Token) {
-        let Some(device) = self.devices.get_mut(&token.session) else { return };
-        device.incoming.release(token);
-        device.answer();
-        if device.resuming.is_some() && device.incoming.is_settled() {
-            self.complete_resume(token.session);
-        }
-    }
-
-    fn let_out(&mut self, out: Out) {
-        match out {
-            Out::Send(session, parcel) => self.send(session, parcel),
-            Out::Bound(session, bound) => self.bound_out(session, bound),
-            Out::Enable(session, enable) => self.enable_out(session, enable),
-            Out::Close(session, error) => self.close(session, error),
-            Out::Ask(query, asked) => self.ask_now(*query, asked),
-            Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
-        }
-    }
-
-    pub(crate) fn send(&mut self, session: SessionId, parcel: Parcel) {
-        let alive = |device: &&mut Device| device.attached.is_some() || device.sm.is_some();
-        let Some(device) = self.devices.get_mut(&session).filter(alive) else {
-            // Its session has just ended, or is about to: the stanza still gets its one fate. Whose it was is in its address.
-            if let (Some(to), None) = (&parcel.stanza.to, parcel.token) {
-                self.work.push_back(Work::Undelivered(to.bare(), session, parcel));
-            }
-            return;
-        };
-        if let Some(early) = &mut device.early {
-            return early.push(parcel);
-        }
-        let (health, settled) = device.deliver(parcel);
-        self.after_delivery(session, health);
-        self.mind_pace(session);
-        if let Some(token) = settled {
-            self.work.push_back(Work::Acknowledged(session, vec![token]));
-        }
-    }
-
-    pub(crate) fn after_delivery(&mut self, session: SessionId, health: Health) {
-        match health {
-            Health::Good => {}
-            Health::Asked => self.expect_ack(session),
-            Health::Lagging => self.cut_off(session, "the connection does not read"),
-            Health::Overfull => {
-                self.cut_off(session, "too much is unacknowledged");
-                self.work.push_back(Work::End(session));
-            }
-        }
-    }
-
-    /// Ends a session with a word to its stream.
-    pub(crate) fn close(&mut self, session: SessionId, error: Option<StreamError>) {
-        if let Some(device) = self.devices.get_mut(&session) {
-            device.tell(Down::Close(error));
-            device.attached = None;
-            self.work.push_back(Work::End(session));
-        }
-    }
+/// What an answer needs to know of a stanza.
+pub(crate) fn head(stanza: &Stanza) -> Stanza {
+    Stanza { payload: Default::default(), ..stanza.clone() }
 }
 
 fn account_found(found: &Found) -> Option<AccountFound> {
     match found {
         Found::Account(found) => Some(found.clone()),
         _ => None,
-    }
-}
-
-/// XEP-0198 section 4.
-fn handled_count_too_high(h: u32, sent: u32) -> StreamError {
-    let app = format!("<handled-count-too-high xmlns='{}' h='{h}' send-count='{sent}'/>", ns::SM);
-    StreamError {
-        condition: StreamCondition::UndefinedCondition,
-        text: Some("acknowledged more than was sent"),
-        app: Some(app),
     }
 }

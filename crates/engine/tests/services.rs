@@ -219,19 +219,21 @@ fn places_are_loaded_once_and_stay_while_there_is_room() {
 }
 
 #[test]
-fn what_comes_while_a_place_is_loaded_waits_in_order_and_not_without_bound() {
+fn what_comes_while_a_place_is_loaded_waits_in_order_and_clients_wait_if_it_is_much() {
     let mut world = World::new();
     world.tell("heard.example", "");
     world.heard();
     world.kept = Some(Vec::new());
-    for number in 0..limits::LOADING_WAIT_MAX + 1 {
+    let count = limits::LOADING_WAIT_MAX + 1;
+    for number in 0..count {
+        assert_eq!(world.engine.is_congested(), number >= limits::LOADING_WAIT_MAX);
         world.tell("obeys.example", &number.to_string());
     }
-    assert_eq!(world.heard(), [format!("{}: resource-constraint", limits::LOADING_WAIT_MAX)]);
+    assert_eq!(world.heard(), Vec::<String>::new(), "nothing is refused");
     for (ticket, found) in world.kept.take().unwrap() {
         world.input(Input::Found(ticket, Ok(found)));
     }
-    let expected: Vec<String> = (1..=limits::LOADING_WAIT_MAX).map(|n| format!("seen {n}")).collect();
+    let expected: Vec<String> = (1..=count).map(|n| format!("seen {n}")).collect();
     assert_eq!(world.heard(), expected);
     world.kept = Some(Vec::new());
     world.tell("obeys.example", "7");

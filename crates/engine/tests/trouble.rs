@@ -3,21 +3,24 @@
 //! Not here: what goes right (the scenes).
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
 use address::Jid;
 use bytes::Bytes;
 use engine::{Engine, Input, Output, Ticket, Time, limits};
-use kernel::{Account, Answer, Card, Feature, Flow, HostFacts, Iq, IqRoute, Kernel, Now, Step, Turn, Way};
+use kernel::{
+    Account, Answer, Card, Feature, Flow, Host, HostFacts, Iq, IqRoute, Kernel, Now, ROSTER, Step, Turn, Way,
+};
+use model::grant::{Grant, Grants};
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, Link, Resource, Resume, SessionId, StreamId, Transport,
     Up,
 };
-use model::query::{Found, Query};
+use model::query::{AccountFound, AccountQuery, Found, Password, Query};
 use model::spaces::ACCOUNT;
-use model::storage::{Loaded, Owner, Read, Space};
+use model::storage::{Cull, Loaded, Owner, Read, Space, Write};
 use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 
 /// Panics, asks storage or writes, as it is asked to.
@@ -25,12 +28,16 @@ struct Troublesome;
 
 const PANICS: &str = "urn:test:panics";
 const KEPT: &str = "urn:test:kept";
+const TAKEN: &str = "urn:test:taken";
 const ASKS: &str = "urn:test:asks";
+const LOOPS: &str = "urn:test:loops";
+const HOLDS: &str = "urn:test:holds";
+const RELEASES: &str = "urn:test:releases";
 
 impl Feature for Troublesome {
     fn card(&self) -> &'static Card {
         static CARD: Card = Card {
-            iqs: &[IqRoute::open(PANICS), IqRoute::open(ASKS)],
+            iqs: &[IqRoute::open(PANICS), IqRoute::open(ASKS), IqRoute::host(PANICS)],
             steps: &[(Way::Arrive, Step::Keep)],
             ..Card::named("troublesome")
         };
@@ -38,10 +45,31 @@ impl Feature for Troublesome {
     }
 
     fn step(&self, _: Way, _: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
+        if stanza.payload.has("x", TAKEN) {
+            let (space, owner) = (Space("waiting"), Owner::from(turn.place.jid.text()));
+            turn.fx.write(Write::LogDelete { space, owner, what: Cull::All });
+        }
         if stanza.payload.has("x", KEPT) {
-            turn.fx.put_doc(Space("kept"), Owner::from(turn.place.jid.text()), Vec::new());
+            let owner = Owner::from(turn.place.jid.text());
+            turn.fx.put_doc(Space("kept"), owner, stanza.payload.inner().to_vec());
+        }
+        let sessions: Vec<SessionId> = turn.place.sessions.iter().map(|session| session.id).collect();
+        for session in sessions {
+            if stanza.payload.has("x", HOLDS) {
+                turn.fx.hold(session);
+            }
+            if stanza.payload.has("x", RELEASES) {
+                turn.fx.release(session);
+            }
+        }
+        if stanza.payload.has("x", LOOPS) {
+            turn.fx.route(stanza.clone());
         }
         Flow::On
+    }
+
+    fn host_iq(&self, _: &mut Turn<'_, Host>, _: &Iq<'_>) -> Answer<Host> {
+        panic!("as expected by this test");
     }
 
     fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
@@ -49,6 +77,24 @@ impl Feature for Troublesome {
         let owner = Owner::from(turn.place.jid.text());
         Answer::read(Read::Doc { space: ACCOUNT, owner }, |_, _| Answer::done())
     }
+}
+
+fn at_host(world: &mut World, id: &str) -> Vec<String> {
+    let (session, link) = world.connect(ROMEO, None);
+    world.send(session, ROMEO, "a.example", iq(id, PANICS));
+    link.said()
+}
+
+#[test]
+fn a_host_that_panics_answers_and_goes_on() {
+    let mut world = World::new();
+    for id in ["1", "2"] {
+        let said = at_host(&mut world, id);
+        assert!(said.len() == 1 && said[0].contains("internal-server-error"), "{said:?}");
+    }
+    let (juliet, hers) = world.connect(JULIET, None);
+    world.send(juliet, JULIET, ROMEO, message(1));
+    assert!(hers.said().is_empty());
 }
 
 #[derive(Default)]
@@ -95,6 +141,12 @@ struct World {
     kept: Option<Vec<Ticket>>,
     /// Commits fail.
     full: bool,
+    /// Accounts that are read only later.
+    loads: Option<Vec<(Ticket, Vec<Read>)>>,
+    /// The contacts of every account: these, or Romeo.
+    contacts: Vec<String>,
+    /// Whose rosters were written.
+    changed: BTreeSet<String>,
 }
 
 impl World {
@@ -112,6 +164,9 @@ impl World {
             ms: 0,
             kept: None,
             full: false,
+            loads: None,
+            contacts: Vec::new(),
+            changed: BTreeSet::new(),
         }
     }
 
@@ -120,14 +175,36 @@ impl World {
         self.engine.handle(time, input);
         loop {
             self.engine.finish();
-            let Some(output) = self.engine.poll_output() else { return };
+            let Some(output) = self.engine.poll_output() else {
+                if self.engine.has_work() {
+                    continue;
+                }
+                return;
+            };
             let answer = match output {
                 Output::Commit(ticket, _) if self.full => {
                     Input::Committed(ticket, Err(Condition::ResourceConstraint.into()))
                 }
-                Output::Commit(ticket, _) => Input::Committed(ticket, Ok(())),
-                Output::Ask(ticket, Query::Read(Read::Many(reads))) => {
-                    Input::Found(ticket, Ok(Found::Loaded(Loaded::Many(reads.iter().map(empty).collect()))))
+                Output::Commit(ticket, batch) => {
+                    for write in batch.0 {
+                        if let Write::MapPut { space, owner, .. } | Write::MapDelete { space, owner, .. } =
+                            write
+                            && space == ROSTER
+                        {
+                            self.changed.insert(owner.to_string());
+                        }
+                    }
+                    Input::Committed(ticket, Ok(()))
+                }
+                Output::Ask(ticket, Query::Read(Read::Many(reads))) => match &mut self.loads {
+                    Some(loads) => {
+                        loads.push((ticket, reads));
+                        continue;
+                    }
+                    None => self.loaded(ticket, &reads),
+                },
+                Output::Ask(ticket, Query::Account(_)) => {
+                    Input::Found(ticket, Ok(Found::Account(AccountFound::Done)))
                 }
                 Output::Ask(ticket, Query::Read(read)) => match &mut self.kept {
                     Some(kept) => {
@@ -140,6 +217,30 @@ impl World {
             };
             self.engine.handle(time, answer);
         }
+    }
+
+    fn loaded(&self, ticket: Ticket, reads: &[Read]) -> Input {
+        let all = reads.iter().map(|read| match read {
+            Read::Map { space, owner } if *space == ROSTER => self.roster(owner.as_str()),
+            read => empty(read),
+        });
+        Input::Found(ticket, Ok(Found::Loaded(Loaded::Many(all.collect()))))
+    }
+
+    fn roster(&self, owner: &str) -> Loaded {
+        let contacts = match owner {
+            "romeo@a.example" => self.contacts.clone(),
+            owner if self.contacts.iter().any(|contact| contact == owner) => {
+                vec!["romeo@a.example".to_owned()]
+            }
+            _ => Vec::new(),
+        };
+        let item = Bytes::from_static(b"{\"to\":\"active\",\"from\":\"active\",\"listed\":true}");
+        Loaded::Map(contacts.iter().map(|contact| (contact.as_str().into(), item.clone())).collect())
+    }
+
+    fn order(&mut self, query: AccountQuery) {
+        self.input(Input::Account(query, Box::new(|_| ())));
     }
 
     fn connect(&mut self, jid: &str, enable: Option<Enable>) -> (SessionId, Arc<Pipe>) {
@@ -162,11 +263,16 @@ impl World {
     }
 
     fn bind(&mut self, jid: &Jid, resource: Resource, enable: Option<Enable>) -> Arc<Pipe> {
+        self.bind_by(Grant::default(), jid, resource, enable)
+    }
+
+    fn bind_by(&mut self, grant: Grant, jid: &Jid, resource: Resource, enable: Option<Enable>) -> Arc<Pipe> {
         let link = Arc::new(Pipe::default());
         self.input(Input::Up(Up::Bind(Box::new(Bind {
             stream: StreamId(1),
             link: link.clone(),
             account: jid.bare(),
+            grant,
             resource,
             carbons: false,
             enable,
@@ -325,6 +431,51 @@ fn who_would_wait_for_ever_for_an_acknowledgement_is_closed() {
 }
 
 #[test]
+fn what_was_not_taken_out_of_a_log_is_not_believed_to_be_gone() {
+    let mut world = World::new();
+    let (romeo, _) = world.connect(ROMEO, None);
+    let (_, hers) = world.connect(JULIET, None);
+    hers.said();
+    world.full = true;
+    let taken = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{TAKEN}'/>").into());
+    world.send(romeo, ROMEO, JULIET, taken);
+    // Her account is read again, so that what is still there is given to her next session, and once.
+    assert_eq!(hers.said(), ["closed Some(\"resource-constraint\")"]);
+}
+
+#[test]
+fn what_two_devices_did_not_get_is_left_once() {
+    let sm = Some(Enable { resume: true, max: None });
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, sm);
+    let other = "benvolio@a.example/x";
+    let (benvolio, _) = world.connect(other, None);
+    let mut hers = Vec::new();
+    for resource in ["x", "y"] {
+        let jid = format!("juliet@a.example/{resource}");
+        let (session, link) = world.connect(&jid, sm);
+        world.input(Input::Up(Up::Stanza(
+            session,
+            Stanza::presence(PresenceType::Available).from(&Jid::parse(&jid).unwrap()),
+        )));
+        link.said();
+        hers.push((session, link));
+    }
+    world.send(romeo, ROMEO, "juliet@a.example", message(1));
+    for (_, link) in &hers {
+        assert_eq!(link.said().iter().filter(|said| said.starts_with("<message")).count(), 1);
+    }
+    // Storage fails, and her account is read again: both sessions end with the message unacknowledged.
+    world.full = true;
+    let kept = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{KEPT}'/>").into());
+    world.send(benvolio, other, "juliet@a.example", kept);
+    assert_eq!(hers[0].1.said(), ["closed Some(\"resource-constraint\")"]);
+    // Nobody keeps it here, so each time that it is left its sender hears of it.
+    let bounced = his.said().iter().filter(|said| said.contains("service-unavailable")).count();
+    assert_eq!(bounced, 1);
+}
+
+#[test]
 fn nothing_comes_before_the_address() {
     let mut world = World::new();
     let (romeo, _) = world.connect(ROMEO, None);
@@ -419,4 +570,192 @@ fn what_waited_for_an_active_client_is_to_be_acknowledged_too() {
     assert_eq!(hers.said().iter().filter(|one| *one == "asked").count(), 1);
     world.pass(limits::ACK_MS_MAX);
     assert_eq!(hers.said(), ["closed Some(\"connection-timeout\")"]);
+}
+
+#[test]
+fn whoever_waits_for_an_account_to_be_read_waits_and_is_not_refused() {
+    let mut world = World::new();
+    let enable = Enable { resume: true, max: None };
+    let (romeo, his) = world.connect(ROMEO, Some(enable));
+    world.loads = Some(Vec::new());
+    let hers = world.bind(&Jid::parse(JULIET).unwrap(), Resource::Asked(Jid::parse(JULIET).unwrap()), None);
+    let mut sent = 0;
+    while !world.engine.is_congested() {
+        world.send(romeo, ROMEO, JULIET, message(1));
+        sent += 1;
+    }
+    assert_eq!(sent, limits::LOADING_WAIT_MAX - 1, "the request for a resource waits too");
+    // What was read from the socket already.
+    for _ in 0..limits::BATCH_MAX {
+        world.send(romeo, ROMEO, JULIET, message(1));
+    }
+    world.input(Input::Up(Up::AckRequest(romeo)));
+    assert!(his.said().is_empty(), "nothing is refused, nor acknowledged before it is safe");
+    for (ticket, reads) in world.loads.take().unwrap() {
+        let loaded = world.loaded(ticket, &reads);
+        world.input(loaded);
+    }
+    hers.bound();
+    assert_eq!(hers.said().len(), sent + limits::BATCH_MAX);
+    assert_eq!(his.said(), ["other"], "all of it is acknowledged");
+    assert!(!world.engine.is_congested());
+    // Bytes count too.
+    world.loads = Some(Vec::new());
+    for _ in 0..=limits::LOADING_WAIT_BYTES_MAX / 1_000_000 {
+        assert!(!world.engine.is_congested());
+        world.send(romeo, ROMEO, "tybalt@a.example", message(1_000_000));
+    }
+    assert!(world.engine.is_congested());
+    for (ticket, _) in world.loads.take().unwrap() {
+        world.input(Input::Found(ticket, Err(Condition::ResourceConstraint.into())));
+    }
+    assert!(!world.engine.is_congested(), "also when it cannot be read");
+    let said = his.said();
+    let refused = said.iter().filter(|one| one.contains("resource-constraint")).count();
+    assert_eq!(refused, limits::LOADING_WAIT_BYTES_MAX / 1_000_000 + 1);
+}
+
+#[test]
+fn what_waits_to_be_stored_is_bounded_in_bytes() {
+    let mut world = World::new();
+    let (romeo, _) = world.connect(ROMEO, None);
+    world.connect(JULIET, None);
+    let kept = |bytes| {
+        let inner = format!("<x xmlns='{KEPT}'>{}</x>", "x".repeat(bytes));
+        Stanza::message(MessageType::Chat).with_inner(inner.into())
+    };
+    let mut tickets = Vec::new();
+    let time = Time { now: Now { unix_ms: 1 }, mono_ms: 0 };
+    for n in 0.. {
+        if world.engine.is_congested() {
+            assert!(n < limits::LINE_MAX, "before there are many batches");
+            break;
+        }
+        let stanza = kept(3 << 20).from(&Jid::parse(ROMEO).unwrap()).to(&Jid::parse(JULIET).unwrap());
+        world.engine.handle(time, Input::Up(Up::Stanza(romeo, stanza)));
+        world.engine.finish();
+        while let Some(Output::Commit(ticket, _)) = world.engine.poll_output() {
+            tickets.push(ticket);
+        }
+    }
+    for ticket in tickets {
+        world.input(Input::Committed(ticket, Ok(())));
+    }
+    assert!(!world.engine.is_congested());
+}
+
+#[test]
+fn all_contacts_hear_of_the_end_of_an_account() {
+    let mut world = World::new();
+    world.contacts = (0..5_000).map(|n| format!("c{n:04}@a.example")).collect();
+    for resource in ["x", "y", "z"] {
+        let jid = format!("romeo@a.example/{resource}");
+        let (session, _) = world.connect(&jid, None);
+        let presence = Stanza::presence(PresenceType::Available).from(&Jid::parse(&jid).unwrap());
+        world.input(Input::Up(Up::Stanza(session, presence)));
+    }
+    world.changed.clear();
+    world.order(AccountQuery::Remove { account: Jid::parse("romeo@a.example").unwrap().bare() });
+    let all = world.contacts.iter().filter(|contact| world.changed.contains(*contact)).count();
+    assert_eq!(all, world.contacts.len());
+    assert_eq!(world.engine.session_count(), 0);
+}
+
+#[test]
+fn a_new_account_has_nothing_of_an_old_one_of_its_name() {
+    let mut world = World::new();
+    world.contacts = vec!["juliet@a.example".to_owned()];
+    let (romeo, _) = world.connect(ROMEO, None);
+    let (juliet, hers) = world.connect(JULIET, None);
+    let account = Jid::parse("romeo@a.example").unwrap().bare();
+    world.kept = Some(Vec::new());
+    world.send(juliet, JULIET, "romeo@a.example", iq("1", ASKS));
+    world.send(romeo, ROMEO, "romeo@a.example", iq("2", ASKS));
+    world.order(AccountQuery::Remove { account: account.clone() });
+    hers.said();
+    world.contacts.clear();
+    world.order(AccountQuery::Create { account, password: Password::new("x".to_owned()) });
+    for ticket in world.kept.take().unwrap() {
+        world.input(Input::Found(ticket, Ok(Found::Loaded(Loaded::Doc(None)))));
+    }
+    let said = hers.said();
+    assert!(said.len() == 1 && said[0].contains("service-unavailable"), "{said:?}");
+    let (romeo, _) = world.connect(ROMEO, None);
+    let presence = Stanza::presence(PresenceType::Available).from(&Jid::parse(ROMEO).unwrap());
+    world.input(Input::Up(Up::Stanza(romeo, presence)));
+    assert!(hers.said().is_empty(), "she is not his contact");
+}
+
+#[test]
+fn stanzas_that_cause_each_other_come_to_an_end() {
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, None);
+    let (_, hers) = world.connect(JULIET, None);
+    let looping = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{LOOPS}'/>").into());
+    world.send(romeo, ROMEO, JULIET, looping);
+    assert_eq!(hers.said().len(), usize::from(limits::HOPS_MAX));
+    world.send(romeo, ROMEO, ROMEO, message(1));
+    assert_eq!(his.said().len(), 1, "the server goes on");
+}
+
+/// C-28: a stream that logged in with what is no password any more gets no resource, however late it asks.
+#[test]
+fn a_stream_whose_account_has_changed_gets_no_resource() {
+    let jid = Jid::parse("romeo@a.example/a").unwrap();
+    let (mut world, grants) = (World::new(), Grants::default());
+    world.loads = Some(Vec::new());
+    let grant = grants.of(&jid.bare());
+    let link = world.bind_by(grant.clone(), &jid, Resource::Asked(jid.clone()), None);
+    // While the account is read.
+    grants.revoke(&jid.bare());
+    for (ticket, reads) in world.loads.take().unwrap() {
+        let loaded = world.loaded(ticket, &reads);
+        world.input(loaded);
+    }
+    assert_eq!(link.said(), ["other", "closed Some(\"not-authorized\")"]);
+    let link = world.bind_by(grant, &jid, Resource::Any, None);
+    assert_eq!(link.said(), ["other", "closed Some(\"not-authorized\")"]);
+    assert_eq!(world.engine.session_count(), 0);
+    let link = world.bind_by(grants.of(&jid.bare()), &jid, Resource::Any, None);
+    assert_eq!((link.said(), world.engine.session_count()), (vec!["other".to_owned()], 1));
+}
+
+#[test]
+fn messages_wait_while_older_ones_are_sent() {
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, None);
+    let order =
+        |ns: &str| Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{ns}'/>").into()).id(ns);
+    let numbered = |n: usize| message(1).id(&format!("m{n}"));
+    let ids = |said: Vec<String>| -> Vec<String> {
+        said.iter().filter_map(|one| Some(one.split("id='").nth(1)?.split('\'').next()?.to_owned())).collect()
+    };
+    let (_, hers) = world.connect(JULIET, None);
+    world.send(romeo, ROMEO, JULIET, order(HOLDS));
+    (0..3).for_each(|n| world.send(romeo, ROMEO, JULIET, numbered(n)));
+    world.send(romeo, ROMEO, JULIET, Stanza::presence(PresenceType::Available).id("p"));
+    let page = message(1).id("r").with_inner("<result xmlns='urn:xmpp:mam:2'/>".to_owned().into());
+    world.send(romeo, ROMEO, JULIET, page);
+    assert_eq!(
+        ids(hers.said()),
+        ["p", "r"],
+        "presence goes on, and so does a page of an archive before its end"
+    );
+    world.send(romeo, ROMEO, JULIET, order(RELEASES));
+    assert_eq!(ids(hers.said()), [HOLDS, "m0", "m1", "m2", RELEASES]);
+    // A session that ends leaves them to another, in order; so does one for which too much waits.
+    world.send(romeo, ROMEO, JULIET, order(HOLDS));
+    world.send(romeo, ROMEO, JULIET, numbered(1));
+    let (other, others) = world.connect("juliet@a.example/other", None);
+    let available =
+        Stanza::presence(PresenceType::Available).from(&Jid::parse("juliet@a.example/other").unwrap());
+    world.input(Input::Up(Up::Stanza(other, available)));
+    others.said();
+    for n in 2..=limits::UNACKED_MAX {
+        world.send(romeo, ROMEO, JULIET, numbered(n));
+    }
+    assert_eq!(hers.said().last().unwrap(), "closed Some(\"connection-timeout\")");
+    let all: Vec<String> = (1..=limits::UNACKED_MAX).map(|n| format!("m{n}")).collect();
+    assert_eq!(ids(others.said())[1..], all);
+    assert!(his.said().is_empty());
 }

@@ -5,7 +5,7 @@
 //! Polite blocking: subscriptions stay, the blocked see the user go offline.
 //!
 //! Not here: reports of spam (they are
-//! ignored); broadcasts to contacts, for which the kernel must ask [`blocks`].
+//! ignored); the list in memory, which is a fact of the account (kernel).
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ static CARD: Card = Card {
 /// XEP-0191.
 pub struct Blocking;
 
-/// Who is blocked.
+/// Who is blocked, before or after a change.
 #[derive(Clone, Default)]
 struct Blocked(BTreeSet<Jid>);
 
@@ -49,12 +49,6 @@ impl Blocked {
     }
 }
 
-/// Whether the account has blocked that address. Its own resources and its own host can never be blocked.
-pub fn blocks(account: &Account, jid: &Jid) -> bool {
-    let exempt = jid.bare_str() == account.jid.as_str() || jid.as_str() == account.jid.domain();
-    !exempt && account.slots.peek::<Blocked>().is_some_and(|blocked| blocked.covers(jid))
-}
-
 impl Feature for Blocking {
     fn card(&self) -> &'static Card {
         &CARD
@@ -63,7 +57,7 @@ impl Feature for Blocking {
     fn hydrate(&self, account: &mut Account, _: Space, stored: Loaded) {
         for (key, _) in stored.into_map() {
             match Jid::parse(&key) {
-                Ok(jid) => _ = account.slots.of::<Blocked>().0.insert(jid),
+                Ok(jid) => _ = account.blocked.insert(jid),
                 Err(error) => {
                     tracing::error!(blocked = %key, %error, "a stored block is unreadable and left out")
                 }
@@ -73,7 +67,7 @@ impl Feature for Blocking {
 
     fn step(&self, way: Way, _: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
         let other = if way == Way::Leave { &stanza.to } else { &stanza.from };
-        if !other.as_ref().is_some_and(|other| blocks(turn.place, other)) {
+        if !other.as_ref().is_some_and(|other| turn.place.blocks(other)) {
             return Flow::On;
         }
         match (way, stanza.kind) {
@@ -90,7 +84,7 @@ impl Feature for Blocking {
     }
 
     fn hides(&self, account: &Account, from: &Jid) -> bool {
-        blocks(account, from)
+        account.blocks(from)
     }
 
     fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
@@ -130,13 +124,13 @@ fn list(turn: &mut Turn<'_, Account>) -> Answer<Account> {
     if let Some(session) = turn.session.and_then(|id| turn.place.session_mut(id)) {
         session.slots.of::<Listening>().0 = true;
     }
-    Answer::Reply(write("blocklist", &turn.place.slots.of::<Blocked>().0))
+    Answer::Reply(write("blocklist", &turn.place.blocked))
 }
 
 /// Blocks or unblocks; without items unblocks all.
 fn change(turn: &mut Turn<'_, Account>, command: &'static str, items: &[Jid]) -> Answer<Account> {
     let owner = Owner::from(turn.place.jid.text());
-    let before = turn.place.slots.of::<Blocked>().clone();
+    let before = Blocked(turn.place.blocked.clone());
     let mut after = before.clone();
     match command {
         "block" => after.0.extend(items.iter().cloned()),
@@ -155,7 +149,7 @@ fn change(turn: &mut Turn<'_, Account>, command: &'static str, items: &[Jid]) ->
     // While the contacts are told, neither list may stand in the way.
     conceal(turn, &before, &after);
     reveal(turn, &before, &after);
-    *turn.place.slots.of::<Blocked>() = after;
+    turn.place.blocked = after.0;
     push(turn, command, items);
     Answer::done()
 }
@@ -320,7 +314,7 @@ mod tests {
         ] {
             let mut scene = Scene::one(Blocking);
             command(&mut scene, "block", &[blocked]);
-            assert_eq!(blocks(&scene.account, &crate::scene::jid(other)), covered, "{blocked} {other}");
+            assert_eq!(scene.account.blocks(&crate::scene::jid(other)), covered, "{blocked} {other}");
         }
     }
 

@@ -42,22 +42,24 @@ pub fn of_host(disco: &Disco, facts: &HostFacts) -> Caps {
 
 /// Section 5.1. SHA-1 is what the protocol demands; nothing is protected by it.
 pub(crate) fn of(info: &Info) -> Caps {
-    let id = &info.identity;
-    let mut text = format!("{}/{}//{}<", id.category, id.ty, id.name);
+    let mut text = String::new();
+    for id in &info.identities {
+        text.push_str(&format!("{}/{}//{}<", id.category, id.ty, id.name));
+    }
     let mut add = |part: &str| {
         // Steps 1 and 8: the separator must not come from inside.
         text.push_str(&part.replace('<', "&lt;"));
         text.push('<');
     };
     info.vars.iter().for_each(|var| add(var));
-    if !info.contacts.is_empty() {
-        add(ns::SERVER_INFO);
-    }
-    for (var, uris) in &info.contacts {
-        add(var);
-        let mut uris: Vec<&String> = uris.iter().collect();
-        uris.sort();
-        uris.into_iter().for_each(|uri| add(uri));
+    for form in &info.forms {
+        add(form.form_type);
+        for (var, values) in &form.fields {
+            add(var);
+            let mut values: Vec<&String> = values.iter().collect();
+            values.sort();
+            values.into_iter().for_each(|value| add(value));
+        }
     }
     Caps { ver: BASE64_STANDARD.encode(Sha1::digest(text)) }
 }
@@ -65,23 +67,27 @@ pub(crate) fn of(info: &Info) -> Caps {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disco::Identity;
+    use crate::disco::{Form, Identity};
 
     /// XEP-0115 section 5.2.
     #[test]
     fn makes_the_string_of_the_example() {
         let identity = Identity { category: "client", ty: "pc", name: "Exodus 0.9.1" };
         let vars = vec![ns::CAPS, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::MUC];
-        let info = Info { identity, vars, contacts: Vec::new() };
+        let info = Info { identities: vec![identity], vars, forms: Vec::new() };
         assert_eq!(of(&info).ver, "QgayPKawpkPSDYmwT/WM94uAlu0=");
     }
 
     #[test]
     fn counts_contacts_in_any_order_of_values() {
         let info = |uris: &[&str]| Info {
-            identity: Identity { category: "server", ty: "im", name: "" },
+            identities: vec![Identity { category: "server", ty: "im", name: "" }],
             vars: Vec::new(),
-            contacts: vec![("abuse-addresses".into(), uris.iter().map(|uri| (*uri).to_owned()).collect())],
+            forms: vec![Form {
+                form_type: ns::SERVER_INFO,
+                ty: "list-multi",
+                fields: vec![("abuse-addresses".into(), uris.iter().map(|uri| (*uri).to_owned()).collect())],
+            }],
         };
         assert_eq!(of(&info(&["a:1", "b:2"])), of(&info(&["b:2", "a:1"])));
         assert_ne!(of(&info(&["a:1", "b:2"])), of(&info(&["a:1"])));

@@ -67,7 +67,11 @@ impl Feature for Carbons {
         let has_it = |id: SessionId| Some(id) == turn.session || turn.delivered.contains(&id);
         let wants =
             |session: &&kernel::Session| session.slots.peek::<Wanted>().is_some_and(|wanted| wanted.0);
+        // What was kept for later is given to a session that is not available yet when it becomes so: it is not told twice.
+        let missed = way == Way::Arrive && turn.delivered.is_empty();
+        let waits = |session: &&kernel::Session| missed && session.available.is_none();
         let targets = turn.place.sessions.iter().filter(wants).filter(|session| !has_it(session.id));
+        let targets = targets.filter(|session| !waits(session));
         let targets: Vec<(SessionId, Jid)> =
             targets.map(|session| (session.id, session.jid.clone())).collect();
         if targets.is_empty() {

@@ -8,7 +8,7 @@ use kernel::{Account, Answer, Card, Feature, Host, HostFacts, Iq, IqRoute, Spec,
 use stanza::{Condition, ns};
 use xml::Writer;
 
-use crate::{adhoc, caps};
+use crate::{adhoc, caps, upload};
 
 static CARD: Card = Card {
     specs: &[
@@ -31,6 +31,7 @@ static CARD: Card = Card {
 /// XEP-0030. Build it from the cards of all other features.
 pub struct Disco {
     account_vars: Vec<&'static str>,
+    account_identities: Vec<(&'static str, &'static str)>,
     host_vars: Vec<&'static str>,
 }
 
@@ -44,6 +45,7 @@ impl Disco {
             vars
         };
         Disco {
+            account_identities: all().flat_map(|card| card.account_identities).copied().collect(),
             account_vars: unique(all().flat_map(|card| card.account_vars).copied().collect()),
             host_vars: unique(all().flat_map(|card| card.host_vars).copied().collect()),
         }
@@ -51,15 +53,26 @@ impl Disco {
 
     /// What a hosted domain is, for `disco#info` and for the hash of XEP-0115.
     pub(crate) fn host_info(&self, facts: &HostFacts) -> Info {
-        let mut form: Vec<(String, Vec<String>)> = facts.contacts.clone();
-        form.retain(|(_, uris)| !uris.is_empty());
-        form.sort();
-        let identity = Identity { category: "server", ty: "im", name: crate::version::NAME };
-        Info { identity, vars: self.host_vars.clone(), contacts: form }
+        let mut contacts: Vec<(String, Vec<String>)> = facts.contacts.clone();
+        contacts.retain(|(_, uris)| !uris.is_empty());
+        contacts.sort();
+        let mut info = Info {
+            identities: vec![Identity { category: "server", ty: "im", name: crate::version::NAME }],
+            vars: self.host_vars.clone(),
+            forms: Vec::new(),
+        };
+        if !contacts.is_empty() {
+            info.forms.push(Form { form_type: ns::SERVER_INFO, ty: "list-multi", fields: contacts });
+        }
+        upload::advertise(facts, &mut info);
+        info.vars.sort_unstable();
+        info.forms.sort_by_key(|form| form.form_type);
+        info
     }
 }
 
 /// Who somebody is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Identity {
     pub(crate) category: &'static str,
     pub(crate) ty: &'static str,
@@ -68,43 +81,55 @@ pub(crate) struct Identity {
 
 /// The content of an answer to `disco#info`.
 pub(crate) struct Info {
-    pub(crate) identity: Identity,
+    /// Sorted.
+    pub(crate) identities: Vec<Identity>,
     /// Sorted.
     pub(crate) vars: Vec<&'static str>,
-    /// XEP-0157, sorted by field.
-    pub(crate) contacts: Vec<(String, Vec<String>)>,
+    /// XEP-0128, sorted by type.
+    pub(crate) forms: Vec<Form>,
+}
+
+/// A form of XEP-0128.
+pub(crate) struct Form {
+    /// Its `FORM_TYPE`.
+    pub(crate) form_type: &'static str,
+    /// The type of its fields.
+    pub(crate) ty: &'static str,
+    /// Sorted by name.
+    pub(crate) fields: Vec<(String, Vec<String>)>,
 }
 
 impl Info {
     /// Writes it as `<query/>`.
     pub(crate) fn write(&self, node: Option<&str>) -> bytes::Bytes {
-        let (mut w, id) = (Writer::new(ns::CLIENT), &self.identity);
+        let mut w = Writer::new(ns::CLIENT);
         w.open("query", ns::DISCO_INFO).attr_opt("node", node);
-        w.open("identity", ns::DISCO_INFO).attr("category", id.category).attr("type", id.ty);
-        w.attr_opt("name", (!id.name.is_empty()).then_some(id.name)).close();
+        for id in &self.identities {
+            w.open("identity", ns::DISCO_INFO).attr("category", id.category).attr("type", id.ty);
+            w.attr_opt("name", (!id.name.is_empty()).then_some(id.name)).close();
+        }
         for var in &self.vars {
             w.open("feature", ns::DISCO_INFO).attr("var", var).close();
         }
-        if !self.contacts.is_empty() {
-            contact_form(&mut w, &self.contacts);
-        }
+        self.forms.iter().for_each(|form| form.write(&mut w));
         w.close();
         w.finish()
     }
 }
 
-/// XEP-0157 section 2.
-fn contact_form(w: &mut Writer, contacts: &[(String, Vec<String>)]) {
-    w.open("x", ns::FORMS).attr("type", "result").open("field", ns::FORMS);
-    w.attr("var", "FORM_TYPE").attr("type", "hidden").leaf("value", ns::FORMS, ns::SERVER_INFO).close();
-    for (var, uris) in contacts {
-        w.open("field", ns::FORMS).attr("var", var).attr("type", "list-multi");
-        for uri in uris {
-            w.leaf("value", ns::FORMS, uri);
+impl Form {
+    fn write(&self, w: &mut Writer) {
+        w.open("x", ns::FORMS).attr("type", "result").open("field", ns::FORMS);
+        w.attr("var", "FORM_TYPE").attr("type", "hidden").leaf("value", ns::FORMS, self.form_type).close();
+        for (var, values) in &self.fields {
+            w.open("field", ns::FORMS).attr("var", var).attr("type", self.ty);
+            for value in values {
+                w.leaf("value", ns::FORMS, value);
+            }
+            w.close();
         }
         w.close();
     }
-    w.close();
 }
 
 fn items_of(services: &[(address::Jid, String)]) -> bytes::Bytes {
@@ -134,8 +159,10 @@ impl Feature for Disco {
             return Answer::Reply(items_of(&[]));
         }
         let identity = Identity { category: "account", ty: "registered", name: "" };
-        let info = Info { identity, vars: self.account_vars.clone(), contacts: Vec::new() };
-        Answer::Reply(info.write(None))
+        let mut identities = vec![identity];
+        let more = self.account_identities.iter();
+        identities.extend(more.map(|(category, ty)| Identity { category, ty, name: "" }));
+        Answer::Reply(Info { identities, vars: self.account_vars.clone(), forms: Vec::new() }.write(None))
     }
 
     fn host_iq(&self, turn: &mut Turn<'_, Host>, iq: &Iq<'_>) -> Answer<Host> {

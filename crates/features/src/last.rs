@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize};
 use stanza::{Condition, IqType, Kind, Stanza, ns};
 use xml::Writer;
 
-use crate::blocking::blocks;
-
 /// Most bytes of a parting status that are kept; of a longer one nothing is.
 pub const STATUS_BYTES_MAX: usize = 1_023;
 
@@ -63,7 +61,7 @@ impl Feature for Last {
             return Flow::On;
         };
         let seen = turn.place.shows_presence_to(from) || session.directed.contains(from);
-        if seen || !stanza.payload.has_ns(ns::LAST) || blocks(turn.place, from) {
+        if seen || !stanza.payload.has_ns(ns::LAST) || turn.place.blocks(from) {
             return Flow::On;
         }
         // As if nobody were there.

@@ -4,48 +4,66 @@
 //! nodes.
 
 pub mod adhoc;
-mod admin_commands;
 mod archive;
 pub mod blocking;
 pub mod caps;
 mod carbons;
 pub mod disco;
 pub mod last;
+mod notices;
 mod offline;
 pub mod ping;
 pub mod private;
+pub mod recipients;
 pub mod register;
 mod roster;
-mod running;
 #[cfg(test)]
 mod scene;
 mod stanza_ids;
 pub mod time;
-mod user_commands;
+pub mod upload;
 pub mod vcard;
 pub mod version;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use kernel::Feature;
 use stanza::{forms, when};
 
-/// All features of accounts and hosts. `version` and `os` are the program's, for those who ask (XEP-0092).
-pub fn all(version: &'static str, os: &'static str) -> Vec<Box<dyn Feature>> {
+/// All features of accounts and hosts, with those `others` that stand in crates of their own. `version` and `os` are the
+/// program's, for those who ask (XEP-0092).
+pub fn all(version: &'static str, os: &'static str, others: Vec<Box<dyn Feature>>) -> Vec<Box<dyn Feature>> {
+    with_limits(version, os, Arc::new(AtomicU32::new(recipients::RECIPIENTS_PER_MINUTE)), others)
+}
+
+/// The same, with limits that may change while the server runs.
+pub fn with_limits(
+    version: &'static str,
+    os: &'static str,
+    recipients_per_minute: Arc<AtomicU32>,
+    others: Vec<Box<dyn Feature>>,
+) -> Vec<Box<dyn Feature>> {
     let mut features: Vec<Box<dyn Feature>> = vec![
         Box::new(adhoc::AdHoc),
         Box::new(archive::Archive),
         Box::new(blocking::Blocking),
         Box::new(carbons::Carbons),
         Box::new(last::Last),
+        Box::new(notices::Notices),
         Box::new(offline::Offline),
         Box::new(ping::Ping),
         Box::new(private::Private),
+        Box::new(recipients::Recipients(recipients_per_minute)),
         Box::new(register::Register),
         Box::new(roster::Roster),
         Box::new(stanza_ids::StanzaIds),
         Box::new(time::Time),
+        Box::new(upload::Upload),
         Box::new(vcard::Vcard),
         Box::new(version::Version { version, os }),
     ];
+    features.extend(others);
     features.push(Box::new(disco(&features)));
     features
 }
@@ -65,7 +83,7 @@ mod tests {
     #[test]
     fn features_commute() {
         commute(
-            || all("1", "plan9"),
+            || all("1", "plan9", Vec::new()),
             |scene: &mut Scene| {
                 scene.register("root@example.org", "x", true);
                 let mut seen = vec![scene.open("phone"), scene.open("laptop")];
@@ -105,8 +123,8 @@ mod tests {
     /// RFC 6120 section 8.3: whatever is asked, there is one answer; nothing panics.
     #[test]
     fn every_request_is_answered_once() {
-        for route in all("1", "plan9").iter().flat_map(|feature| feature.card().iqs) {
-            let mut scene = Scene::new(all("1", "plan9"));
+        for route in all("1", "plan9", Vec::new()).iter().flat_map(|feature| feature.card().iqs) {
+            let mut scene = Scene::new(all("1", "plan9", Vec::new()));
             scene.open("phone");
             for name in ["query", "x", "vCard", "block", "unblock", "blocklist", "command", "ping", "time"] {
                 for ty in ["get", "set"] {

@@ -4,19 +4,22 @@
 //!
 //! Not here: bookmarks in PEP (pubsub), which are to be preferred.
 
+use std::sync::{Arc, Weak};
+
 use kernel::{Account, Answer, Card, Feature, Iq, IqRoute, Spec, Turn};
-use model::storage::{Loaded, Owner, Read, Space, Write};
+use model::spaces::PRIVATE;
+use model::storage::{Loaded, Owner, Read, Size, Write};
 use stanza::{Condition, StanzaError, ns};
 use xml::{El, Writer};
 
 /// Most bytes of one element in canonical form.
 pub const PRIVATE_BYTES_MAX: usize = 65_536;
+/// Most bytes of all elements of one account, with their names.
+pub const PRIVATE_TOTAL_BYTES_MAX: usize = 1 << 20;
 /// Most elements of one account.
 pub const PRIVATE_ELEMENTS_MAX: usize = 64;
 /// Most bytes of an element's name and namespace together.
 pub const PRIVATE_KEY_BYTES_MAX: usize = 1_023;
-
-const PRIVATE: Space = Space("private");
 
 static CARD: Card = Card {
     specs: &[Spec::complete("XEP-0049", "1.2")],
@@ -38,7 +41,7 @@ impl Feature for Private {
         let owner = Owner::from(turn.place.jid.text());
         let mut elements = iq.payload.children();
         if iq.is_set() {
-            return set(owner, iq.payload);
+            return set(turn, owner, iq.payload);
         }
         match (elements.next(), elements.next()) {
             (Some(wanted), None) if wanted.ns() != ns::PRIVATE => get(owner, wanted),
@@ -65,7 +68,7 @@ fn get(owner: Owner, wanted: El<'_>) -> Answer<Account> {
 }
 
 /// Stores all elements or none. An empty element takes its key away, as it reads the same.
-fn set(owner: Owner, query: El<'_>) -> Answer<Account> {
+fn set(turn: &mut Turn<'_, Account>, owner: Owner, query: El<'_>) -> Answer<Account> {
     let mut changes: Vec<(String, Option<Vec<u8>>)> = Vec::new();
     for el in query.children() {
         let (key, empty) = (key(el), el.inner_raw().is_empty() && el.attrs().next().is_none());
@@ -85,23 +88,61 @@ fn set(owner: Owner, query: El<'_>) -> Answer<Account> {
     if changes.is_empty() {
         return Condition::BadRequest.into();
     }
-    Answer::read(Read::Map { space: PRIVATE, owner: owner.clone() }, move |turn, held| {
-        apply(turn, &owner, changes, held)
-    })
+    let get = |key: &String| Read::MapGet { space: PRIVATE, owner: owner.clone(), key: key.as_str().into() };
+    let mut reads = vec![Read::MapSize { space: PRIVATE, owner: owner.clone() }];
+    reads.extend(changes.iter().map(|(key, _)| get(key)));
+    let claim = claim(turn, &changes);
+    Answer::read(Read::Many(reads), move |turn, held| apply(turn, &owner, changes, &claim, held))
+}
+
+/// What a request that waits for its data is going to add.
+struct Claim(Size);
+
+/// Requests of the account that wait for their data: what they will add counts already for those that come first.
+#[derive(Default)]
+struct Claims(Vec<Weak<Claim>>);
+
+fn claim(turn: &mut Turn<'_, Account>, changes: &[(String, Option<Vec<u8>>)]) -> Arc<Claim> {
+    let mut size = Size::default();
+    for (key, value) in changes.iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
+        size.count += 1;
+        size.bytes += (key.len() + value.len()) as u64;
+    }
+    let claim = Arc::new(Claim(size));
+    let claims = turn.place.slots.of::<Claims>();
+    claims.0.retain(|claim| claim.strong_count() > 0);
+    claims.0.push(Arc::downgrade(&claim));
+    claim
 }
 
 fn apply(
     turn: &mut Turn<'_, Account>,
     owner: &Owner,
     changes: Vec<(String, Option<Vec<u8>>)>,
+    claim: &Arc<Claim>,
     held: Loaded,
 ) -> Answer<Account> {
-    let held = held.into_map();
-    let is_new = |key: &str| !held.iter().any(|(known, _)| **known == *key);
-    let added = changes.iter().filter(|(key, value)| value.is_some() && is_new(key)).count();
-    let removed = changes.iter().filter(|(key, value)| value.is_none() && !is_new(key)).count();
-    if added > 0 && held.len() + added > PRIVATE_ELEMENTS_MAX + removed {
+    let mut held = held.into_many().into_iter();
+    let size = held.next().map(Loaded::into_size).unwrap_or_default();
+    let mut freed = Size::default();
+    for ((key, _), old) in changes.iter().zip(held) {
+        if let Some(old) = old.into_doc() {
+            freed.count += 1;
+            freed.bytes += (key.len() + old.len()) as u64;
+        }
+    }
+    let claims = turn.place.slots.of::<Claims>();
+    let open = claims.0.iter().filter_map(Weak::upgrade);
+    let (count, bytes) = open
+        .fold((size.count, size.bytes), |(count, bytes), open| (count + open.0.count, bytes + open.0.bytes));
+    claims.0.retain(|open| !std::ptr::eq(open.as_ptr(), Arc::as_ptr(claim)));
+    let too_many = count - freed.count > PRIVATE_ELEMENTS_MAX as u64;
+    // Who has too much already, from the time before there was a limit, may still put less in its place.
+    if claim.0.count > freed.count && too_many {
         return StanzaError::from(Condition::ResourceConstraint).text("Too many elements").into();
+    }
+    if claim.0.bytes > freed.bytes && bytes - freed.bytes > PRIVATE_TOTAL_BYTES_MAX as u64 {
+        return StanzaError::from(Condition::ResourceConstraint).text("There is no room for so much").into();
     }
     for (key, value) in changes {
         match value {
@@ -163,6 +204,34 @@ mod tests {
         assert!(set(&mut scene, "<z xmlns='urn:z'>1</z>")[0].contains("resource-constraint"));
         assert_eq!(set(&mut scene, "<z xmlns='urn:z'>1</z><a xmlns='urn:0'/>").len(), 3);
         assert!(get(&mut scene, "").contains("bad-request"));
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_bytes() {
+        let mut scene = Scene::one(Private);
+        let large = |n| format!("<a xmlns='urn:{n}'>{}</a>", "x".repeat(PRIVATE_BYTES_MAX - 100));
+        let fits = PRIVATE_TOTAL_BYTES_MAX / (PRIVATE_BYTES_MAX - 60);
+        for n in 0..fits {
+            assert_eq!(set(&mut scene, &large(n)).len(), 2, "{n}");
+        }
+        assert!(set(&mut scene, &large(fits))[0].contains("resource-constraint"));
+        assert_eq!(set(&mut scene, &large(0)).len(), 2, "what takes the place of as much fits");
+        assert_eq!(set(&mut scene, &format!("<a xmlns='urn:0'/>{}", large(fits))).len(), 3);
+        // Two that wait for the same data know of each other.
+        set(&mut scene, "<a xmlns='urn:1'/>");
+        let session = scene.session("phone");
+        let own = scene.account.session(session).unwrap().jid.clone();
+        let both = [large(1), large(2_000)].map(|inner| {
+            let iq = format!("<iq type='set' id='1'><query xmlns='jabber:iq:private'>{inner}</query></iq>");
+            crate::scene::stanza(&iq).from(&own)
+        });
+        let seen = scene
+            .play(Some(session), |kernel, turn| both.map(|iq| kernel.leave(turn, iq)).into_iter().collect());
+        let put: Vec<_> = seen.iter().filter(|line| line.starts_with("put ")).collect();
+        assert!(
+            put.len() == 1 && put[0].starts_with("put private {urn:2000}a"),
+            "the first had to make room"
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! Not here: subscriptions and pushes that follow from them (kernel).
 
 use address::Jid;
-use kernel::{Account, Answer, Card, Feature, Iq, IqRoute, Kernel, Spec, Turn, limits};
-use stanza::{Condition, StanzaError, ns};
+use kernel::{Account, Answer, Card, Feature, Flow, Iq, IqRoute, Kernel, Spec, Step, Turn, Way, limits};
+use stanza::{Condition, IqType, Kind, Stanza, StanzaError, ns};
 use xml::{El, Writer};
 
 /// See the file's header.
@@ -20,6 +20,7 @@ impl Feature for Roster {
                 Spec::complete("XEP-0237", "1.3").note("as RFC 6121 section 2.6 has it"),
             ],
             account_vars: &[ns::ROSTER],
+            steps: &[(Way::Arrive, Step::Screen)],
             iqs: &[IqRoute::own(ns::ROSTER)],
             ..Card::named("roster")
         };
@@ -32,6 +33,20 @@ impl Feature for Roster {
         }
         let outcome = if iq.is_set() { set(turn, iq.payload) } else { Ok(get(turn, iq.payload)) };
         outcome.unwrap_or_else(Answer::Refuse)
+    }
+
+    /// RFC 6121 section 2.1.6: a push is the server's own. A client that forgets to look at its sender shall not be
+    /// given anybody else's to look at.
+    fn step(&self, _: Way, _: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
+        let Kind::Iq(ty) = stanza.kind else { return Flow::On };
+        let own = stanza.from.as_ref().is_none_or(|from| from.bare_str() == turn.place.jid.as_str());
+        if own || !stanza.payload.has_ns(ns::ROSTER) {
+            return Flow::On;
+        }
+        match ty {
+            IqType::Get | IqType::Set => Flow::Refuse(Condition::ServiceUnavailable.into()),
+            IqType::Result | IqType::Error => Flow::Stop,
+        }
     }
 }
 
@@ -79,8 +94,10 @@ fn set(turn: &mut Turn<'_, Account>, query: El<'_>) -> Result<Answer<Account>, S
     if name.as_ref().is_some_and(|name| name.len() > limits::ROSTER_NAME_BYTES_MAX) {
         return Err(StanzaError::from(Condition::NotAcceptable).text("the name is too long"));
     }
-    Kernel::set_contact(turn, &contact, name, groups(item)?);
-    Ok(Answer::done())
+    match Kernel::set_contact(turn, &contact, name, groups(item)?) {
+        true => Ok(Answer::done()),
+        false => Err(StanzaError::from(Condition::ResourceConstraint).text("the roster is full")),
+    }
 }
 
 fn groups(item: El<'_>) -> Result<Vec<String>, StanzaError> {
@@ -102,4 +119,39 @@ fn groups(item: El<'_>) -> Result<Vec<String>, StanzaError> {
         }
     }
     Ok(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::Scene;
+
+    #[test]
+    fn a_roster_is_bounded_in_bytes() {
+        let mut scene = Scene::one(Roster);
+        let groups: String = (0..limits::ROSTER_GROUPS_MAX)
+            .map(|n| format!("<group>{n:03}{}</group>", "x".repeat(limits::ROSTER_GROUP_BYTES_MAX - 3)))
+            .collect();
+        let set = |scene: &mut Scene, contact: &str, groups: &str| {
+            let item = format!("<item jid='{contact}@a.example'>{groups}</item>");
+            let iq = format!("<iq type='set' id='1'><query xmlns='jabber:iq:roster'>{item}</query></iq>");
+            scene.send("phone", &iq).iter().any(|line| line.contains("resource-constraint"))
+        };
+        let one = limits::ROSTER_GROUPS_MAX * limits::ROSTER_GROUP_BYTES_MAX;
+        let fits = limits::ROSTER_BYTES_MAX / (one + 20);
+        for n in 0..fits {
+            assert!(!set(&mut scene, &format!("c{n}"), &groups), "{n}");
+        }
+        assert!(set(&mut scene, "new", &groups));
+        assert!(!set(&mut scene, "new", "<group>x</group>"), "a small one fits");
+        assert!(set(&mut scene, "new", &groups), "and cannot grow");
+        assert!(!set(&mut scene, "c0", &groups.replace("x<", "y<")), "what does not grow may change");
+        let gone = "<iq type='set' id='1'><query xmlns='jabber:iq:roster'>\
+                    <item jid='c0@a.example' subscription='remove'/></query></iq>";
+        scene.send("phone", gone);
+        assert!(!set(&mut scene, "new", &groups));
+        scene.reload();
+        scene.open("phone");
+        assert!(set(&mut scene, "more", &groups), "it is counted after a start too");
+    }
 }

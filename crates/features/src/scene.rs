@@ -9,13 +9,16 @@
 //! | `put space key = value` | stored in a map (without key: a document); `del …` removes |
 //! | `log space #id with = value` | appended to a log |
 //! | `ask create bob@example.org` | asked of the accounts (reads and session lists are answered without a line) |
+//! | `hold phone`, `release phone` | messages for the session wait, and go on |
 //! | `close phone` | the session is to end |
 //!
 //! Questions are answered at once, from what was written before. Not here: two accounts at a time; the kernel's
 //! halves are played one after the other with [`Scene::send`] and [`Scene::get`].
 #![allow(dead_code)] // a stage has more than each play needs
 
+#[path = "scene/book.rs"]
 mod book;
+#[path = "scene/lines.rs"]
 mod lines;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -28,7 +31,7 @@ use kernel::{
 };
 use lines::{tell, tell_query};
 use model::link::{About, Client, SessionId, Transport};
-use model::query::{Found, Query, SessionFilter, SessionFound};
+use model::query::{Found, Query, SessionFilter, SessionFound, UploadFound, UploadQuery};
 use model::storage::{Batch, Loaded, Owner, Read};
 use stanza::{Condition, Stanza};
 use store::Store;
@@ -54,6 +57,8 @@ pub(crate) struct Scene {
     pub(crate) now_ms: u64,
     /// The id of the next input.
     pub(crate) next_id: u64,
+    /// What the files answer next, and what they were asked.
+    pub(crate) files: (UploadFound, Vec<UploadQuery>),
     /// Whether questions fail, as when the disk is full.
     pub(crate) broken: bool,
     sessions: u64,
@@ -78,6 +83,7 @@ impl Scene {
             elsewhere: Vec::new(),
             now_ms: 1_000_000_000_000,
             next_id: 1,
+            files: (UploadFound::Off, Vec::new()),
             broken: false,
             sessions: 0,
             names: BTreeMap::new(),
@@ -237,6 +243,8 @@ impl Scene {
                     asked.push_back(Asked::Host(query, resume));
                 }
                 Effect::AskSpot(..) => panic!("the scene has no service"),
+                Effect::Hold(session) => lines.push(format!("hold {}", self.name(session))),
+                Effect::Release(session) => lines.push(format!("release {}", self.name(session))),
                 Effect::Close(session, error) => {
                     let why = error.map(|error| format!(" {error:?}")).unwrap_or_default();
                     lines.push(format!("close {}{why}", self.name(session)));
@@ -251,9 +259,15 @@ impl Scene {
         }
         Ok(match query {
             Query::Read(read) => Found::Loaded(self.read(read)),
+            Query::Upload(query) => Found::Upload(self.files(query)),
             Query::Sessions(filter) => Found::Sessions(self.sessions(&filter)),
             Query::Account(query) => Found::Account(self.accounts(query)),
         })
+    }
+
+    fn files(&mut self, query: UploadQuery) -> UploadFound {
+        self.files.1.push(query);
+        self.files.0.clone()
     }
 
     fn sessions(&self, filter: &SessionFilter) -> Vec<SessionFound> {
@@ -261,6 +275,9 @@ impl Scene {
             jid: session.jid.clone(),
             priority: session.available.as_ref().map(|available| available.priority),
             about: Some(session.about.clone()),
+            idle: session.available.as_ref().is_some_and(|available| {
+                available.stanza.payload.text_of("show", stanza::ns::CLIENT).is_some()
+            }),
         });
         let mut found: Vec<_> = own.chain(self.elsewhere.iter().cloned()).collect();
         found.retain(|session| match filter {

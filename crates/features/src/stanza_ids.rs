@@ -1,6 +1,7 @@
-//! Ids that only we may give: forged ones are taken off what comes in.
+//! Ids and delays that only we may give: forged ones are taken off what comes in.
 //!
-//! XEP-0359 0.7.0 (security considerations: an entity strips ids that claim to be its own)
+//! XEP-0359 0.7.0 (security considerations: an entity strips ids that claim to be its own), XEP-0203 2.0 (section 5: who
+//! says that a message waited must be believed only as far as its sender)
 //!
 //! Not here: giving ids, which the archive does, since they are the archive's.
 
@@ -29,6 +30,15 @@ impl Feature for StanzaIds {
             };
             stanza.payload =
                 stanza.payload.without(|child| child.is("stanza-id", ns::SID) && forged(child.attr("by")));
+        }
+        if matches!(stanza.kind, Kind::Message(_)) && stanza.payload.has("delay", ns::DELAY) {
+            let (own, domain) = (turn.place.jid.as_str(), turn.place.jid.domain());
+            let ours = |from: Option<String>| {
+                from.and_then(|from| address::Jid::parse(&from).ok())
+                    .is_some_and(|from| from.bare_str() == own || from.as_str() == domain)
+            };
+            stanza.payload =
+                stanza.payload.without(|child| child.is("delay", ns::DELAY) && ours(child.attr("from")));
         }
         Flow::On
     }

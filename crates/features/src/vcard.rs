@@ -2,24 +2,18 @@
 //!
 //! XEP-0054 1.3.0 (complete)
 //!
-//! XEP-0153 1.1.1 needs nothing of a server: clients put the photo's hash into their own presence.
-//!
-//! Not here: what the card says; avatars and vCard4 over PEP (pubsub).
+//! Not here: what the card says; its photo as an avatar, and vCard4 (pubsub).
 
 use kernel::{Account, Answer, Card, Feature, Iq, IqRoute, Spec, Turn};
-use model::storage::{Owner, Read, Space};
+use model::spaces::VCARD;
+use model::storage::{Owner, Read};
 use stanza::{Condition, StanzaError, ns};
 
 /// Most bytes of a card in canonical form.
 pub const VCARD_BYTES_MAX: usize = 262_144;
 
-const VCARD: Space = Space("vcard");
-
 static CARD: Card = Card {
-    specs: &[
-        Spec::complete("XEP-0054", "1.3.0"),
-        Spec::complete("XEP-0153", "1.1.1").note("only for clients"),
-    ],
+    specs: &[Spec::complete("XEP-0054", "1.3.0")],
     account_vars: &[ns::VCARD],
     host_vars: &[ns::VCARD],
     iqs: &[IqRoute::open(ns::VCARD).and_set()],

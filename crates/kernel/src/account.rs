@@ -25,6 +25,8 @@ pub struct Account {
     pub sessions: Vec<Session>,
     /// Its contacts.
     pub roster: Roster,
+    /// Whom it has blocked (XEP-0191): bare and full addresses, domains.
+    pub blocked: BTreeSet<Jid>,
     /// Messages that several sessions got, by the id of their input: as long as one of these sessions keeps it, it need
     /// not find another way. At most [`crate::limits::SHARED_MAX`].
     pub(crate) shared: VecDeque<(u64, Vec<SessionId>)>,
@@ -68,6 +70,7 @@ impl Account {
             exists,
             sessions: Vec::new(),
             roster: Roster::default(),
+            blocked: BTreeSet::new(),
             shared: VecDeque::new(),
             slots: Slots::default(),
         }
@@ -84,7 +87,7 @@ impl Account {
     }
 
     /// A session did not get it after all: whether another did.
-    pub(crate) fn unshare(&mut self, id: u64, session: SessionId) -> bool {
+    pub fn unshare(&mut self, id: u64, session: SessionId) -> bool {
         let Some((_, sessions)) = self.shared.iter_mut().rev().find(|(known, _)| *known == id) else {
             return false;
         };
@@ -112,6 +115,14 @@ impl Account {
         self.sessions
             .iter()
             .filter_map(|session| session.available.as_ref().map(|presence| (session, presence)))
+    }
+
+    /// Whether the account has blocked that address (XEP-0191 section 5: by full address, by bare address, by resource of
+    /// a domain, by domain). Its own resources and its own host can never be blocked.
+    pub fn blocks(&self, jid: &Jid) -> bool {
+        let exempt = jid.bare_str() == self.jid.as_str() || jid.as_str() == self.jid.domain();
+        let forms = [jid.as_str(), jid.bare_str(), jid.domain()];
+        !exempt && !self.blocked.is_empty() && forms.iter().any(|form| self.blocked.contains(*form))
     }
 
     /// Whether `jid` may see this account's presence: a subscribed contact, or the account itself.

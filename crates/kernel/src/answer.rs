@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use model::query::{Found, Query};
 use model::storage::{Loaded, Read};
-use stanza::{Condition, IqType, Kind, Stanza, StanzaError};
+use stanza::{Condition, IqType, Kind, Stanza, StanzaError, ns};
 use xml::El;
 
 use crate::card::{IqRoute, Who};
@@ -88,8 +88,16 @@ impl Kernel {
     /// A request to an account (bare address): answered by a feature, on the account's behalf.
     pub(crate) fn answer_for_account(&self, turn: &mut Turn<'_, Account>, stanza: Stanza) {
         let own = stanza.from.as_ref().is_some_and(|from| from.bare_str() == turn.place.jid.as_str());
-        let answer = self.accepted(&stanza, false, own, |feature, iq| feature.iq(turn, iq));
+        let answer = self.accepted(&stanza, false, own, |feature, iq| {
+            self.discovered(turn, iq).unwrap_or_else(|| feature.iq(turn, iq))
+        });
         conclude(turn, stanza, answer);
+    }
+
+    /// What some feature has to say of its own to a request of service discovery.
+    fn discovered(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Option<Answer<Account>> {
+        let asked = [ns::DISCO_INFO, ns::DISCO_ITEMS].contains(&iq.payload.ns());
+        asked.then(|| self.features.iter().find_map(|feature| feature.discover(turn, iq)))?
     }
 
     /// A stanza for a hosted domain.

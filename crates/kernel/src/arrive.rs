@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use address::Jid;
 use model::link::SessionId;
-use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
+use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza, ns};
 
 use crate::choose::{Choice, choose};
 use crate::{Account, Kernel, Step, Turn, Way};
@@ -23,6 +23,9 @@ impl Kernel {
         if !self.step(Way::Arrive, Step::Screen, turn, &mut stanza)
             || !self.step(Way::Arrive, Step::Stamp, turn, &mut stanza)
         {
+            if zoo::is(zoo::Fault::CopyOfBlocked) {
+                self.step(Way::Arrive, Step::Copy, turn, &mut stanza);
+            }
             return;
         }
         match stanza.kind {
@@ -36,12 +39,19 @@ impl Kernel {
     /// message goes to another device or is kept, a request is answered with an error.
     ///
     /// `session` is the one that did not get it, `id` that of the turn in which it was sent.
-    pub fn undelivered(&self, turn: &mut Turn<'_, Account>, stanza: Stanza, session: SessionId, id: u64) {
+    pub fn undelivered(&self, turn: &mut Turn<'_, Account>, mut stanza: Stanza, session: SessionId, id: u64) {
         // What the account itself says (copies, pages of the archive, pushes) was for that one session.
         let own = stanza.from.as_ref().is_none_or(|from| *from == *turn.place.jid.jid());
-        if !turn.place.exists || own || turn.place.unshare(id, session) {
+        let shared = turn.place.unshare(id, session) && !zoo::is(zoo::Fault::RerouteToAll);
+        if !turn.place.exists || own || shared {
             return;
         }
+        if zoo::is(zoo::Fault::NewIdOnRedelivery) {
+            return self.arrive(turn, stanza);
+        }
+        // Ids are microseconds; where the clock has gone back since, it came just now.
+        turn.late = Some((id / 1_000).min(turn.now.unix_ms));
+        turn.archived = stanza_id(turn, &stanza);
         match stanza.kind {
             Kind::Message(ty) => {
                 // It has been screened, stamped and kept already; only its device is gone.
@@ -49,10 +59,12 @@ impl Kernel {
                 match ty {
                     MessageType::Normal | MessageType::Chat => match choose(turn.place, &bare, ty) {
                         Choice::Deliver(targets) => {
+                            self.mark_late(turn, &mut stanza);
                             let stanza = Arc::new(stanza);
-                            for target in targets {
-                                turn.fx.send(target, stanza.clone());
+                            for target in &targets {
+                                turn.fx.send(*target, stanza.clone());
                             }
+                            turn.place.share(turn.id, &targets);
                         }
                         _ => self.nobody_there(turn, stanza),
                     },
@@ -62,6 +74,13 @@ impl Kernel {
             }
             Kind::Iq(IqType::Get | IqType::Set) => turn.refuse(&stanza, Condition::ServiceUnavailable),
             _ => {}
+        }
+    }
+
+    /// Whoever gets it now must see that it is not new (XEP-0203).
+    fn mark_late(&self, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) {
+        if let Some(at) = turn.late.filter(|_| !zoo::is(zoo::Fault::LateAsNew)) {
+            self.features.iter().for_each(|feature| feature.late(turn, stanza, at));
         }
     }
 
@@ -78,6 +97,9 @@ impl Kernel {
             Choice::Deliver(targets) => {
                 if !self.step(Way::Arrive, Step::Keep, turn, &mut stanza) {
                     return;
+                }
+                for _ in targets.iter().skip(1).filter(|_| zoo::is(zoo::Fault::ArchivePerResource)) {
+                    self.step(Way::Arrive, Step::Keep, turn, &mut stanza);
                 }
                 let mut copy = stanza.clone();
                 let stanza = Arc::new(stanza);
@@ -138,4 +160,12 @@ impl Kernel {
             _ => self.subscription_arrives(turn, ty, stanza),
         }
     }
+}
+
+/// The id that this account's archive gave it. Nobody else can have written it: forged ones are taken off.
+fn stanza_id(turn: &Turn<'_, Account>, stanza: &Stanza) -> Option<u64> {
+    let own = |child: &stanza::Child<'_>| {
+        child.is("stanza-id", ns::SID) && child.attr("by").as_deref() == Some(turn.place.jid.as_str())
+    };
+    stanza.payload.children().find(own)?.attr("id")?.parse().ok()
 }

@@ -18,6 +18,8 @@ pub struct Card {
     pub specs: &'static [Spec],
     /// Variables for `disco#info` of an account.
     pub account_vars: &'static [&'static str],
+    /// Identities for `disco#info` of an account, besides that of an account: category and type.
+    pub account_identities: &'static [(&'static str, &'static str)],
     /// Variables for `disco#info` of a hosted domain.
     pub host_vars: &'static [&'static str],
     /// On which steps it stands.
@@ -31,7 +33,16 @@ pub struct Card {
 impl Card {
     /// A card with nothing but a name, to be filled by struct update.
     pub const fn named(name: &'static str) -> Card {
-        Card { name, specs: &[], account_vars: &[], host_vars: &[], steps: &[], iqs: &[], kept: &[] }
+        Card {
+            name,
+            specs: &[],
+            account_vars: &[],
+            account_identities: &[],
+            host_vars: &[],
+            steps: &[],
+            iqs: &[],
+            kept: &[],
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use stanza::{Stanza, StanzaError, StreamError};
 
 use crate::{Account, Host, Spot, Turn};
 
-/// What goes on when the answer to a [`Query`] is there. A fault never gets here: it has been answered already.
+/// What goes on when the answer to a [`Query`] is there, or will not come.
 pub type Resume<P> = Box<dyn FnOnce(&mut Turn<'_, P>, Result<Found, StanzaError>) + Send>;
 
 /// One thing that shall happen.
@@ -38,6 +38,11 @@ pub enum Effect {
     AskHost(Jid, Query, Resume<Host>),
     /// A question for a service's place.
     AskSpot(Bare, Query, Resume<Spot>),
+    /// From here on, messages for this session wait until [`Effect::Release`], but for those with a token: older ones
+    /// are to reach it first.
+    Hold(SessionId),
+    /// What waited for this session goes to it, in order.
+    Release(SessionId),
     /// The session shall end, with a stream error if one is given.
     Close(SessionId, Option<StreamError>),
 }
@@ -51,6 +56,8 @@ impl fmt::Debug for Effect {
             Effect::Ask(account, query, _) => write!(f, "ask for {account} {query:?}"),
             Effect::AskHost(host, query, _) => write!(f, "ask for {host} {query:?}"),
             Effect::AskSpot(spot, query, _) => write!(f, "ask for {spot} {query:?}"),
+            Effect::Hold(session) => write!(f, "hold {}", session.0),
+            Effect::Release(session) => write!(f, "release {}", session.0),
             Effect::Close(session, error) => write!(f, "close {} {error:?}", session.0),
         }
     }
@@ -101,19 +108,15 @@ impl Effects {
         self.write(Write::MapPut { space, owner, key: key.into(), value: value.into() });
     }
 
-    /// Asks for data on behalf of an account, outside of an iq (which returns [`crate::Answer::Ask`] instead).
+    /// Asks for data on behalf of an account, outside of an iq (which returns [`crate::Answer::Ask`] instead). An error
+    /// is the feature's to handle: nobody else waits for the answer.
     pub fn ask(
         &mut self,
         account: &Bare,
         query: Query,
-        then: impl FnOnce(&mut Turn<'_, Account>, Found) + Send + 'static,
+        then: impl FnOnce(&mut Turn<'_, Account>, Result<Found, StanzaError>) + Send + 'static,
     ) {
-        let resume: Resume<Account> = Box::new(move |turn, found| {
-            if let Ok(found) = found {
-                then(turn, found);
-            }
-        });
-        self.list.push(Effect::Ask(account.clone(), query, resume));
+        self.push(Effect::Ask(account.clone(), query, Box::new(then)));
     }
 
     /// Wakes this place of a service ([`crate::Service::woken`]) after so many milliseconds, in place of what it wished
@@ -125,6 +128,16 @@ impl Effects {
     /// Takes the wish to be woken, if there is one.
     pub fn take_wake(&mut self) -> Option<u64> {
         self.wake.take()
+    }
+
+    /// Messages for this session wait until it is released, but for those with a token.
+    pub fn hold(&mut self, session: SessionId) {
+        self.push(Effect::Hold(session));
+    }
+
+    /// What waited for this session goes to it.
+    pub fn release(&mut self, session: SessionId) {
+        self.push(Effect::Release(session));
     }
 
     /// Ends a session.

@@ -112,6 +112,18 @@ pub trait Feature: Send + Sync {
         Answer::Refuse(stanza::Condition::ServiceUnavailable.into())
     }
 
+    /// Answers a request of service discovery to an account, if it is about something of this feature (XEP-0030): the
+    /// items of the account, a node of it. `None` leaves it to others.
+    fn discover(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Option<Answer<Account>> {
+        let _ = (turn, iq);
+        None
+    }
+
+    /// A message that came at `since` (Unix milliseconds) to a session that has ended is about to be given to another.
+    fn late(&self, turn: &mut Turn<'_, Account>, stanza: &mut Stanza, since: u64) {
+        let _ = (turn, stanza, since);
+    }
+
     /// Whether this address must not see the account's presence, whatever the roster says (XEP-0191).
     fn hides(&self, account: &Account, from: &address::Jid) -> bool {
         let _ = (account, from);

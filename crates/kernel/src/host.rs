@@ -28,10 +28,21 @@ pub struct HostFacts {
     pub registration: bool,
     /// When the server started, in Unix milliseconds.
     pub started_ms: u64,
+    /// XEP-0363: what may be uploaded; `None` if nothing.
+    pub upload: Option<UploadFacts>,
     /// Services that belong to it (XEP-0030 items): address and name.
     pub services: Vec<(Jid, String)>,
     /// XEP-0092: whether to tell the operating system.
     pub tell_os: bool,
+}
+
+/// What the operator says about uploads (XEP-0363).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadFacts {
+    /// Largest file in bytes.
+    pub file_bytes: u64,
+    /// Whether files may stay for good.
+    pub permanent: bool,
 }
 
 impl Host {

@@ -32,7 +32,8 @@ impl Kernel {
     /// A session has ended for good: if it was available, it no longer is (RFC 6121 section 4.5.3).
     pub fn close(&self, turn: &mut Turn<'_, Account>, id: SessionId) {
         let Some(session) = turn.place.session(id) else { return };
-        if session.available.is_some() || !session.directed.is_empty() {
+        let seen = session.available.is_some() || !session.directed.is_empty();
+        if seen && !zoo::is(zoo::Fault::GhostSession) {
             let jid = session.jid.clone();
             self.unavailable(turn, id, Stanza::presence(PresenceType::Unavailable).from(&jid));
         }

@@ -16,5 +16,7 @@ pub const ROSTER_NAME_BYTES_MAX: usize = 1_023;
 pub const ROSTER_GROUP_BYTES_MAX: usize = 1_023;
 /// Most groups of one contact.
 pub const ROSTER_GROUPS_MAX: usize = 100;
+/// Most bytes of all texts in one roster: addresses, names, groups, and requests that wait.
+pub const ROSTER_BYTES_MAX: usize = 2 << 20;
 /// Most bytes of a subscription request that are kept for a contact who is offline; the rest of it is left out.
 pub const REQUEST_BYTES_MAX: usize = 4_096;

@@ -16,6 +16,8 @@ use xml::{El, Writer};
 
 /// Most messages in a page, whatever a client asks for.
 pub const PAGE_MAX: u32 = 100;
+/// Bytes of messages in a page, besides the message that passes this mark.
+pub const PAGE_BYTES_MAX: u64 = 1 << 20;
 /// Messages in a page if the client does not say.
 const PAGE_DEFAULT: u32 = 50;
 /// Most ids in one `ids` field.
@@ -86,6 +88,7 @@ pub fn read_query(query: El<'_>, space: Space, owner: Owner) -> Result<LogQuery,
     }
     let wanted = Wanted::read(query)?;
     log.limit = wanted.max.unwrap_or(PAGE_DEFAULT).min(PAGE_MAX);
+    log.bytes = PAGE_BYTES_MAX;
     log.count = log.limit == 0;
     log.page = match (wanted.after, wanted.before) {
         (Some(after), None) => Paging::Forwards { after: Some(id(&after)?) },

@@ -89,6 +89,12 @@ impl Item {
         w.close();
     }
 
+    /// The bytes of its texts, as a contact with that address.
+    pub fn bytes(&self, contact: &str) -> usize {
+        let texts = self.groups.iter().chain(&self.name).chain(&self.request);
+        contact.len() + texts.map(String::len).sum::<usize>()
+    }
+
     /// Whether nothing is left that is worth storing.
     pub(crate) fn is_blank(&self) -> bool {
         !self.listed && !self.approved && self.to == Direction::None && self.from == Direction::None
@@ -100,6 +106,8 @@ impl Item {
 pub struct Roster {
     /// Sorted by address. A tree would take twice the memory, and rosters are many and small.
     items: Vec<(Jid, Item)>,
+    /// Bytes of all texts in them.
+    bytes: usize,
     version: u64,
 }
 
@@ -129,6 +137,12 @@ impl Roster {
         self.items.len()
     }
 
+    /// Whether a contact may become this without the whole becoming too large. What does not grow always may.
+    pub fn fits(&self, contact: &str, item: &Item) -> bool {
+        let (old, new) = (self.item(contact).map_or(0, |old| old.bytes(contact)), item.bytes(contact));
+        new <= old || self.bytes - old + new <= crate::limits::ROSTER_BYTES_MAX
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
@@ -144,7 +158,8 @@ impl Roster {
         let key = contact.as_str();
         if item.is_blank() {
             if let Ok(at) = self.find(key) {
-                self.items.remove(at);
+                let (_, old) = self.items.remove(at);
+                self.bytes -= old.bytes(key);
                 fx.write(model::storage::Write::MapDelete {
                     space: ROSTER,
                     owner: owner.clone(),
@@ -160,8 +175,12 @@ impl Roster {
     }
 
     fn put(&mut self, contact: Jid, item: Item) {
+        self.bytes += item.bytes(contact.as_str());
         match self.find(contact.as_str()) {
-            Ok(at) => self.items[at].1 = item,
+            Ok(at) => {
+                let old = std::mem::replace(&mut self.items[at].1, item);
+                self.bytes -= old.bytes(contact.as_str());
+            }
             Err(at) => self.items.insert(at, (contact, item)),
         }
     }

@@ -26,6 +26,9 @@ impl Kernel {
         }
         let mut item = known.cloned().unwrap_or_default();
         let out = outbound(&mut item, ty);
+        if !turn.place.roster.fits(contact.as_str(), &item) {
+            return turn.refuse(&stanza, Condition::ResourceConstraint);
+        }
         // RFC 6121 section 3.1.2: from and to are bare addresses.
         let stanza = stanza.from(&turn.place.jid).to(&contact);
         self.changed(turn, &contact, item, out);
@@ -58,6 +61,9 @@ impl Kernel {
             let fits = inner.len() <= limits::REQUEST_BYTES_MAX;
             item.request =
                 Some(if fits { String::from_utf8_lossy(inner).into_owned() } else { String::new() });
+            if !turn.place.roster.fits(contact.as_str(), &item) {
+                return turn.refuse(&stanza, Condition::ResourceConstraint);
+            }
         }
         self.changed(turn, &contact, item, out);
         if out.pass {
@@ -86,18 +92,23 @@ impl Kernel {
     }
 
     /// Sets what the user says of a contact (RFC 6121 sections 2.3 and 2.4) and pushes it.
+    /// `false`: the roster would become too large.
     pub fn set_contact(
         turn: &mut Turn<'_, Account>,
         contact: &Jid,
         name: Option<String>,
         groups: Vec<String>,
-    ) {
+    ) -> bool {
         let mut item = turn.place.roster.item(contact.as_str()).cloned().unwrap_or_default();
         item.name = name;
         item.groups = groups;
         item.listed = true;
+        if !turn.place.roster.fits(contact.as_str(), &item) {
+            return false;
+        }
         store(turn, contact, item.clone());
         push(turn, contact, Some(&item));
+        true
     }
 
     fn changed(&self, turn: &mut Turn<'_, Account>, contact: &Jid, item: Item, out: Outcome) {

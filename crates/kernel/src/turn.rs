@@ -29,6 +29,8 @@ pub struct Turn<'a, P> {
     pub delivered: Vec<SessionId>,
     /// After [`crate::Step::Keep`]: the id under which the place's archive has the message, if it is kept there.
     pub archived: Option<u64>,
+    /// When the stanza of this turn came (Unix milliseconds), if it could not be delivered then.
+    pub late: Option<u64>,
     /// What shall happen.
     pub fx: &'a mut Effects,
 }
@@ -42,7 +44,7 @@ impl<'a, P> Turn<'a, P> {
         session: Option<SessionId>,
         fx: &'a mut Effects,
     ) -> Turn<'a, P> {
-        Turn { now, id, place, session, delivered: Vec::new(), archived: None, fx }
+        Turn { now, id, place, session, delivered: Vec::new(), archived: None, late: None, fx }
     }
 }
 

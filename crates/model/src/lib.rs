@@ -2,8 +2,10 @@
 //!
 //! Not here: any rule about what the values mean; I/O, clocks, XML.
 
+pub mod grant;
 pub mod link;
 pub mod query;
 pub mod spaces;
 pub mod spec;
 pub mod storage;
+pub mod upload;

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use address::{Bare, Jid};
 use stanza::{Stanza, StanzaError, StreamError};
 
+use crate::grant::Grant;
+
 /// One connection, unique for the life of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u64);
@@ -79,6 +81,8 @@ pub struct Bind {
     pub link: Arc<dyn Link>,
     /// The authenticated account.
     pub account: Bare,
+    /// By what right: one that was taken back since gets no resource.
+    pub grant: Grant,
     /// Which resource.
     pub resource: Resource,
     /// Bind 2: switch carbons on at once (XEP-0280).

@@ -3,11 +3,12 @@
 //! A question goes out after everything that was written before it is on stable storage, so an answer always
 //! includes the asker's own writes.
 //!
-//! Not here: who answers (engine, accounts), and what a feature does with the answer.
+//! Not here: who answers (engine, accounts, files), and what a feature does with the answer.
 
 use address::Bare;
 
 use crate::storage::{Loaded, Read};
+pub use crate::upload::{Purpose, Slot, UploadFound, UploadQuery, UploadedFile};
 
 /// A question to the shell.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub enum Query {
     Account(AccountQuery),
     /// Which sessions are there? Answer: [`Found::Sessions`].
     Sessions(SessionFilter),
+    /// To the files that people upload. Answer: [`Found::Upload`].
+    Upload(UploadQuery),
 }
 
 /// Which sessions.
@@ -38,6 +41,8 @@ pub enum Found {
     Account(AccountFound),
     /// Sessions, sorted by address.
     Sessions(Vec<SessionFound>),
+    /// From the files.
+    Upload(UploadFound),
 }
 
 impl Found {
@@ -62,6 +67,9 @@ pub struct SessionFound {
     pub priority: Option<i8>,
     /// Where it comes from and how; `None` while it waits to be resumed.
     pub about: Option<std::sync::Arc<crate::link::About>>,
+    /// Whether nobody seems to look at it: its presence is `away` or `xa`, its client says that it is inactive
+    /// (XEP-0352), or it waits to be resumed.
+    pub idle: bool,
 }
 
 /// A question or an order about accounts.
@@ -125,12 +133,27 @@ pub enum AccountQuery {
         after: Option<Bare>,
         /// At most so many.
         limit: u32,
+        /// Which of them.
+        which: Which,
     },
     /// How many accounts a domain has.
     Count {
         /// Which domain.
         domain: String,
+        /// Which of them.
+        which: Which,
     },
+}
+
+/// Which accounts of a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All.
+    All,
+    /// Those that may not log in.
+    Suspended,
+    /// The domain's operators.
+    Admins,
 }
 
 /// The answer to an [`AccountQuery`].

@@ -8,3 +8,7 @@ use crate::storage::Space;
 pub const ACCOUNT: Space = Space("account");
 /// The message archive, one log per account (XEP-0313).
 pub const ARCHIVE: Space = Space("archive");
+/// Private XML, one map per account (XEP-0049): the key is `{namespace}name`.
+pub const PRIVATE: Space = Space("private");
+/// The visiting card of an account, one document (XEP-0054).
+pub const VCARD: Space = Space("vcard");

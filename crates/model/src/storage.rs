@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use read::{Bounds, Loaded, LogQuery, Page, Paging, Read, With};
+pub use read::{Bounds, Loaded, LogQuery, Page, Paging, Read, Size, With};
 pub use write::{Batch, Cull, Write};
 
 /// Who owns a value: the text of a bare JID (an account, a room) or of a domain. Cheap to clone.

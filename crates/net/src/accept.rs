@@ -80,7 +80,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 
 fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
     let now = Instant::now();
-    let proxy = matches!(kind, Kind::Http | Kind::Https) && shared.config.http.trusted_proxies.contains(&ip);
+    let proxy = matches!(kind, Kind::Http | Kind::Https) && shared.http.now().trusted_proxies.contains(&ip);
     let counters = shared.counters();
     let Some(permit) = shared.peers.admit(ip, proxy, counters, now) else {
         if let Some(left_out) = shared.log.refused.write(now) {
@@ -98,6 +98,7 @@ fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
         Kind::C2sDirectTls => tokio::spawn(secure_client(wire, ip, shared.clone())),
         Kind::Http => tokio::spawn(http::serve(wire, ip, None, shared.clone())),
         Kind::Https => tokio::spawn(secure_web(wire, ip, shared.clone())),
+        Kind::Watch => tokio::spawn(http::serve_watch(wire, ip, shared.clone())),
     };
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use mailbox::{Sent, Share};
 use model::link::Down;
 use stream::{Output, Stream};
 use tokio::time::Sleep;
@@ -20,7 +21,7 @@ use crate::alarm;
 use crate::authority::Answering;
 use crate::framing::Framing;
 use crate::link::Line;
-use crate::shared::{Opened, Presence, Shared, Told};
+use crate::shared::{Opened, Presence, Shared, Trial};
 use crate::tls::{Purpose, secure};
 use crate::wire::{self, Read, Wire};
 
@@ -37,9 +38,11 @@ pub(crate) struct Carrier {
     framing: Framing,
     stream: Stream,
     line: Arc<Line>,
+    mailbox: Share,
     /// Taken from the line and not yet handed to the stream.
     words: std::vec::IntoIter<Down>,
     question: Option<Answering>,
+    trial: Trial,
     /// When the connection counts as broken because the peer does not read, and what was written then.
     stuck: Option<(Instant, u64)>,
     socket: Socket,
@@ -66,7 +69,7 @@ impl Carrier {
         framing: Framing,
         opened: Opened,
     ) -> Carrier {
-        let Opened { stream, line, presence } = opened;
+        let Opened { stream, line, mailbox, presence } = opened;
         let words = Vec::new().into_iter();
         Carrier {
             shared,
@@ -75,8 +78,10 @@ impl Carrier {
             framing,
             stream,
             line,
+            mailbox,
             words,
             question: None,
+            trial: Trial::default(),
             stuck: None,
             socket: Socket::Open,
             closed: None,
@@ -91,7 +96,7 @@ impl Carrier {
 
     /// Carries until the connection is closed. By reference: a future that owns what it is called on holds it twice.
     pub(crate) async fn run(&mut self) {
-        let mut sleep = pin!(tokio::time::sleep(self.shared.config.limits.write));
+        let mut sleep = pin!(tokio::time::sleep(self.shared.limits.now().write));
         loop {
             self.act().await;
             if self.is_done() {
@@ -115,19 +120,19 @@ impl Carrier {
         while let Some(output) = self.stream.poll_output() {
             match output {
                 Output::Up(up) => {
-                    let told = match self.shared.try_tell(up) {
-                        Told::Heard => true,
-                        Told::Gone => false,
+                    let told = match self.mailbox.try_send(up) {
+                        Sent::Done => true,
+                        Sent::Gone => false,
                         // Boxed: this seldom happens, and the room for it would be kept by every connection.
-                        Told::Busy(up) => Box::pin(self.shared.tell(up)).await,
+                        Sent::Full(up) => Box::pin(self.mailbox.send(up)).await,
                     };
                     if !told {
                         (self.socket, self.closed) = (Socket::Lost, Some(Instant::now())); // the process ends
                     }
                 }
-                Output::Ask(ask) => self.question = Some(self.shared.ask(ask, self.peer)),
-                Output::Note(what) => self.shared.note(&what, self.peer),
-                Output::Authenticated(account) => self.shared.authenticated(&account, self.peer),
+                Output::Ask(ask) => self.question = Some(self.shared.ask(ask, self.peer, &self.trial)),
+                Output::Note(what) => self.shared.note(&what, self.peer, &self.trial),
+                Output::Authenticated(account) => self.shared.authenticated(&account, self.peer, &self.trial),
                 Output::StartTls => Box::pin(self.start_tls()).await,
                 Output::Closed => self.close(),
             }
@@ -171,7 +176,7 @@ impl Carrier {
     /// RFC 6120 section 5.4.3.
     async fn start_tls(&mut self) {
         self.fill();
-        let limit = self.shared.config.limits.handshake;
+        let limit = self.shared.limits.now().handshake;
         let flushed = tokio::time::timeout(limit, poll_fn(|cx| self.wire.poll_flush(cx))).await;
         if !matches!(flushed, Ok(Ok(()))) {
             return self.broken();
@@ -201,7 +206,7 @@ impl Carrier {
             progress = true;
         }
         if self.socket == Socket::Lost || !self.wire.pending() {
-            progress |= self.poll_words(cx, now);
+            progress |= self.line.poll_words(cx, &mut self.words, BATCH, &mut self.stream, now);
             progress |= self.poll_input(cx, now);
         }
         if progress { Poll::Ready(()) } else { self.poll_alarm(cx, sleep, now) }
@@ -219,32 +224,10 @@ impl Carrier {
         }
         let written = self.wire.written();
         if self.stuck.is_none_or(|(_, then)| then != written) {
-            self.stuck = Some((now + self.shared.config.limits.write, written));
+            self.stuck = Some((now + self.shared.limits.now().write, written));
         }
         self.line.set_unwritten(self.wire.unwritten());
         Ok(())
-    }
-
-    /// Hands what the engine sent to the stream, as much as one write shall take.
-    fn poll_words(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        if self.words.len() == 0 {
-            match self.line.poll_take(cx) {
-                Poll::Ready(words) => self.words = words.into_iter(),
-                Poll::Pending => return false,
-            }
-        }
-        let mut bytes = 0;
-        while bytes < BATCH
-            && let Some(word) = self.words.next()
-        {
-            bytes += crate::link::weight(&word);
-            self.line.handed(&word);
-            self.stream.handle_down(now, word);
-        }
-        if self.words.len() == 0 {
-            self.words = Vec::new().into_iter(); // an idle connection keeps no memory for it
-        }
-        true
     }
 
     /// Reads once, if the stream wants input.
@@ -262,6 +245,9 @@ impl Carrier {
                 self.stream.handle_eof(now);
             }
             Poll::Ready(Err(_)) => self.broken(),
+        }
+        if let Some((name, code)) = self.framing.take_fault() {
+            self.shared.misbehaved(name, &code, self.peer, now);
         }
         let replies = self.framing.replies();
         if self.socket != Socket::Lost && self.wire.push(&replies).is_err() {

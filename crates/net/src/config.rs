@@ -7,6 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::counters::Counters;
+use crate::files::Files;
+use crate::monitor::Monitor;
 use crate::tls::TlsStore;
 
 /// All of it.
@@ -17,35 +19,56 @@ pub struct NetConfig {
     /// The certificates.
     pub tls: Arc<TlsStore>,
     /// For the streams.
-    pub stream: Current,
+    pub stream: Current<stream::Settings>,
     /// For HTTP.
     pub http: HttpSettings,
     /// Limits.
     pub limits: Limits,
     /// Where to count.
     pub counters: Arc<Counters>,
+    /// Who keeps files; `None`: none are taken.
+    pub files: Option<Arc<dyn Files>>,
+    /// What [`Kind::Watch`] tells.
+    pub monitor: Option<Arc<dyn Monitor>>,
 }
 
-/// What new streams go by. A reload replaces it; streams that are open keep what they began with.
-#[derive(Clone, Debug)]
-pub struct Current(Arc<RwLock<Arc<stream::Settings>>>);
+/// Settings that a reload replaces. Streams that are open keep what they began with.
+#[derive(Debug)]
+pub struct Current<T>(Arc<RwLock<Arc<T>>>);
 
-impl Current {
+impl<T> Clone for Current<T> {
+    fn clone(&self) -> Current<T> {
+        Current(self.0.clone())
+    }
+}
+
+impl<T> Current<T> {
     /// Begins with these.
-    pub fn new(settings: stream::Settings) -> Current {
+    pub fn new(settings: T) -> Current<T> {
         Current(Arc::new(RwLock::new(Arc::new(settings))))
     }
 
     /// Those in force.
-    pub fn now(&self) -> Arc<stream::Settings> {
+    pub fn now(&self) -> Arc<T> {
         // Nothing panics while it holds this lock, and the value is whole at every moment.
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// From now on these.
-    pub fn replace(&self, settings: stream::Settings) {
+    pub fn replace(&self, settings: T) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
+}
+
+/// What can be changed while the server runs; see [`crate::Net::adjustable`].
+#[derive(Clone)]
+pub struct Adjustable {
+    /// For new streams.
+    pub stream: Current<stream::Settings>,
+    /// For HTTP. [`BoshLimits`] hold for new sessions.
+    pub http: Current<HttpSettings>,
+    /// Limits.
+    pub limits: Current<Limits>,
 }
 
 /// One listening socket.
@@ -68,6 +91,8 @@ pub enum Kind {
     Http,
     /// HTTP with TLS; usually port 5281 or 443.
     Https,
+    /// HTTP without TLS for those who watch the server: measures and health, nothing else.
+    Watch,
 }
 
 /// Limits that need to see more than one stream, or that hold before there is one.

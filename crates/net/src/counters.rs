@@ -10,8 +10,8 @@ use stream::Misbehaviour;
 /// All counts of one server. They only grow, except those that say "open now".
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Connections accepted, by [`crate::Kind`]: STARTTLS, direct TLS, HTTP, HTTPS.
-    pub accepted: [Count; 4],
+    /// Connections accepted, by [`crate::Kind`], in its order.
+    pub accepted: [Count; 5],
     /// Streams open now, by transport: TCP, direct TLS, WebSocket, BOSH.
     pub streams: [Count; 4],
     /// Sockets open now.

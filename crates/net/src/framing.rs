@@ -52,6 +52,14 @@ impl Framing {
         }
     }
 
+    /// Once, after a rule of the form was broken: its name and a code.
+    pub(crate) fn take_fault(&mut self) -> Option<(&'static str, u16)> {
+        match self {
+            Framing::Bytes => None,
+            Framing::WebSocket(codec) => codec.take_fault().map(|code| ("websocket", code)),
+        }
+    }
+
     /// What the form itself has to answer.
     pub(crate) fn replies(&mut self) -> Vec<u8> {
         match self {

@@ -12,9 +12,11 @@ mod bosh;
 mod carrier;
 mod config;
 mod counters;
+mod files;
 mod framing;
 mod http;
 mod link;
+mod monitor;
 mod parts;
 mod peers;
 mod quiet;
@@ -28,14 +30,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use model::link::{Down, Up};
+use mailbox::Mailbox;
+use model::link::Down;
 use stanza::{StreamCondition, StreamError};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 pub use authority::{Answering, Authority};
-pub use config::{BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
+pub use config::{Adjustable, BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
 pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_name};
+pub use files::{Download, FILES_PATH, Files, Pending, Status, Taking, Upload};
+pub use monitor::{Monitor, Watching};
 pub use parts::PARTS;
 pub use tls::{TlsError, TlsNote, TlsStore};
 
@@ -67,7 +72,7 @@ impl Net {
     /// If one of the sockets cannot be opened.
     pub fn bind(
         config: NetConfig,
-        engine: mpsc::Sender<Up>,
+        engine: Mailbox,
         authority: Arc<dyn Authority>,
         phase: watch::Receiver<Phase>,
     ) -> io::Result<Net> {
@@ -86,6 +91,16 @@ impl Net {
         &self.addresses
     }
 
+    /// What can be changed while it serves.
+    pub fn adjustable(&self) -> Adjustable {
+        let shared = &self.shared;
+        Adjustable {
+            stream: shared.config.stream.clone(),
+            http: shared.http.clone(),
+            limits: shared.limits.clone(),
+        }
+    }
+
     /// Serves until the phase is [`Phase::Closing`] (or its sender is gone), and all streams are closed or
     /// [`Limits::shutdown`] is over.
     pub async fn run(self) {
@@ -102,7 +117,7 @@ impl Net {
         }
         shared.roll.tell_all(&Down::Close(Some(StreamError::from(StreamCondition::SystemShutdown))));
         shared.bosh.close();
-        if tokio::time::timeout(shared.config.limits.shutdown, shared.roll.emptied()).await.is_err() {
+        if tokio::time::timeout(shared.limits.now().shutdown, shared.roll.emptied()).await.is_err() {
             tracing::warn!("some streams did not close in time");
         }
     }
@@ -114,7 +129,7 @@ impl Net {
 /// If one of the sockets cannot be opened.
 pub async fn serve(
     config: NetConfig,
-    engine: mpsc::Sender<Up>,
+    engine: Mailbox,
     authority: Arc<dyn Authority>,
     phase: watch::Receiver<Phase>,
 ) -> io::Result<()> {

@@ -7,8 +7,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+use std::vec::IntoIter;
 
 use model::link::{Down, Link};
+use stream::Stream;
 
 /// The queue of one stream, shared by engine and connection task.
 #[derive(Default)]
@@ -32,7 +35,7 @@ impl Line {
     }
 
     /// Everything that was sent since the last time.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Vec<Down>> {
+    fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Vec<Down>> {
         let mut queue = self.queue();
         if !queue.words.is_empty() {
             return Poll::Ready(std::mem::take(&mut queue.words));
@@ -44,8 +47,38 @@ impl Line {
         Poll::Pending
     }
 
+    /// Hands what the engine sent to the stream, until that is about `most` bytes; the rest stays in `words`. Whether
+    /// there was anything.
+    pub(crate) fn poll_words(
+        &self,
+        cx: &mut Context<'_>,
+        words: &mut IntoIter<Down>,
+        most: usize,
+        stream: &mut Stream,
+        now: Instant,
+    ) -> bool {
+        if words.len() == 0 {
+            match self.poll_take(cx) {
+                Poll::Ready(taken) => *words = taken.into_iter(),
+                Poll::Pending => return false,
+            }
+        }
+        let mut bytes = 0;
+        while bytes < most
+            && let Some(word) = words.next()
+        {
+            bytes += weight(&word);
+            self.handed(&word);
+            stream.handle_down(now, word);
+        }
+        if words.len() == 0 {
+            *words = Vec::new().into_iter(); // an idle connection keeps no memory for it
+        }
+        true
+    }
+
     /// A word was taken from what [`Line::poll_take`] gave and handed to the stream.
-    pub(crate) fn handed(&self, down: &Down) {
+    fn handed(&self, down: &Down) {
         self.queued.fetch_sub(weight(down), Ordering::Relaxed);
     }
 
@@ -89,7 +122,7 @@ impl Link for Line {
 }
 
 /// Roughly the bytes that a word takes on the wire.
-pub(crate) fn weight(down: &Down) -> usize {
+fn weight(down: &Down) -> usize {
     match down {
         Down::Stanza(stanza) => stanza.size(),
         _ => 64,

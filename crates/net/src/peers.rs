@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::config::Limits;
+use crate::config::{Current, Limits};
 use crate::counters::Counters;
 
 /// Addresses remembered at once, before quiet ones are looked for.
@@ -17,7 +17,7 @@ const REMEMBERED: usize = 65_536;
 
 /// All addresses.
 pub(crate) struct Peers {
-    limits: Limits,
+    limits: Current<Limits>,
     table: Mutex<Table>,
 }
 
@@ -32,6 +32,24 @@ struct Peer {
     open: u32,
     connects: Bucket,
     failures: Bucket,
+    /// Logins under way, each of which may become a failure.
+    trying: u32,
+}
+
+/// Whether an address may try to log in.
+pub(crate) enum Chance {
+    /// It may.
+    Now(Attempt),
+    /// Not before some of those under way are over: all of them together could be one guess too many.
+    Later,
+    /// Not for a while.
+    Never,
+}
+
+/// A login under way; over when dropped, after its failure was counted.
+pub(crate) struct Attempt {
+    peers: Arc<Peers>,
+    of: IpAddr,
 }
 
 /// A connection counted against its address; ends when dropped.
@@ -64,7 +82,7 @@ impl Bucket {
 }
 
 impl Peers {
-    pub(crate) fn new(limits: Limits) -> Arc<Peers> {
+    pub(crate) fn new(limits: Current<Limits>) -> Arc<Peers> {
         Arc::new(Peers { limits, table: Mutex::default() })
     }
 
@@ -81,7 +99,7 @@ impl Peers {
         counters: &Counters,
         now: Instant,
     ) -> Option<Permit> {
-        let limits = &self.limits;
+        let limits = &*self.limits.now();
         let mut table = self.table();
         if table.open >= limits.connections {
             counters.refused_full.one();
@@ -107,18 +125,38 @@ impl Peers {
 
     /// Whether an address may try to authenticate.
     pub(crate) fn may_try(&self, ip: IpAddr, now: Instant) -> bool {
-        let (size, window) = (self.limits.failures_per_address, self.limits.failures_window);
+        let limits = self.limits.now();
+        let (size, window) = (limits.failures_per_address, limits.failures_window);
         let mut table = self.table();
         table.peers.get_mut(&network(ip)).is_none_or(|peer| peer.failures.free(size, window, now))
     }
 
+    /// Begins a login. Counting only those that have failed would let any number through at once (C-27).
+    pub(crate) fn attempt(self: &Arc<Self>, ip: IpAddr, now: Instant) -> Chance {
+        let (limits, of) = (self.limits.now(), network(ip));
+        let (size, window) = (limits.failures_per_address, limits.failures_window);
+        let mut table = self.table();
+        table.sweep(&limits, now);
+        let peer = table.peer(of, now);
+        if !peer.failures.free(size, window, now) {
+            return Chance::Never;
+        }
+        // The first may always try: `used` need not be a whole number.
+        if peer.trying > 0 && peer.failures.used + peer.trying as f32 + 1.0 > size as f32 {
+            return Chance::Later;
+        }
+        peer.trying += 1;
+        Chance::Now(Attempt { peers: self.clone(), of })
+    }
+
     /// An authentication from there failed.
     pub(crate) fn failed(&self, ip: IpAddr, now: Instant) {
+        let limits = self.limits.now();
         let mut table = self.table();
-        table.sweep(&self.limits, now);
+        table.sweep(&limits, now);
         let failures = &mut table.peer(ip, now).failures;
-        failures.refill(self.limits.failures_per_address, self.limits.failures_window, now);
-        failures.used = (failures.used + 1.0).min(self.limits.failures_per_address as f32);
+        failures.refill(limits.failures_per_address, limits.failures_window, now);
+        failures.used = (failures.used + 1.0).min(limits.failures_per_address as f32);
     }
 }
 
@@ -128,6 +166,7 @@ impl Table {
             open: 0,
             connects: Bucket::new(now),
             failures: Bucket::new(now),
+            trying: 0,
         })
     }
 
@@ -140,7 +179,7 @@ impl Table {
         self.peers.retain(|_, peer| {
             peer.connects.refill(limits.connects_per_address, limits.connects_window, now);
             peer.failures.refill(limits.failures_per_address, limits.failures_window, now);
-            peer.open > 0 || peer.connects.used > 0.0 || peer.failures.used > 0.0
+            peer.open > 0 || peer.trying > 0 || peer.connects.used > 0.0 || peer.failures.used > 0.0
         });
         self.sweep_at = self.peers.len() * 2;
     }
@@ -152,6 +191,14 @@ impl Drop for Permit {
         table.open -= 1;
         if let Some(peer) = self.of.and_then(|ip| table.peers.get_mut(&ip)) {
             peer.open -= 1;
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(peer) = self.peers.table().peers.get_mut(&self.of) {
+            peer.trying -= 1;
         }
     }
 }
@@ -174,7 +221,8 @@ mod tests {
 
     #[test]
     fn an_address_has_so_many_connections_and_gets_them_back() {
-        let (peers, counters, now) = (Peers::new(limits()), Counters::default(), Instant::now());
+        let (peers, counters, now) =
+            (Peers::new(Current::new(limits())), Counters::default(), Instant::now());
         let admit = |ip: &str, now| peers.admit(ip.parse().unwrap(), false, &counters, now);
         let first = admit("192.0.2.1", now).unwrap();
         let _second = admit("192.0.2.1", now).unwrap();
@@ -188,7 +236,8 @@ mod tests {
 
     #[test]
     fn connecting_again_and_again_is_slowed_and_a_64_is_one() {
-        let (peers, counters, now) = (Peers::new(limits()), Counters::default(), Instant::now());
+        let (peers, counters, now) =
+            (Peers::new(Current::new(limits())), Counters::default(), Instant::now());
         let admit = |ip: &str, now| peers.admit(ip.parse().unwrap(), false, &counters, now).is_some();
         for n in 0..3 {
             assert!(admit(&format!("2001:db8::{n}"), now));
@@ -200,7 +249,8 @@ mod tests {
 
     #[test]
     fn the_server_is_full_also_for_proxies() {
-        let (peers, counters, now) = (Peers::new(limits()), Counters::default(), Instant::now());
+        let (peers, counters, now) =
+            (Peers::new(Current::new(limits())), Counters::default(), Instant::now());
         let admit = || peers.admit("192.0.2.1".parse().unwrap(), true, &counters, now);
         let all: Vec<_> = (0..5).map(|_| admit().unwrap()).collect();
         assert!(admit().is_none());
@@ -211,7 +261,8 @@ mod tests {
 
     #[test]
     fn failed_logins_block_the_address_for_a_while() {
-        let (peers, now, ip) = (Peers::new(limits()), Instant::now(), "192.0.2.1".parse().unwrap());
+        let (peers, now, ip) =
+            (Peers::new(Current::new(limits())), Instant::now(), "192.0.2.1".parse().unwrap());
         for _ in 0..limits().failures_per_address {
             assert!(peers.may_try(ip, now));
             peers.failed(ip, now);
@@ -222,8 +273,48 @@ mod tests {
     }
 
     #[test]
+    fn new_limits_hold_for_addresses_that_are_known() {
+        let (now, ip) = (Instant::now(), "192.0.2.1".parse().unwrap());
+        let current = Current::new(limits());
+        let (peers, counters) = (Peers::new(current.clone()), Counters::default());
+        let _open: Vec<_> = (0..2).map(|_| peers.admit(ip, false, &counters, now).unwrap()).collect();
+        assert!(peers.admit(ip, false, &counters, now).is_none());
+        current.replace(Limits { connections_per_address: 3, failures_per_address: 1, ..limits() });
+        let _third = peers.admit(ip, false, &counters, now).unwrap();
+        peers.failed(ip, now);
+        assert!(!peers.may_try(ip, now));
+        current.replace(Limits { failures_per_address: 2, ..limits() });
+        assert!(peers.may_try(ip, now));
+    }
+
+    #[test]
+    fn c27_logins_at_once_are_no_more_than_logins_one_by_one() {
+        let limits = Limits { failures_per_address: 3, ..limits() };
+        let (peers, now, ip) =
+            (Peers::new(Current::new(limits)), Instant::now(), "192.0.2.1".parse().unwrap());
+        let attempt = || peers.attempt(ip, now);
+        let mut all: Vec<Attempt> = Vec::new();
+        while let Chance::Now(one) = attempt() {
+            all.push(one);
+        }
+        assert!(all.len() == 3 && matches!(attempt(), Chance::Later));
+        // One succeeds, and another may try.
+        all.pop();
+        let Chance::Now(again) = attempt() else { panic!("there is room") };
+        all.push(again);
+        assert!(matches!(attempt(), Chance::Later));
+        // All fail.
+        for one in all {
+            peers.failed(ip, now);
+            drop(one);
+        }
+        assert!(matches!(attempt(), Chance::Never));
+    }
+
+    #[test]
     fn quiet_addresses_are_forgotten() {
-        let (peers, counters, now) = (Peers::new(Limits::default()), Counters::default(), Instant::now());
+        let (peers, counters, now) =
+            (Peers::new(Current::new(Limits::default())), Counters::default(), Instant::now());
         for n in 0..REMEMBERED as u32 {
             drop(peers.admit(IpAddr::V4(n.into()), false, &counters, now));
         }

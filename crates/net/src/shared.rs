@@ -2,31 +2,34 @@
 //!
 //! Not here: one connection (`carrier.rs`, `bosh/session.rs`).
 
+use std::fmt::Debug;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use model::link::{StreamId, Transport, Up};
+use mailbox::{Mailbox, Share};
+use model::link::{StreamId, Transport};
 use stream::{Answer, Ask, Connection, Misbehaviour, Stream};
-use tokio::sync::mpsc::Sender;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
 
 use crate::Phase;
 use crate::authority::{Answering, Authority};
 use crate::bosh::Sessions;
-use crate::config::NetConfig;
+use crate::config::{Current, HttpSettings, Limits, NetConfig};
 use crate::counters::{Counters, misbehaviour_name};
 use crate::link::Line;
-use crate::peers::Peers;
+use crate::peers::{Attempt, Chance, Peers};
 use crate::quiet::Quiet;
 use crate::roll::{Place, Roll};
 
 /// One server's connections.
 pub(crate) struct Shared {
+    /// As it was at the start: what a reload can change of it is in `http` and `limits`.
     pub(crate) config: NetConfig,
-    pub(crate) engine: Sender<Up>,
+    pub(crate) http: Current<HttpSettings>,
+    pub(crate) limits: Current<Limits>,
+    pub(crate) engine: Mailbox,
     pub(crate) authority: Arc<dyn Authority>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) roll: Arc<Roll>,
@@ -48,16 +51,27 @@ pub(crate) struct Logs {
 pub(crate) struct Opened {
     pub(crate) stream: Stream,
     pub(crate) line: Arc<Line>,
+    /// The way to the engine.
+    pub(crate) mailbox: Share,
     pub(crate) presence: Presence,
 }
 
-/// How the engine took a word.
-pub(crate) enum Told {
-    Heard,
-    /// It has no room; the word comes back.
-    Busy(Up),
-    /// The process ends.
-    Gone,
+/// How long a login waits before it asks again whether it is its turn.
+const LATER: Duration = Duration::from_millis(20);
+
+/// The login that is under way on one stream, if there is one.
+#[derive(Clone, Default)]
+pub(crate) struct Trial(Arc<Mutex<Option<Attempt>>>);
+
+impl Trial {
+    fn begin(&self, attempt: Attempt) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(attempt);
+    }
+
+    /// It has succeeded, or its failure was counted.
+    pub(crate) fn over(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
 }
 
 /// Keeps a stream on the roll and in the count of open streams.
@@ -76,12 +90,15 @@ impl Drop for Presence {
 impl Shared {
     pub(crate) fn new(
         config: NetConfig,
-        engine: Sender<Up>,
+        engine: Mailbox,
         authority: Arc<dyn Authority>,
         phase: watch::Receiver<Phase>,
     ) -> Shared {
+        let limits = Current::new(config.limits.clone());
         Shared {
-            peers: Peers::new(config.limits.clone()),
+            peers: Peers::new(limits.clone()),
+            http: Current::new(config.http.clone()),
+            limits,
             bosh: Sessions::default(),
             roll: Arc::default(),
             log: Logs {
@@ -115,47 +132,61 @@ impl Shared {
         let counters = self.counters().clone();
         counters.streams(transport).one();
         let presence = Presence { _place: self.roll.enter(id, line.clone()), counters, transport };
-        Some(Opened { stream: Stream::new(self.config.stream.now(), connection, now), line, presence })
+        let stream = Stream::new(self.config.stream.now(), connection, now);
+        Some(Opened { stream, line, mailbox: self.engine.share(), presence })
     }
 
-    /// Asks the account store, unless the address has failed too often.
-    pub(crate) fn ask(&self, ask: Ask, peer: IpAddr) -> Answering {
-        if self.peers.may_try(peer, Instant::now()) {
-            return self.authority.answer(ask, peer);
+    /// Asks the account store, unless the address has failed too often. What may end in a failed login is an attempt,
+    /// kept in `trial` until [`Trial::over`].
+    pub(crate) fn ask(self: &Arc<Self>, ask: Ask, peer: IpAddr, trial: &Trial) -> Answering {
+        let refused = Answer::Refused(sasl::Condition::TemporaryAuthFailure);
+        if !matches!(ask, Ask::Keys { .. } | Ask::Password { .. } | Ask::Tokens { .. }) {
+            return match self.peers.may_try(peer, Instant::now()) {
+                true => self.authority.answer(ask, peer),
+                false => Box::pin(std::future::ready(refused)),
+            };
         }
-        Box::pin(std::future::ready(Answer::Refused(sasl::Condition::TemporaryAuthFailure)))
-    }
-
-    /// Tells the engine, unless it is busy.
-    pub(crate) fn try_tell(&self, up: Up) -> Told {
-        match self.engine.try_send(up) {
-            Ok(()) => Told::Heard,
-            Err(TrySendError::Full(up)) => Told::Busy(up),
-            Err(TrySendError::Closed(_)) => Told::Gone,
-        }
-    }
-
-    /// Tells the engine; waits while it is busy. `false`: the engine is gone.
-    pub(crate) async fn tell(&self, up: Up) -> bool {
-        self.engine.send(up).await.is_ok()
+        let (shared, trial) = (self.clone(), trial.clone());
+        Box::pin(async move {
+            loop {
+                match shared.peers.attempt(peer, Instant::now()) {
+                    Chance::Now(attempt) => break trial.begin(attempt),
+                    Chance::Later => tokio::time::sleep(LATER).await,
+                    Chance::Never => return refused,
+                }
+            }
+            shared.authority.answer(ask, peer).await
+        })
     }
 
     /// Takes note of a mistake or an attack.
-    pub(crate) fn note(&self, what: &Misbehaviour, peer: IpAddr) {
+    pub(crate) fn note(&self, what: &Misbehaviour, peer: IpAddr, trial: &Trial) {
         let now = Instant::now();
-        self.counters().misbehaved(misbehaviour_name(what));
+        self.misbehaved(misbehaviour_name(what), what, peer, now);
         // A failure of ours is not theirs: it must not keep an address out for longer.
         if matches!(what, Misbehaviour::AuthFailed(condition) if *condition != sasl::Condition::TemporaryAuthFailure)
         {
             self.peers.failed(peer, now);
         }
-        if let Some(left_out) = self.log.misbehaviour.write(now) {
-            tracing::info!(%peer, left_out, "misbehaviour: {what:?}");
+        if let Misbehaviour::AuthFailed(_) = what {
+            trial.over();
+        }
+    }
+
+    /// The same for what happens beside the stream, in HTTP's forms: `name` counts it, `what` tells more.
+    pub(crate) fn misbehaved(&self, name: &str, what: &dyn Debug, peer: IpAddr, now: Instant) {
+        self.counters().misbehaved(name);
+        // Who looks that closely wants all of them.
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            tracing::debug!(%peer, "misbehaviour: {name} {what:?}");
+        } else if let Some(left_out) = self.log.misbehaviour.write(now) {
+            tracing::info!(%peer, left_out, "misbehaviour: {name} {what:?}");
         }
     }
 
     /// Takes note of a login.
-    pub(crate) fn authenticated(&self, account: &address::Bare, peer: IpAddr) {
+    pub(crate) fn authenticated(&self, account: &address::Bare, peer: IpAddr, trial: &Trial) {
+        trial.over();
         self.counters().authenticated.one();
         tracing::debug!(%peer, "authenticated");
         self.authority.authenticated(account, peer);

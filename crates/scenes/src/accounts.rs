@@ -8,6 +8,9 @@ use model::spaces::ACCOUNT;
 use model::storage::{Batch, Owner, Read, Write};
 use store::{Fault, Store, block_on};
 
+/// The document of an operator of its domain; others' are empty.
+const ADMIN: &str = r#"{"admin":true}"#;
+
 /// Answers or does what is asked.
 pub(crate) fn answer(store: &dyn Store, query: &AccountQuery) -> Result<AccountFound, Fault> {
     let exists = |account: &Bare| -> Result<bool, Fault> {
@@ -26,18 +29,21 @@ pub(crate) fn answer(store: &dyn Store, query: &AccountQuery) -> Result<AccountF
         }
         AccountQuery::SetPassword { account, .. }
         | AccountQuery::Suspend { account, .. }
-        | AccountQuery::SetAdmin { account, .. }
         | AccountQuery::CheckPassword { account, .. }
             if exists(account)? =>
         {
             AccountFound::Done
         }
-        AccountQuery::Show { account } if exists(account)? => AccountFound::Accounts(vec![AccountInfo {
-            account: account.clone(),
-            suspended: false,
-            admin: false,
-            created: 0,
-        }]),
+        AccountQuery::SetAdmin { account, admin } if exists(account)? => {
+            put(store, account, if *admin { ADMIN } else { "{}" })?;
+            AccountFound::Done
+        }
+        AccountQuery::Show { account } if exists(account)? => {
+            let read = Read::Doc { space: ACCOUNT, owner: Owner::from(account.text()) };
+            let admin = block_on(store.read(read))?.into_doc().is_some_and(|doc| doc == ADMIN);
+            let account = account.clone();
+            AccountFound::Accounts(vec![AccountInfo { account, suspended: false, admin, created: 0 }])
+        }
         AccountQuery::List { .. } => AccountFound::Accounts(Vec::new()),
         AccountQuery::Count { .. } => AccountFound::Count(0),
         _ => AccountFound::No,
@@ -46,6 +52,10 @@ pub(crate) fn answer(store: &dyn Store, query: &AccountQuery) -> Result<AccountF
 
 /// Makes an account.
 pub(crate) fn create(store: &dyn Store, account: &Bare) -> Result<(), Fault> {
+    put(store, account, "{}")
+}
+
+fn put(store: &dyn Store, account: &Bare, value: &'static str) -> Result<(), Fault> {
     let owner = Owner::from(account.text());
-    block_on(store.commit(Batch::from(Write::DocPut { space: ACCOUNT, owner, value: "{}".into() })))
+    block_on(store.commit(Batch::from(Write::DocPut { space: ACCOUNT, owner, value: value.into() })))
 }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use address::{Bare, Jid};
 use engine::{Engine, Input, Output, Ticket, Time};
 use kernel::{HostFacts, Kernel, Now, Service};
+use model::grant::Grant;
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, End, Resource, Resume, StreamId, Transport, Up,
 };
-use model::query::{AccountQuery, Found, Password, Query};
+use model::query::{AccountQuery, Found, Password, Query, UploadFound};
 use model::storage::{Batch, Read};
 use stanza::{Condition, Stanza, StanzaError};
 use store::memory::Memory;
@@ -72,7 +73,7 @@ impl Pure {
     fn engine(&mut self) -> &mut Engine {
         let (hosts, time, store) = (&self.hosts, self.time, &self.store);
         self.engine.get_or_insert_with(|| {
-            let kernel = Kernel::new(features::all("0", ""));
+            let kernel = Kernel::new(features::all("0", "", pubsub::features()));
             let hosts = hosts.iter().filter_map(|host| Jid::parse(host).ok());
             let highest = block_on(store.read(Read::HighestId)).map_or(0, |found| found.into_highest_id());
             let mut seed = time.mono_ms;
@@ -84,14 +85,24 @@ impl Pure {
                 }
             };
             let hosts: Vec<Jid> = hosts.collect();
-            let services: Vec<_> = hosts.iter().map(|host| service(host, time)).collect();
-            let facts = |service: &Arc<dyn Service>| {
-                let services = vec![(service.domain().clone(), service.name().to_owned())];
+            let services: Vec<Vec<_>> = hosts.iter().map(|host| services(host, time)).collect();
+            let facts = |services: &Vec<Arc<dyn Service>>| {
+                let named =
+                    |service: &Arc<dyn Service>| (service.domain().clone(), service.name().to_owned());
+                let services = services.iter().map(named).collect();
                 Arc::new(HostFacts { started_ms: time.now.unix_ms, services, ..HostFacts::default() })
             };
             let hosts = hosts.into_iter().zip(services.iter().map(facts)).collect();
+            let services = services.into_iter().flatten();
             Engine::new(kernel, hosts, highest, time, Box::new(random)).with_services(services)
         })
+    }
+
+    /// The counters of stream management go on from `h`; see `Engine::count_from`.
+    #[cfg(feature = "fuzzing")]
+    pub fn count_from(&mut self, h: u32) {
+        self.settle();
+        self.engine().count_from(h);
     }
 
     fn input(&mut self, input: Input) {
@@ -111,7 +122,7 @@ impl Pure {
         loop {
             self.engine().finish();
             let outputs: Vec<Output> = std::iter::from_fn(|| self.engine().poll_output()).collect();
-            let mut moved = !outputs.is_empty();
+            let mut moved = !outputs.is_empty() || self.engine().has_work();
             for output in outputs {
                 self.carry_out(output);
             }
@@ -134,6 +145,7 @@ impl Pure {
                 let found = match query {
                     Query::Read(read) => block_on(self.store.read(read)).map(Found::Loaded),
                     Query::Account(query) => accounts::answer(&self.store, &query).map(Found::Account),
+                    Query::Upload(_) => Ok(Found::Upload(UploadFound::Off)),
                     Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
                 };
                 Input::Found(ticket, found.map_err(|fault| refusal(&fault)))
@@ -226,6 +238,7 @@ impl Pure {
             stream,
             link,
             account: jid.bare(),
+            grant: Grant::default(),
             resource,
             carbons: wish.carbons,
             enable: enable(wish).filter(|_| wish.inline),
@@ -302,6 +315,7 @@ impl Pure {
         let query = match order {
             "removes" => AccountQuery::Remove { account },
             "creates" => AccountQuery::Create { account, password },
+            "promotes" => AccountQuery::SetAdmin { account, admin: true },
             "suspends" => AccountQuery::Suspend { account, suspended: true },
             "changes the password of" => AccountQuery::SetPassword { account, password },
             "ends the sessions of" => AccountQuery::EndSessions { account },
@@ -390,12 +404,18 @@ impl World for Pure {
     }
 }
 
-/// The rooms of a domain.
-fn service(host: &Jid, time: Time) -> Arc<dyn Service> {
-    // A name before a domain of ours makes a domain again.
-    let domain = Jid::parse(&format!("conference.{host}")).unwrap_or_else(|_| host.clone());
-    let settings = muc::Settings::new(domain, host.clone(), time.now.unix_ms);
-    Arc::new(muc::Rooms::new(settings, Arc::new(|bytes: &mut [u8]| bytes.fill(7))))
+/// The hosted services of a domain.
+fn services(host: &Jid, time: Time) -> Vec<Arc<dyn Service>> {
+    let rooms = || -> Option<Arc<dyn Service>> {
+        let domain = Jid::parse(&format!("conference.{host}")).ok()?;
+        let settings = muc::Settings::new(domain, host.clone(), time.now.unix_ms);
+        Some(Arc::new(muc::Rooms::new(settings, Arc::new(|bytes: &mut [u8]| bytes.fill(7)))))
+    };
+    let nodes = || -> Option<Arc<dyn Service>> {
+        let domain = Jid::parse(&format!("pubsub.{host}")).ok()?;
+        Some(Arc::new(pubsub::PubSub::new(domain, host.clone())))
+    };
+    [rooms(), nodes()].into_iter().flatten().collect()
 }
 
 fn enable(wish: &Wish) -> Option<Enable> {

@@ -4,6 +4,8 @@
 //!
 //! Not here: stream errors (`stream_error.rs`); faults of ours, which a peer only sees as `internal-server-error`.
 
+use bytes::Bytes;
+
 use crate::{Condition, ErrorType, ns};
 use xml::Writer;
 
@@ -18,12 +20,16 @@ pub struct StanzaError {
     pub text: Option<&'static str>,
     /// An application-specific condition: element name and namespace.
     pub app: Option<(&'static str, &'static str)>,
+    /// An application-specific condition with content of its own, in canonical form below [`ns::CLIENT`].
+    pub details: Option<Bytes>,
+    /// An attribute of the application-specific condition: name and value.
+    pub app_attr: Option<(&'static str, &'static str)>,
 }
 
 impl StanzaError {
     /// An error of the type that the RFC recommends for `condition`.
     pub const fn new(condition: Condition, ty: ErrorType) -> StanzaError {
-        StanzaError { condition, ty, text: None, app: None }
+        StanzaError { condition, ty, text: None, app: None, app_attr: None, details: None }
     }
 
     /// The same error with an explanation.
@@ -37,6 +43,20 @@ impl StanzaError {
     #[must_use]
     pub const fn app(mut self, name: &'static str, ns: &'static str) -> StanzaError {
         self.app = Some((name, ns));
+        self
+    }
+
+    /// The same error with an application-specific condition that has content: canonical XML below [`ns::CLIENT`].
+    #[must_use]
+    pub fn details(mut self, canonical: Bytes) -> StanzaError {
+        self.details = Some(canonical);
+        self
+    }
+
+    /// The same error with an attribute of its application-specific condition.
+    #[must_use]
+    pub const fn app_attr(mut self, name: &'static str, value: &'static str) -> StanzaError {
+        self.app_attr = Some((name, value));
         self
     }
 
@@ -55,7 +75,14 @@ impl StanzaError {
             w.open("text", ns::STANZAS).attr("xml:lang", "en").text(text).close();
         }
         if let Some((name, ns)) = self.app {
-            w.open(name, ns).close();
+            w.open(name, ns);
+            if let Some((name, value)) = self.app_attr {
+                w.attr(name, value);
+            }
+            w.close();
+        }
+        if let Some(details) = &self.details {
+            w.raw(details);
         }
         w.close();
     }

@@ -20,17 +20,26 @@ pub struct Field {
     pub ty: &'static str,
     /// Whether it must be filled in.
     pub required: bool,
+    /// What one may choose from (`list-single`).
+    pub options: &'static [&'static str],
 }
 
 impl Field {
     /// A field that must be filled in.
     pub const fn required(var: &'static str, ty: &'static str, label: &'static str) -> Field {
-        Field { var, label, ty, required: true }
+        Field { var, label, ty, required: true, options: &[] }
     }
 
     /// A field that may be left empty.
     pub const fn optional(var: &'static str, ty: &'static str, label: &'static str) -> Field {
-        Field { var, label, ty, required: false }
+        Field { var, label, ty, required: false, options: &[] }
+    }
+
+    /// The same, with a choice.
+    #[must_use]
+    pub const fn of(mut self, options: &'static [&'static str]) -> Field {
+        self.options = options;
+        self
     }
 }
 
@@ -43,21 +52,33 @@ fn open(w: &mut Writer, ty: &str, title: Option<&str>, form_type: &str) {
     w.leaf("value", ns::FORMS, form_type).close();
 }
 
-/// Writes a form to be filled in.
-pub fn ask(w: &mut Writer, title: &str, form_type: &str, fields: &[Field]) {
+/// Writes a form to be filled in; `known` is what the first field says already.
+pub fn ask(w: &mut Writer, title: &str, form_type: &str, fields: &[Field], known: &[String]) {
     open(w, "form", Some(title), form_type);
-    for field in fields {
+    for (at, field) in fields.iter().enumerate() {
         w.open("field", ns::FORMS).attr("var", field.var).attr("type", field.ty).attr("label", field.label);
         if field.required {
             w.leaf("required", ns::FORMS, "");
+        }
+        for value in known.iter().filter(|_| at == 0) {
+            w.leaf("value", ns::FORMS, value);
+        }
+        for option in field.options {
+            w.open("option", ns::FORMS).attr("label", option);
+            w.leaf("value", ns::FORMS, option).close();
         }
         w.close();
     }
     w.close();
 }
 
-/// Writes a result: fields with their values.
-pub fn result(w: &mut Writer, form_type: &str, fields: &[(&str, Vec<String>)]) {
+/// Writes a result: fields with their values, and what `more` writes.
+pub fn result(
+    w: &mut Writer,
+    form_type: &str,
+    fields: &[(&str, Vec<String>)],
+    more: impl FnOnce(&mut Writer),
+) {
     open(w, "result", None, form_type);
     for (var, values) in fields {
         // Section 3.3: without a type it is text; several values make it several lines.
@@ -68,6 +89,7 @@ pub fn result(w: &mut Writer, form_type: &str, fields: &[(&str, Vec<String>)]) {
         }
         w.close();
     }
+    more(w);
     w.close();
 }
 

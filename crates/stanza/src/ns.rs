@@ -39,6 +39,8 @@ pub const MUC_REGISTER: &str = "http://jabber.org/protocol/muc#register";
 pub const MUC_ROOMS: &str = "http://jabber.org/protocol/muc#rooms";
 pub const MUC_TRAFFIC: &str = "http://jabber.org/protocol/muc#traffic";
 pub const MUC_STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
+// XEP-0048
+pub const BOOKMARKS_OLD: &str = "storage:bookmarks";
 // XEP-0049
 pub const PRIVATE: &str = "jabber:iq:private";
 // XEP-0050
@@ -49,17 +51,88 @@ pub const VCARD: &str = "vcard-temp";
 pub const RSM: &str = "http://jabber.org/protocol/rsm";
 // XEP-0060
 pub const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
+
+/// Names of XEP-0060 section 10 and of its forms, with what they begin with.
+macro_rules! pubsub {
+    ($($name:ident $text:literal,)*) => {
+        $(pub const $name: &str = concat!("http://jabber.org/protocol/pubsub#", $text);)*
+    };
+}
+
+pubsub! {
+    PUBSUB_EVENT "event",
+    PUBSUB_OWNER "owner",
+    PUBSUB_ERRORS "errors",
+    PUBSUB_NODE_CONFIG "node_config",
+    PUBSUB_META_DATA "meta-data",
+    PUBSUB_PUBLISH_OPTIONS "publish-options",
+    PUBSUB_SUBSCRIBE_OPTIONS "subscribe_options",
+    PUBSUB_SUBSCRIBE_AUTHORIZATION "subscribe_authorization",
+    PUBSUB_GET_PENDING "get-pending",
+    PUBSUB_ACCESS_AUTHORIZE "access-authorize",
+    PUBSUB_ACCESS_OPEN "access-open",
+    PUBSUB_ACCESS_PRESENCE "access-presence",
+    PUBSUB_ACCESS_ROSTER "access-roster",
+    PUBSUB_ACCESS_WHITELIST "access-whitelist",
+    PUBSUB_AUTO_CREATE "auto-create",
+    PUBSUB_AUTO_SUBSCRIBE "auto-subscribe",
+    PUBSUB_COLLECTIONS "collections",
+    PUBSUB_CONFIG_NODE "config-node",
+    PUBSUB_CONFIG_NODE_MAX "config-node-max",
+    PUBSUB_CREATE_AND_CONFIGURE "create-and-configure",
+    PUBSUB_CREATE_NODES "create-nodes",
+    PUBSUB_DELETE_ITEMS "delete-items",
+    PUBSUB_DELETE_NODES "delete-nodes",
+    PUBSUB_FILTERED_NOTIFICATIONS "filtered-notifications",
+    PUBSUB_INSTANT_NODES "instant-nodes",
+    PUBSUB_ITEM_IDS "item-ids",
+    PUBSUB_LAST_PUBLISHED "last-published",
+    PUBSUB_LEASED_SUBSCRIPTION "leased-subscription",
+    PUBSUB_MANAGE_SUBSCRIPTIONS "manage-subscriptions",
+    PUBSUB_MEMBER_AFFILIATION "member-affiliation",
+    PUBSUB_MODIFY_AFFILIATIONS "modify-affiliations",
+    PUBSUB_MULTI_ITEMS "multi-items",
+    PUBSUB_ON_A_JID "pubsub-on-a-jid",
+    PUBSUB_OUTCAST_AFFILIATION "outcast-affiliation",
+    PUBSUB_PERSISTENT_ITEMS "persistent-items",
+    PUBSUB_PRESENCE_SUBSCRIBE "presence-subscribe",
+    PUBSUB_PUBLISH "publish",
+    PUBSUB_PUBLISH_ONLY_AFFILIATION "publish-only-affiliation",
+    PUBSUB_PUBLISHER_AFFILIATION "publisher-affiliation",
+    PUBSUB_PURGE_NODES "purge-nodes",
+    PUBSUB_RETRACT_ITEMS "retract-items",
+    PUBSUB_RETRIEVE_AFFILIATIONS "retrieve-affiliations",
+    PUBSUB_RETRIEVE_DEFAULT "retrieve-default",
+    PUBSUB_RETRIEVE_DEFAULT_SUB "retrieve-default-sub",
+    PUBSUB_RETRIEVE_ITEMS "retrieve-items",
+    PUBSUB_RETRIEVE_SUBSCRIPTIONS "retrieve-subscriptions",
+    PUBSUB_RSM "rsm",
+    PUBSUB_SUBSCRIBE "subscribe",
+    PUBSUB_SUBSCRIPTION_NOTIFICATIONS "subscription-notifications",
+    PUBSUB_SUBSCRIPTION_OPTIONS "subscription-options",
+}
 // XEP-0077
 pub const REGISTER: &str = "jabber:iq:register";
 pub const REGISTER_FEATURE: &str = "http://jabber.org/features/iq-register";
+// XEP-0080
+pub const GEOLOC: &str = "http://jabber.org/protocol/geoloc";
+// XEP-0084
+pub const AVATAR_DATA: &str = "urn:xmpp:avatar:data";
+pub const AVATAR_METADATA: &str = "urn:xmpp:avatar:metadata";
 // XEP-0085
 pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 // XEP-0092
 pub const VERSION: &str = "jabber:iq:version";
+// XEP-0107
+pub const MOOD: &str = "http://jabber.org/protocol/mood";
+// XEP-0108
+pub const ACTIVITY: &str = "http://jabber.org/protocol/activity";
 // XEP-0115
 pub const CAPS: &str = "http://jabber.org/protocol/caps";
 // XEP-0122
 pub const VALIDATE: &str = "http://jabber.org/protocol/xdata-validate";
+// XEP-0118
+pub const TUNE: &str = "http://jabber.org/protocol/tune";
 // XEP-0124
 pub const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
 // XEP-0156
@@ -67,6 +140,8 @@ pub const ALT_WEBSOCKET: &str = "urn:xmpp:alt-connections:websocket";
 pub const ALT_BOSH: &str = "urn:xmpp:alt-connections:xbosh";
 // XEP-0206
 pub const XBOSH: &str = "urn:xmpp:xbosh";
+// XEP-0131
+pub const SHIM: &str = "http://jabber.org/protocol/shim";
 // XEP-0138
 pub const COMPRESS: &str = "http://jabber.org/protocol/compress";
 // XEP-0133
@@ -77,6 +152,8 @@ pub const VCARD_UPDATE: &str = "vcard-temp:x:update";
 pub const SERVER_INFO: &str = "http://jabber.org/network/serverinfo";
 // XEP-0160
 pub const MSG_OFFLINE: &str = "msgoffline";
+// XEP-0172
+pub const NICK: &str = "http://jabber.org/protocol/nick";
 // XEP-0184
 pub const RECEIPTS: &str = "urn:xmpp:receipts";
 // XEP-0191
@@ -94,8 +171,14 @@ pub const TIME: &str = "urn:xmpp:time";
 pub const DELAY: &str = "urn:xmpp:delay";
 // XEP-0249
 pub const CONFERENCE: &str = "jabber:x:conference";
+// XEP-0277
+pub const MICROBLOG: &str = "urn:xmpp:microblog:0";
 // XEP-0280
 pub const CARBONS: &str = "urn:xmpp:carbons:2";
+// XEP-0292
+pub const VCARD4: &str = "urn:ietf:params:xml:ns:vcard-4.0";
+pub const VCARD4_NODE: &str = "urn:xmpp:vcard4";
+pub const CONTACTS_NODE: &str = "urn:xmpp:contacts";
 // XEP-0297
 pub const FORWARD: &str = "urn:xmpp:forward:0";
 // XEP-0313
@@ -112,17 +195,39 @@ pub const HINTS: &str = "urn:xmpp:hints";
 pub const CSI: &str = "urn:xmpp:csi:0";
 // XEP-0353
 pub const JINGLE_MESSAGE: &str = "urn:xmpp:jingle-message:0";
+// XEP-0363
+pub const UPLOAD: &str = "urn:xmpp:http:upload:0";
+pub const UPLOAD_PURPOSE: &str = "urn:xmpp:http:upload:purpose:0";
+pub const UPLOAD_MESSAGE: &str = "urn:xmpp:http:upload:purpose:0#message";
+pub const UPLOAD_PROFILE: &str = "urn:xmpp:http:upload:purpose:0#profile";
+pub const UPLOAD_EPHEMERAL: &str = "urn:xmpp:http:upload:purpose:0#ephemeral";
+pub const UPLOAD_PERMANENT: &str = "urn:xmpp:http:upload:purpose:0#permanent";
 // XEP-0359
 pub const SID: &str = "urn:xmpp:sid:0";
+// XEP-0373
+pub const OPENPGP_KEYS: &str = "urn:xmpp:openpgp:0:public-keys";
+pub const OPENPGP_SECRET: &str = "urn:xmpp:openpgp:0:secret-key";
 // XEP-0380
 pub const ENCRYPTION: &str = "urn:xmpp:eme:0";
 // XEP-0384
 pub const OMEMO_OLD: &str = "eu.siacs.conversations.axolotl";
 pub const OMEMO: &str = "urn:xmpp:omemo:2";
+pub const OMEMO_OLD_DEVICES: &str = "eu.siacs.conversations.axolotl.devicelist";
+pub const OMEMO_OLD_BUNDLES: &str = "eu.siacs.conversations.axolotl.bundles:";
+pub const OMEMO_DEVICES: &str = "urn:xmpp:omemo:2:devices";
+pub const OMEMO_BUNDLES: &str = "urn:xmpp:omemo:2:bundles";
 // XEP-0386
 pub const BIND2: &str = "urn:xmpp:bind:0";
 // XEP-0388
 pub const SASL2: &str = "urn:xmpp:sasl:2";
+// XEP-0398
+pub const AVATAR_CONVERSION: &str = "urn:xmpp:pep-vcard-conversion:0";
+// XEP-0402
+pub const BOOKMARKS: &str = "urn:xmpp:bookmarks:1";
+pub const BOOKMARKS_COMPAT: &str = "urn:xmpp:bookmarks:1#compat";
+pub const BOOKMARKS_COMPAT_PEP: &str = "urn:xmpp:bookmarks:1#compat-pep";
+// XEP-0411
+pub const BOOKMARKS_CONVERSION: &str = "urn:xmpp:bookmarks-conversion:0";
 // XEP-0410
 pub const SELF_PING: &str = "http://jabber.org/protocol/muc#self-ping-optimization";
 // XEP-0421
@@ -145,9 +250,14 @@ pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 // XEP-0441 takes its elements from XEP-0313.
 // XEP-0444
 pub const REACTIONS: &str = "urn:xmpp:reactions:0";
+// XEP-0472
+pub const SOCIAL_FEED: &str = "urn:xmpp:pubsub-social-feed:1";
 // XEP-0478
 pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
 // XEP-0484
 pub const FAST: &str = "urn:xmpp:fast:0";
+// XEP-0490
+pub const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
+pub const DISPLAYED_ASSIST: &str = "urn:xmpp:mds:server-assist:0";
 // XEP-0502
 pub const MUC_ACTIVITY: &str = "{urn:xmpp:muc-activity}message-activity";

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use crate::fault::Outcome;
 use crate::slots::Slots;
 use crate::sql;
+use crate::sums::{At, sum};
 
 /// What the writer knows about the tables without looking.
 #[derive(Default)]
@@ -26,7 +27,7 @@ impl Tables {
         match write {
             Write::DocPut { space, owner, value } => {
                 let slot = self.slots.make(db, *space, owner)?;
-                db.prepare_cached(sql::DOC_PUT)?.execute((slot, &**value))?;
+                db.prepare_cached(sql::DOC_PUT)?.execute((slot, &**value, sum(At::Doc { slot }, value)))?;
             }
             Write::DocDelete { space, owner } => {
                 if let Some(slot) = self.slots.find(db, *space, owner)? {
@@ -60,7 +61,7 @@ impl Tables {
     ) -> Outcome<()> {
         store::check_key(key)?;
         let slot = self.slots.make(db, space, owner)?;
-        db.prepare_cached(sql::MAP_PUT)?.execute((slot, key, &**value))?;
+        db.prepare_cached(sql::MAP_PUT)?.execute((slot, key, &**value, sum(At::Map { slot, key }, value)))?;
         Ok(())
     }
 

@@ -6,12 +6,15 @@
 //!
 //! Not here: the writer's transactions (`writer`).
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
+use store::{Fault, FaultKind};
 
-use crate::fault::Outcome;
+use crate::fault::{Outcome, Trouble};
+use crate::journal;
 
 /// Growth between checkpoints: 16 MiB in pages of 4 KiB.
 const STEP_PAGES: u32 = 4096;
@@ -36,15 +39,21 @@ pub(crate) struct Wal {
     next: AtomicU32,
     wanted: Mutex<Wanted>,
     changed: Condvar,
+    journal: PathBuf,
+    /// A checkpoint has failed: pages of the journal may be in the system's memory only.
+    suspect: AtomicBool,
 }
 
 impl Wal {
-    pub(crate) fn new() -> Self {
+    /// Of the journal of this database.
+    pub(crate) fn new(database: &Path) -> Self {
         Self {
             pages: Arc::default(),
             next: AtomicU32::new(STEP_PAGES),
             wanted: Mutex::new(Wanted::Nothing),
             changed: Condvar::new(),
+            journal: journal::path(database),
+            suspect: AtomicBool::new(false),
         }
     }
 
@@ -67,8 +76,8 @@ impl Wal {
             self.next.store(STEP_PAGES, Ordering::Relaxed);
         } else if pages >= next {
             let blocked = match db {
-                Some(db) if pages >= WAIT_PAGES => checkpoint(db, "FULL"),
-                Some(db) if pages >= HELP_PAGES => checkpoint(db, "PASSIVE"),
+                Some(db) if pages >= WAIT_PAGES => self.checkpoint(db, "FULL"),
+                Some(db) if pages >= HELP_PAGES => self.checkpoint(db, "PASSIVE"),
                 _ => {
                     self.want(Wanted::Passive);
                     false
@@ -104,8 +113,8 @@ impl Wal {
             drop(wanted);
             match now {
                 Wanted::Nothing => false,
-                Wanted::Passive => checkpoint(db, "PASSIVE"),
-                Wanted::Truncate => checkpoint(db, "TRUNCATE"),
+                Wanted::Passive => self.checkpoint(db, "PASSIVE"),
+                Wanted::Truncate => self.checkpoint(db, "TRUNCATE"),
                 Wanted::Stop => return,
             };
         }
@@ -124,21 +133,37 @@ impl Wal {
         // Nothing panics under this lock.
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// A failed or blocked checkpoint loses nothing: the journal keeps what it holds, and there will be another.
-///
-/// Whether it was blocked.
-fn checkpoint(db: &Connection, mode: &str) -> bool {
-    let row = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
-    match db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], row) {
-        Ok(blocked) => {
-            tracing::debug!(mode, blocked, "checkpoint");
-            blocked
+    /// A failed or blocked checkpoint loses nothing: the journal keeps what it holds, and there will be another, which
+    /// copies anew whatever this one has not brought to the disk.
+    ///
+    /// Whether it was blocked.
+    fn checkpoint(&self, db: &Connection, mode: &str) -> bool {
+        let row = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
+        let done = self.secure().and_then(|()| {
+            let blocked = db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], row);
+            blocked.map_err(|error| Fault::from(Trouble::from(error)))
+        });
+        match done {
+            Ok(blocked) => {
+                tracing::debug!(mode, blocked, "checkpoint");
+                blocked
+            }
+            Err(fault) => {
+                let harmless = matches!(fault.kind(), FaultKind::Full | FaultKind::Busy);
+                self.suspect.fetch_or(!harmless, Ordering::Relaxed);
+                tracing::warn!(mode, %fault, "checkpoint failed");
+                true
+            }
         }
-        Err(error) => {
-            tracing::warn!(mode, %error, "checkpoint failed");
-            true
+    }
+
+    /// After a failed checkpoint: it may have been the journal's sync that failed, and that is never merely repeated.
+    fn secure(&self) -> Result<(), Fault> {
+        if self.suspect.load(Ordering::Relaxed) {
+            journal::secure(&self.journal)?;
+            self.suspect.store(false, Ordering::Relaxed);
         }
+        Ok(())
     }
 }

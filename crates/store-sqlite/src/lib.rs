@@ -12,6 +12,8 @@ mod blobs;
 mod checkpoint;
 mod connect;
 mod fault;
+mod fsck;
+mod journal;
 mod lock;
 mod logs;
 mod pages;
@@ -21,8 +23,11 @@ mod readers;
 mod schema;
 mod slots;
 mod sql;
+mod sums;
 mod times;
 mod writer;
+
+pub use fsck::{Findings, check};
 
 use std::fmt;
 use std::ops::Range;
@@ -95,7 +100,8 @@ impl Sqlite {
         let blobs = BlobFiles::open(directory)?;
         let readers = options.readers.max(1);
         let database = Database::new(directory, options);
-        let (queue, health, wal) = (Arc::<Queue>::default(), Arc::<Health>::default(), Arc::new(Wal::new()));
+        let (queue, health, wal) =
+            (Arc::<Queue>::default(), Arc::<Health>::default(), Arc::new(Wal::new(&database.path)));
         let writer =
             Writer::open(database.clone(), Arc::clone(&queue), Arc::clone(&health), Arc::clone(&wal))?;
         let connections = (0..readers).map(|_| database.reader()).collect::<fault::Outcome<_>>()?;

@@ -13,6 +13,7 @@ use crate::apply::Tables;
 use crate::fault::Outcome;
 use crate::slots::End;
 use crate::sql;
+use crate::sums::{At, sum};
 
 /// Rows that a deletion takes along at once. More are left to `sweep`.
 const ROWS_AT_ONCE: i64 = 500;
@@ -42,6 +43,7 @@ impl Tables {
             entry.resource.as_deref(),
             entry.tag,
             &*entry.value,
+            sum(At::Log { slot, id }, &entry.value),
         ))?;
         self.slots.set_end(space, owner, End { id, latest: end.latest.max(at), lag });
         self.highest = self.highest.max(id);
@@ -57,7 +59,12 @@ impl Tables {
         value: &Bytes,
     ) -> Outcome<()> {
         if let (Some(slot), Ok(id)) = (self.slots.find(db, space, owner)?, i64::try_from(id)) {
-            db.prepare_cached(sql::LOG_REPLACE)?.execute((slot, id, &**value))?;
+            db.prepare_cached(sql::LOG_REPLACE)?.execute((
+                slot,
+                id,
+                &**value,
+                sum(At::Log { slot, id }, value),
+            ))?;
         }
         Ok(())
     }

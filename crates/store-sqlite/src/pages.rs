@@ -2,13 +2,13 @@
 //!
 //! Not here: the other shapes and transactions (`readers`).
 
-use bytes::Bytes;
-use model::storage::{Bounds, Entry, LogQuery, Page, Paging, With};
+use model::storage::{Bounds, Entry, LogQuery, Owner, Page, Paging, Space, With};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use crate::fault::Outcome;
 use crate::sql::{self, Side};
+use crate::sums::{self, At};
 use crate::times;
 
 /// A log where it is stored.
@@ -53,11 +53,15 @@ pub(crate) fn bounds(db: &Connection, place: Place, count: bool) -> Outcome<Boun
     };
     let first = end(sql::LOG_FIRST)?;
     let last = end(sql::LOG_LATEST)?;
-    let count = match count {
-        true => Some(db.prepare_cached(sql::LOG_COUNT)?.query_row(at, |row| unsigned(row, 0))?),
+    let counted = match count {
+        true => Some(
+            db.prepare_cached(sql::LOG_COUNT)?
+                .query_row(at, |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)))?,
+        ),
         false => None,
     };
-    Ok(Bounds { first, last, count })
+    let (count, bytes) = counted.unzip();
+    Ok(Bounds { first, last, count, bytes })
 }
 
 /// A page of a log; `None` is a log that does not exist.
@@ -78,23 +82,52 @@ pub(crate) fn page(db: &Connection, place: Option<Place>, query: &LogQuery) -> O
         Paging::Forwards { after } => (filter.after(after), false),
         Paging::Backwards { before } => (filter.before(before), true),
     };
-    let limit = query.limit as usize;
-    // One more than wanted tells whether there are more.
-    let mut entries = match &query.ids {
-        None => select(db, place, query, range, backwards, limit as i64 + 1)?,
-        Some(ids) => select_ids(db, place, query, range, backwards, limit + 1, ids)?,
+    let (mut entries, complete) = match &query.ids {
+        None => {
+            let mut room = Room::of(query);
+            let entries = select(db, place, query, range, backwards, &mut room)?;
+            (entries, !room.exceeded)
+        }
+        Some(ids) => select_ids(db, place, query, range, backwards, Room::of(query), ids)?,
     };
     let count = match (query.count, &query.ids) {
         (false, _) => None,
         (true, None) => Some(count(db, place, query, filter)?),
-        (true, Some(ids)) => Some(select_ids(db, place, query, filter, false, usize::MAX, ids)?.len() as u64),
+        (true, Some(ids)) => {
+            Some(select_ids(db, place, query, filter, false, Room::ENDLESS, ids)?.0.len() as u64)
+        }
     };
-    let complete = entries.len() <= limit;
-    entries.truncate(limit);
     if backwards {
         entries.reverse();
     }
     Ok(Page { entries, complete, count, missing_anchor })
+}
+
+/// How much a page may still take.
+struct Room {
+    entries: u64,
+    bytes: u64,
+    /// There was more than that.
+    exceeded: bool,
+}
+
+impl Room {
+    const ENDLESS: Room = Room { entries: u64::MAX, bytes: u64::MAX, exceeded: false };
+
+    fn of(query: &LogQuery) -> Room {
+        Room { entries: query.limit.into(), bytes: query.bytes, exceeded: false }
+    }
+
+    /// Whether one more may come.
+    fn has_any(&mut self) -> bool {
+        self.exceeded |= self.entries == 0 || self.bytes == 0;
+        !self.exceeded
+    }
+
+    fn take(&mut self, entry: &Entry) {
+        self.entries -= 1;
+        self.bytes = self.bytes.saturating_sub(entry.value.len() as u64);
+    }
 }
 
 fn is_missing(db: &Connection, place: Place, anchor: Option<u64>, query: &LogQuery) -> Outcome<bool> {
@@ -118,13 +151,27 @@ fn select(
     query: &LogQuery,
     range: Range,
     backwards: bool,
-    limit: i64,
+    room: &mut Room,
 ) -> Outcome<Vec<Entry>> {
-    let (side, mut values) = filters(place, query, range);
-    values.push(Value::Integer(limit));
+    let (side, values) = filters(place, query, range);
     let mut statement = db.prepare_cached(&sql::log_page(side, backwards))?;
-    let rows = statement.query_map(params_from_iter(values), entry)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut entries = Vec::new();
+    // Row by row, in the order of the index: what is beyond the page is not read.
+    while let Some(row) = rows.next()? {
+        if !room.has_any() {
+            break;
+        }
+        match entry(row, place.slot)? {
+            Some(entry) => {
+                room.take(&entry);
+                entries.push(entry);
+            }
+            // The page goes on behind it (E-29).
+            None => damaged(query.space, &query.owner, &row.get::<_, i64>(0)?),
+        }
+    }
+    Ok(entries)
 }
 
 /// Single ids, each looked up for itself: the caller bounds their number.
@@ -134,9 +181,9 @@ fn select_ids(
     query: &LogQuery,
     range: Range,
     backwards: bool,
-    limit: usize,
+    mut room: Room,
     ids: &[u64],
-) -> Outcome<Vec<Entry>> {
+) -> Outcome<(Vec<Entry>, bool)> {
     let mut ids: Vec<i64> = ids.iter().filter_map(|id| i64::try_from(*id).ok()).collect();
     ids.retain(|id| range.holds(*id));
     ids.sort_unstable();
@@ -146,12 +193,12 @@ fn select_ids(
     }
     let mut found = Vec::new();
     for id in ids {
-        if found.len() == limit {
+        if room.exceeded {
             break;
         }
-        found.extend(select(db, place, query, Range { above: id - 1, up_to: id }, backwards, 1)?);
+        found.extend(select(db, place, query, Range { above: id - 1, up_to: id }, backwards, &mut room)?);
     }
-    Ok(found)
+    Ok((found, !room.exceeded))
 }
 
 fn count(db: &Connection, place: Place, query: &LogQuery, range: Range) -> Outcome<u64> {
@@ -193,24 +240,26 @@ fn filters(place: Place, query: &LogQuery, range: Range) -> (Side, Vec<Value>) {
     (side, values)
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    Ok(Entry {
+/// A record that is not what was written: it stays where it is, and nobody is given it.
+pub(crate) fn damaged(space: Space, owner: &Owner, key: &dyn std::fmt::Display) {
+    tracing::error!(space = space.0, %owner, %key, "a stored record is damaged and left out; see `detente check --data`");
+}
+
+/// `None` if it is damaged.
+fn entry(row: &Row<'_>, slot: i64) -> rusqlite::Result<Option<Entry>> {
+    let Some(value) = sums::value(row, At::Log { slot, id: row.get(0)? }, 5, 6)? else { return Ok(None) };
+    Ok(Some(Entry {
         id: unsigned(row, 0)?,
         at_ms: unsigned(row, 1)?,
         with: row.get(2)?,
         resource: row.get(3)?,
         tag: row.get(4)?,
-        value: blob(row, 5)?,
-    })
+        value,
+    }))
 }
 
 /// A number that is stored signed but never below zero.
 pub(crate) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let signed: i64 = row.get(column)?;
     u64::try_from(signed).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, signed))
-}
-
-/// A value, copied once.
-pub(crate) fn blob(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
-    Ok(Bytes::copy_from_slice(row.get_ref(column)?.as_blob()?))
 }

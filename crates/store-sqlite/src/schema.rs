@@ -15,7 +15,8 @@ use crate::fault::Outcome;
 const APPLICATION_ID: i64 = 0x4474_6e74;
 
 /// Number n of the list leads from version n to version n + 1.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/001_shapes.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/001_shapes.sql"), include_str!("../migrations/002_checksums.sql")];
 
 /// Refuses what is not ours or too new, and brings the rest to our version.
 pub(crate) fn prepare(connection: &mut Connection, path: &Path) -> Outcome<()> {
@@ -107,7 +108,7 @@ mod tests {
         newer.execute("UPDATE meta SET value = 99 WHERE name = 'schema_version'", []).unwrap();
         let fault = Fault::from(prepare(&mut newer, Path::new("x")).unwrap_err());
         assert_eq!(fault.kind(), FaultKind::TooNew);
-        assert!(fault.cause().contains("schema 99") && fault.cause().contains("up to 1"), "{fault}");
+        assert!(fault.cause().contains("schema 99") && fault.cause().contains("up to 2"), "{fault}");
 
         let mut foreign = open();
         foreign.execute_batch("CREATE TABLE songs (name)").unwrap();

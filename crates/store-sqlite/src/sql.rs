@@ -26,14 +26,17 @@ pub(crate) fn owners(after: bool) -> String {
     format!("SELECT owner FROM slot WHERE space = ?1 AND {after}{HAS_SOMETHING} ORDER BY owner LIMIT ?2")
 }
 
-pub(crate) const DOC: &str = "SELECT value FROM doc WHERE slot = ?1";
-pub(crate) const DOC_PUT: &str = "INSERT INTO doc (slot, value) VALUES (?1, ?2) \
-     ON CONFLICT (slot) DO UPDATE SET value = excluded.value";
+pub(crate) const DOC: &str = "SELECT value, sum FROM doc WHERE slot = ?1";
+pub(crate) const DOC_PUT: &str = "INSERT INTO doc (slot, value, sum) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (slot) DO UPDATE SET value = excluded.value, sum = excluded.sum";
 pub(crate) const DOC_DELETE: &str = "DELETE FROM doc WHERE slot = ?1";
 
-pub(crate) const MAP_GET: &str = "SELECT value FROM map WHERE slot = ?1 AND key = ?2";
-pub(crate) const MAP_PUT: &str = "INSERT INTO map (slot, key, value) VALUES (?1, ?2, ?3) \
-     ON CONFLICT (slot, key) DO UPDATE SET value = excluded.value";
+pub(crate) const MAP_GET: &str = "SELECT value, sum FROM map WHERE slot = ?1 AND key = ?2";
+/// The lengths stand at the head of a row: values are not read for them.
+pub(crate) const MAP_SIZE: &str =
+    "SELECT count(*), coalesce(sum(octet_length(key) + octet_length(value)), 0) FROM map WHERE slot = ?1";
+pub(crate) const MAP_PUT: &str = "INSERT INTO map (slot, key, value, sum) VALUES (?1, ?2, ?3, ?4) \
+     ON CONFLICT (slot, key) DO UPDATE SET value = excluded.value, sum = excluded.sum";
 pub(crate) const MAP_DELETE: &str = "DELETE FROM map WHERE slot = ?1 AND key = ?2";
 pub(crate) const MAP_CLEAR: &str = "DELETE FROM map WHERE slot = ?1 AND key >= ?2 AND key < ?3";
 pub(crate) const MAP_CLEAR_FROM: &str = "DELETE FROM map WHERE slot = ?1 AND key >= ?2";
@@ -42,12 +45,12 @@ pub(crate) const MAP_CLEAR_FROM: &str = "DELETE FROM map WHERE slot = ?1 AND key
 pub(crate) fn map_range(after: bool, end: bool) -> String {
     let start = if after { ">" } else { ">=" };
     let end = if end { " AND key < ?4" } else { "" };
-    format!("SELECT key, value FROM map WHERE slot = ?1 AND key {start} ?2{end} ORDER BY key LIMIT ?3")
+    format!("SELECT key, value, sum FROM map WHERE slot = ?1 AND key {start} ?2{end} ORDER BY key LIMIT ?3")
 }
 
 pub(crate) const LOG_APPEND: &str =
-    "INSERT INTO log (slot, id, at, peer, resource, tag, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-pub(crate) const LOG_REPLACE: &str = "UPDATE log SET value = ?3 WHERE slot = ?1 AND id = ?2";
+    "INSERT INTO log (slot, id, at, peer, resource, tag, value, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+pub(crate) const LOG_REPLACE: &str = "UPDATE log SET value = ?3, sum = ?4 WHERE slot = ?1 AND id = ?2";
 pub(crate) const LOG_DELETE: &str = "DELETE FROM log WHERE slot = ?1 AND id = ?2";
 pub(crate) const LOG_DELETE_SOME: &str = "DELETE FROM log WHERE rowid IN \
      (SELECT rowid FROM log WHERE slot = ?1 AND id <= ?2 ORDER BY id LIMIT ?3)";
@@ -57,7 +60,8 @@ pub(crate) const LOG_LATEST: &str =
     "SELECT id, at FROM log WHERE slot = ?1 AND id > ?2 ORDER BY id DESC LIMIT 1";
 pub(crate) const LOG_NEXT: &str =
     "SELECT id, at FROM log WHERE slot = ?1 AND id > ?2 AND id <= ?3 ORDER BY id LIMIT 1";
-pub(crate) const LOG_COUNT: &str = "SELECT count(*) FROM log WHERE slot = ?1 AND id > ?2";
+pub(crate) const LOG_COUNT: &str =
+    "SELECT count(*), coalesce(sum(octet_length(value)), 0) FROM log WHERE slot = ?1 AND id > ?2";
 pub(crate) const LOG_FIRST_AT: &str =
     "SELECT id FROM log WHERE slot = ?1 AND id > ?2 AND at >= ?3 ORDER BY id LIMIT 1";
 pub(crate) const LOG_NTH_NEWEST: &str =
@@ -71,29 +75,29 @@ pub(crate) enum Side {
     Full,
 }
 
-/// Parameters: 1 slot, 2 id above, 3 id up to, 4 and 5 times, 6 and 7 tag, 8 bare, 9 resource, then the limit.
-fn log_where(side: Side) -> (&'static str, &'static str, usize) {
+/// Parameters: 1 slot, 2 id above, 3 id up to, 4 and 5 times, 6 and 7 tag, 8 bare, 9 resource.
+fn log_where(side: Side) -> (&'static str, &'static str) {
     match side {
-        Side::Any => ("log_by_id", "", 8),
-        Side::Bare => ("log_by_peer", " AND peer = ?8", 9),
-        Side::Full => ("log_by_peer", " AND peer = ?8 AND resource = ?9", 10),
+        Side::Any => ("log_by_id", ""),
+        Side::Bare => ("log_by_peer", " AND peer = ?8"),
+        Side::Full => ("log_by_peer", " AND peer = ?8 AND resource = ?9"),
     }
 }
 
-/// A page: the parameter after the filters is the limit.
+/// A page: the caller takes as many rows as it wants.
 pub(crate) fn log_page(side: Side, backwards: bool) -> String {
-    let (index, filter, limit) = log_where(side);
+    let (index, filter) = log_where(side);
     let order = if backwards { "DESC" } else { "ASC" };
     format!(
-        "SELECT id, at, peer, resource, tag, value FROM log INDEXED BY {index} \
+        "SELECT id, at, peer, resource, tag, value, sum FROM log INDEXED BY {index} \
          WHERE slot = ?1 AND id > ?2 AND id <= ?3 AND at >= ?4 AND at <= ?5 AND (tag & ?6) = ?7{filter} \
-         ORDER BY id {order} LIMIT ?{limit}"
+         ORDER BY id {order}"
     )
 }
 
 /// The number of what a page's filters let through.
 pub(crate) fn log_matching(side: Side) -> String {
-    let (index, filter, _) = log_where(side);
+    let (index, filter) = log_where(side);
     format!(
         "SELECT count(*) FROM log INDEXED BY {index} \
          WHERE slot = ?1 AND id > ?2 AND id <= ?3 AND at >= ?4 AND at <= ?5 AND (tag & ?6) = ?7{filter}"
@@ -129,6 +133,7 @@ mod tests {
             DOC_PUT,
             DOC_DELETE,
             MAP_GET,
+            MAP_SIZE,
             MAP_PUT,
             MAP_DELETE,
             MAP_CLEAR,

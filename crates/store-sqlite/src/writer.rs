@@ -6,8 +6,8 @@
 //! What follows from a failure (see `Fault`):
 //! * *Full, busy*: the group is rolled back and refused; the next one tries anew.
 //! * *I/O, corruption*: after a failed sync nobody knows what is on the disk, so it is never repeated. The
-//!   connection is dropped and everything refused, until a fresh one could copy the whole journal into the
-//!   database and sync that. Tried once a second.
+//!   connection is dropped and everything refused, until the journal has been written anew (`journal`) and a fresh
+//!   connection could copy all of it into the database and sync that. Tried once a second.
 //!
 //! Not here: the statements (`apply`, `logs`), checkpoints (`checkpoint`).
 
@@ -23,6 +23,7 @@ use crate::apply::Tables;
 use crate::checkpoint::Wal;
 use crate::connect::Database;
 use crate::fault::{Outcome, Trouble};
+use crate::journal;
 use crate::pages::unsigned;
 use crate::queue::{Job, Queue, Taken};
 use crate::sql;
@@ -311,9 +312,11 @@ impl Writer {
 
 /// Opens for writing and loads what the writer must know.
 ///
-/// The journal is copied into the database and synced there: if an earlier sync of the journal failed, pages
-/// of it may exist in the system's memory only, and nothing may be built on them.
+/// The journal is written once more, copied into the database and synced there: if an earlier sync of the journal failed
+/// (in a process before this one, too), pages of it may exist in the system's memory only, and nothing may be built on
+/// them.
 fn open(database: &Database, wal: &Arc<Wal>, after_failure: bool) -> Result<(Connection, Tables), Fault> {
+    journal::secure(&journal::path(&database.path))?;
     let mut db = database.writer()?;
     let attempt = |db: &mut Connection| -> Outcome<Tables> {
         wal.watch(db)?;

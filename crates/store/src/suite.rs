@@ -128,12 +128,12 @@ fn backwards(owner: &str, before: Option<u64>, limit: u32) -> LogQuery {
 macro_rules! suite {
     ($make:path) => {
         $crate::suite!(@ $make:
-            docs_are_put_read_and_deleted, values_may_be_empty_and_huge, maps_keep_keys_in_order,
+            docs_are_put_read_and_deleted, values_may_be_empty_and_huge, maps_keep_keys_in_order, maps_have_a_size,
             odd_texts_are_only_texts, map_ranges_page_below_a_prefix, clearing_below_a_prefix_spares_the_rest,
             owners_do_not_see_each_other, owners_are_listed_in_pages, many_answers_in_order,
             batches_are_all_or_nothing, batches_happen_in_their_order, ids_must_increase,
             ids_are_never_used_again, purge_takes_all_of_one_owner, logs_keep_every_field,
-            entries_are_replaced_in_place, culls_take_what_they_name, bounds_are_the_ends,
+            entries_are_replaced_in_place, culls_take_what_they_name, bounds_are_the_ends, pages_are_bounded_in_bytes,
             pages_forwards_have_no_hole_and_no_repeat, pages_backwards_have_no_hole_and_no_repeat,
             deletions_between_pages_make_no_hole, unknown_anchors_are_told, filters_keep_pages_exact,
             times_may_step_back, a_limit_of_nothing_counts, commits_are_seen_by_later_reads, callers_keep_their_order,

@@ -11,7 +11,7 @@ use stanza::{Condition, IqType, Kind, Stanza, StreamCondition, ns};
 use xml::Element;
 
 use crate::state::{Fail, Io};
-use crate::{Misbehaviour, Output, manage, starttls};
+use crate::{Misbehaviour, Output, cost, manage, starttls};
 
 /// The id of our own ping; its answer is not for the engine.
 const PING_ID: &str = "still-there";
@@ -92,6 +92,7 @@ impl Active {
             }
             _ => {}
         }
+        io.charge(cost::of(&stanza));
         stanza.from = Some(self.jid.clone());
         io.out(Output::Up(Up::Stanza(self.session, stanza)));
         Ok(())
@@ -164,8 +165,9 @@ impl Active {
             Down::AckRequest => io.wire.put_empty("r", ns::SM),
             Down::Enabled(Ok(enabled)) => {
                 self.managed = Management::On;
+                let location = io.resume_location(self.jid.domain());
                 let mut w = io.wire.writer();
-                manage::write_enabled(&mut w, &enabled);
+                manage::write_enabled(&mut w, &enabled, location.as_deref());
                 io.wire.put(&w.finish());
             }
             Down::Enabled(Err(error)) => {

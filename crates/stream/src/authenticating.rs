@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use address::{Bare, Jid};
+use model::grant::Grant;
 use sasl::{Condition, Exchange, Mechanism, Question, Slot, Step, Success};
 use stanza::StreamCondition;
 use xml::Element;
@@ -32,6 +33,8 @@ struct Attempt {
     wishes: Wishes,
     /// The tokens that the exchange compares with, to name the one that was used.
     tokens: Vec<(Slot, sasl::Token)>,
+    /// Taken when the secrets were asked for.
+    grant: Grant,
     wait: Wait,
 }
 
@@ -56,7 +59,13 @@ impl Authenticating {
         profile: Profile,
         element: &Element,
     ) -> State {
-        let attempt = Attempt { profile, wishes: Wishes::default(), tokens: Vec::new(), wait: Wait::Nothing };
+        let attempt = Attempt {
+            profile,
+            wishes: Wishes::default(),
+            tokens: Vec::new(),
+            grant: Grant::default(),
+            wait: Wait::Nothing,
+        };
         let mut this = Authenticating { peer, attempt: Box::new(attempt) };
         let begin = match profile {
             Profile::Sasl1 => sasl1::read_auth(element),
@@ -173,7 +182,8 @@ impl Authenticating {
                 State::Authenticating(self)
             }
             Step::Ask(question) => match self.ask(question) {
-                Ok(ask) => {
+                Ok((ask, account)) => {
+                    self.attempt.grant = io.settings.domains.grant(&account);
                     io.out(Output::Ask(ask));
                     self.attempt.wait = Wait::Answer(exchange);
                     State::Authenticating(self)
@@ -200,15 +210,21 @@ impl Authenticating {
         Jid::from_parts(Some(username), domain.domain(), None).map(|jid| jid.bare()).map_err(|_| refused)
     }
 
-    fn ask(&self, question: Question) -> Result<Ask, Condition> {
+    /// The question, and about whom it is.
+    fn ask(&self, question: Question) -> Result<(Ask, Bare), Condition> {
         Ok(match question {
-            Question::Keys { username, hash } => Ask::Keys { account: self.account(&username)?, hash },
+            Question::Keys { username, hash } => {
+                let account = self.account(&username)?;
+                (Ask::Keys { account: account.clone(), hash }, account)
+            }
             Question::Password { username, password } => {
-                Ask::Password { account: self.account(&username)?, password }
+                let account = self.account(&username)?;
+                (Ask::Password { account: account.clone(), password }, account)
             }
             Question::Tokens { username, .. } => {
                 let client = self.attempt.wishes.client.id.clone().ok_or(Condition::MalformedRequest)?;
-                Ask::Tokens { account: self.account(&username)?, client }
+                let account = self.account(&username)?;
+                (Ask::Tokens { account: account.clone(), client }, account)
             }
             // Client certificates are not asked for, and the mechanism is not offered.
             Question::Certificate { .. } => return Err(Condition::InvalidMechanism),
@@ -231,6 +247,7 @@ impl Authenticating {
         let token = success.slot.and_then(|slot| self.attempt.tokens.iter().find(|(s, _)| *s == slot));
         let login = Login {
             account,
+            grant: self.attempt.grant.clone(),
             mechanism: success.mechanism,
             client: wishes.client.clone(),
             token: token.map(|(_, token)| token.clone()),
@@ -256,7 +273,8 @@ impl Authenticating {
         io.parser.set_limits(io.limits());
         io.clock.deadline = Some(now + io.settings.timeouts.bind);
         let client = std::mem::take(&mut self.attempt.wishes.client);
-        self.peer.login = Some(LoggedIn { account, mechanism: mechanism.name(), client });
+        let grant = std::mem::take(&mut self.attempt.grant);
+        self.peer.login = Some(LoggedIn { account, grant, mechanism: mechanism.name(), client });
         match self.attempt.profile {
             Profile::Sasl1 => sasl1::succeed(self.peer, io, data),
             Profile::Sasl2 => sasl2::succeed(self.peer, io, self.attempt.wishes, data, issued),

@@ -6,10 +6,10 @@
 //! Not here: choosing the resource (engine).
 
 use model::link::{Bound, ClientState, Enable, Resource};
-use stanza::{Condition, ns};
+use stanza::{Condition, ns, when};
 use xml::{El, Writer};
 
-use crate::{date, manage};
+use crate::manage;
 
 /// Longest tag that is taken into a resource.
 const TAG_BYTES_MAX: usize = 64;
@@ -51,18 +51,18 @@ impl Bind2 {
     }
 }
 
-/// Writes `<bound/>` with the results.
-pub(crate) fn write_bound(w: &mut Writer, wish: &Bind2, bound: &Bound) {
+/// Writes `<bound/>` with the results; `location` is where to resume.
+pub(crate) fn write_bound(w: &mut Writer, wish: &Bind2, bound: &Bound, location: Option<&str>) {
     w.open("bound", ns::BIND2);
     if let Some(ends) = &bound.archive {
         w.open("metadata", ns::MAM);
         for (name, (id, time)) in [("start", &ends.first), ("end", &ends.last)] {
-            w.open(name, ns::MAM).attr("id", id).attr("timestamp", date::milliseconds(*time)).close();
+            w.open(name, ns::MAM).attr("id", id).attr("timestamp", when::milliseconds(*time)).close();
         }
         w.close();
     }
     match (&wish.enable, &bound.enabled) {
-        (Some(_), Some(enabled)) => manage::write_enabled(w, enabled),
+        (Some(_), Some(enabled)) => manage::write_enabled(w, enabled, location),
         (Some(_), None) => manage::write_failed(w, Condition::InternalServerError, None),
         (None, _) => {}
     }

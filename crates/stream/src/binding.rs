@@ -156,7 +156,10 @@ fn active(bound: &Bound, client_state: ClientState, managed: bool) -> State {
 fn bound_inline(io: &mut Io, inline: &Inline, bound: &Bound) -> State {
     let Some(wish) = &inline.bind else { return active(bound, ClientState::Active, false) };
     let managed = wish.enable.is_some() && bound.enabled.is_some();
-    sasl2::put_success(io, inline, bound.jid.as_str(), |w| bind2::write_bound(w, wish, bound));
+    let location = io.resume_location(bound.jid.domain());
+    sasl2::put_success(io, inline, bound.jid.as_str(), |w| {
+        bind2::write_bound(w, wish, bound, location.as_deref());
+    });
     features::write_bound(io, bound.jid.domain(), managed);
     active(bound, wish.client_state, managed)
 }
@@ -175,6 +178,7 @@ fn ask_bind(peer: &Peer, io: &mut Io, resource: Resource, wish: Option<&Bind2>) 
         stream: io.id,
         link: peer.link.clone(),
         account: login.account.clone(),
+        grant: login.grant.clone(),
         resource,
         carbons: wish.is_some_and(|wish| wish.carbons),
         enable: wish.and_then(|wish| wish.enable).filter(|_| io.settings.stream_management),

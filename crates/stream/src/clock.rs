@@ -29,10 +29,20 @@ impl Clock {
         Clock { deadline: None, wake: None, heard: now, probed: None, pause: None, paid: now }
     }
 
+    /// A stanza costs more than its bytes.
+    pub(crate) fn charge(&mut self, cost: usize, rate: Rate) {
+        let now = self.heard;
+        self.pay(now, cost, rate);
+    }
+
     /// Input came.
     pub(crate) fn hear(&mut self, now: Instant, bytes: usize, rate: Rate) {
         self.heard = now;
         self.probed = None;
+        self.pay(now, bytes, rate);
+    }
+
+    fn pay(&mut self, now: Instant, bytes: usize, rate: Rate) {
         if rate.bytes_per_second == 0 {
             return;
         }
@@ -50,6 +60,8 @@ impl Clock {
     pub(crate) fn unpause(&mut self, now: Instant) {
         if self.pause.is_some_and(|until| until <= now) {
             self.pause = None;
+            // What waited is handled now: that is no silence.
+            self.heard = now;
         }
     }
 

@@ -5,10 +5,10 @@
 //! Not here: comparing tokens (crate `sasl`), keeping them (whoever answers `Ask::Tokens` and `Ask::Login`).
 
 use sasl::{Condition, Mechanism};
-use stanza::ns;
+use stanza::{ns, when};
 use xml::{El, Writer};
 
-use crate::{Issued, date, manage};
+use crate::{Issued, manage};
 
 /// `<fast/>`: the login is by token.
 pub(crate) struct Fast {
@@ -35,6 +35,6 @@ pub(crate) fn read_request(request: El<'_>) -> Option<Mechanism> {
 /// Writes `<token/>`.
 pub(crate) fn write_token(w: &mut Writer, issued: &Issued) {
     w.open("token", ns::FAST);
-    w.attr("expiry", date::seconds(issued.expires)).attr("token", issued.token.expose());
+    w.attr("expiry", when::seconds(issued.expires)).attr("token", issued.token.expose());
     w.close();
 }

@@ -39,7 +39,9 @@ impl Stream {
         if self.io.wire.is_framed() {
             self.receive(now, Held::Frame(bytes.to_vec()));
         } else {
-            if !self.state.reads() && self.io.parser.unread().len() + bytes.len() > HELD_BYTES_MAX {
+            if (!self.state.reads() || self.io.is_spent())
+                && self.io.parser.unread().len() + bytes.len() > HELD_BYTES_MAX
+            {
                 return self.fail(flood());
             }
             self.io.parser.push(bytes);
@@ -80,7 +82,8 @@ impl Stream {
     }
 
     fn receive(&mut self, now: Instant, held: Held) {
-        if self.state.reads() && self.held.is_none() {
+        let spent = self.io.is_spent();
+        if self.state.reads() && self.held.is_none() && !spent {
             return self.handle_held(now, held);
         }
         let bytes = |held: &Held| match held {
@@ -89,7 +92,8 @@ impl Stream {
         };
         let waiting = self.held.get_or_insert_default();
         let size: usize = waiting.iter().map(bytes).sum();
-        if waiting.len() == HELD_FRAMES_MAX || size + bytes(&held) > HELD_BYTES_MAX {
+        // Who only is too fast may have as much waiting as one read brings.
+        if (!spent && waiting.len() == HELD_FRAMES_MAX) || size + bytes(&held) > HELD_BYTES_MAX {
             return self.fail(flood());
         }
         waiting.push_back(held);
@@ -97,7 +101,7 @@ impl Stream {
 
     /// Handles what has arrived, as far as it may be handled now.
     pub(crate) fn pump(&mut self, now: Instant) {
-        while self.state.reads() {
+        while self.state.reads() && !self.io.is_spent() {
             if self.io.wire.is_framed() {
                 let Some(held) = self.held.as_mut().and_then(|held| held.pop_front()) else {
                     self.held = None;

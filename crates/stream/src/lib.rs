@@ -12,7 +12,7 @@ mod authenticating;
 mod bind2;
 mod binding;
 mod clock;
-mod date;
+mod cost;
 mod fast;
 mod features;
 mod frame;

@@ -46,11 +46,14 @@ pub(crate) fn read_h(value: Option<Cow<'_, str>>) -> Option<u32> {
     value.filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
 }
 
-/// Writes `<enabled/>`.
-pub(crate) fn write_enabled(w: &mut Writer, enabled: &Enabled) {
+/// Writes `<enabled/>`; `location` is where to resume.
+pub(crate) fn write_enabled(w: &mut Writer, enabled: &Enabled, location: Option<&str>) {
     w.open("enabled", ns::SM);
     if let Some(id) = &enabled.id {
         w.attr("id", id).attr("resume", "true").attr("max", enabled.max.to_string());
+        if let Some(location) = location {
+            w.attr("location", location);
+        }
     }
     w.close();
 }

@@ -13,7 +13,7 @@ pub const PARTS: &[Part] = &[Part {
             .note("streams of clients; servers among themselves are not there yet"),
         Spec::complete("RFC 7395", "3"),
         Spec::complete("RFC 7590", "3"),
-        Spec::complete("XEP-0198", "1.6.3").note("`location` is not sent: one server, one place"),
+        Spec::complete("XEP-0198", "1.6.3"),
         Spec::complete("XEP-0206", "1.4"),
         Spec::complete("XEP-0352", "1.0.0"),
         Spec::complete("XEP-0368", "1.1.0").note("clients only"),

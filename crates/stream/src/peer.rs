@@ -6,6 +6,7 @@ use core::net::IpAddr;
 use std::sync::Arc;
 
 use address::Bare;
+use model::grant::Grant;
 use model::link::{About, Client, Link, Transport};
 use sasl::{Channel, Mechanism, Offer};
 
@@ -29,6 +30,7 @@ pub(crate) struct Peer {
 /// A login that succeeded.
 pub(crate) struct LoggedIn {
     pub(crate) account: Bare,
+    pub(crate) grant: Grant,
     pub(crate) mechanism: &'static str,
     pub(crate) client: Client,
 }

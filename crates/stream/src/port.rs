@@ -3,6 +3,7 @@
 //! Not here: the words between stream and engine (model::link).
 
 use address::Bare;
+use model::grant::Grant;
 use model::link::{Client, Up};
 use sasl::Mechanism;
 use stanza::Stanza;
@@ -73,6 +74,8 @@ pub enum Ask {
 pub struct Login {
     /// Who.
     pub account: Bare,
+    /// By what right, taken before the secrets were looked up: one that was taken back since is refused.
+    pub grant: Grant,
     /// How.
     pub mechanism: Mechanism,
     /// What is known of the installation.

@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use address::Bare;
+use model::grant::Grant;
 use sasl::Mechanism;
 
 /// Shared by all streams; a reload makes a new one for new streams.
@@ -47,6 +49,16 @@ pub trait Domains: Send + Sync + fmt::Debug {
     fn capabilities(&self, domain: &str) -> Arc<[u8]> {
         let _ = domain;
         Arc::default()
+    }
+    /// The right that `account` is about to prove, as things stand.
+    fn grant(&self, account: &Bare) -> Grant {
+        let _ = account;
+        Grant::default()
+    }
+    /// Where a client of `domain` shall reconnect to resume its session, as host and perhaps port (XEP-0198 section 3).
+    fn resume_location(&self, domain: &str) -> Option<Arc<str>> {
+        let _ = domain;
+        None
     }
 }
 

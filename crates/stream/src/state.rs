@@ -31,6 +31,8 @@ pub(crate) struct Io {
     pub(crate) clock: Clock,
     /// Whether the peer has authenticated, which decides the limits.
     pub(crate) trusted: bool,
+    /// A stanza cost more than may be spent now: what was read with it waits as long as [`Clock::pause`].
+    pub(crate) spent: bool,
     /// The end was told; nothing is told twice.
     pub(crate) over: bool,
 }
@@ -49,8 +51,27 @@ impl Io {
         self.out(Output::Note(misbehaviour));
     }
 
+    /// A stanza is to be handled, and costs this.
+    pub(crate) fn charge(&mut self, cost: usize) {
+        self.clock.charge(cost, self.settings.rate);
+        self.spent = self.clock.pause.is_some();
+    }
+
+    /// Whether what has been read must wait.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.spent && self.clock.pause.is_some()
+    }
+
     pub(crate) fn transport(&self) -> Transport {
         self.wire.transport
+    }
+
+    /// Where a session of `domain` is best resumed. Host and port mean nothing to clients that have a URL.
+    pub(crate) fn resume_location(&self, domain: &str) -> Option<Arc<str>> {
+        match self.transport() {
+            Transport::Tcp | Transport::DirectTls => self.settings.domains.resume_location(domain),
+            Transport::WebSocket | Transport::Bosh => None,
+        }
     }
 }
 

@@ -65,6 +65,7 @@ impl Stream {
             wire: Wire::new(transport),
             outputs: VecDeque::new(),
             clock,
+            spent: false,
             over: false,
             settings,
         };

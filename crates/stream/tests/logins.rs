@@ -6,10 +6,12 @@
 
 mod pair;
 
+use address::Bare;
+use model::grant::{Grant, Grants};
 use model::link::{ArchiveEnds, Transport};
 use pair::client::{Scram, hashed_token, plain, text_of};
 use pair::store::PASSWORD;
-use pair::{END_POINT, EXPORTER, Pair, TRANSPORTS, settings};
+use pair::{END_POINT, EXPORTER, Pair, TRANSPORTS, settings, settings_elsewhere};
 use sasl::{Hash, Mechanism};
 
 /// Every transport, whole and byte by byte.
@@ -341,5 +343,72 @@ fn registration_is_passed_out_before_authentication() {
             pair.store.asked,
             ["register other.example <iq id='r1' type='get'><query xmlns='jabber:iq:register'/></iq>"]
         );
+    }
+}
+
+/// XEP-0198 section 3: `location`, for sessions that may be resumed and clients that connect by host and port.
+#[test]
+fn the_place_to_resume_is_told_where_it_makes_sense() {
+    const LOCATION: &str = " location='[2001:db8::1]:9222'";
+    for transport in TRANSPORTS {
+        let wanted = if matches!(transport, Transport::Tcp | Transport::DirectTls) { LOCATION } else { "" };
+        for (resume, rest) in
+            [("true", format!(" id='sm-2' resume='true' max='600'{wanted}/>")), ("false", "/>".to_owned())]
+        {
+            let mut pair = Pair::bound_with(transport, settings_elsewhere());
+            let said = pair.say(&format!("<enable xmlns='urn:xmpp:sm:3' resume='{resume}'/>"));
+            assert_eq!(said, format!("<enabled xmlns='urn:xmpp:sm:3'{rest}"), "{transport:?}");
+        }
+        let mut pair = Pair::secured(transport, settings_elsewhere());
+        let success = pair.say(&format!(
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>{}</initial-response>\
+             <bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind></authenticate>",
+            plain("", "juliet", PASSWORD)
+        ));
+        let enabled = format!(
+            "<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='sm-1' resume='true' max='600'{wanted}/>"
+        );
+        assert!(success.contains(&enabled), "{transport:?} {success}");
+    }
+}
+
+/// C-28: what is asked of accounts and engine says by what right, taken before the password was looked at.
+#[test]
+fn c28_a_login_and_a_bind_say_by_what_right() {
+    #[derive(Debug)]
+    struct Revocable(Grants);
+
+    impl stream::Domains for Revocable {
+        fn serves(&self, domain: &str) -> bool {
+            domain == "example.org"
+        }
+
+        fn grant(&self, account: &Bare) -> Grant {
+            self.0.of(account)
+        }
+    }
+
+    let juliet = || Bare::parse("juliet@example.org").unwrap();
+    for (revoked, logged_in, held) in
+        [("never", true, &[true][..]), ("at login", false, &[]), ("at bind", true, &[false])]
+    {
+        let grants = Grants::default();
+        let settings =
+            stream::Settings { domains: std::sync::Arc::new(Revocable(grants.clone())), ..settings() };
+        let mut pair = Pair::secured(Transport::DirectTls, settings);
+        pair.store.revoke = (revoked == "at login").then(|| (grants.clone(), juliet()));
+        let auth = plain("", "juliet", PASSWORD);
+        let said = pair
+            .say(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{auth}</auth>"));
+        assert_eq!(said.contains("<success"), logged_in, "{revoked}: {said}");
+        if logged_in {
+            pair.open();
+            if revoked == "at bind" {
+                grants.revoke(&juliet());
+            }
+            pair.say("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+        }
+        let seen: Vec<bool> = pair.engine.grants.iter().map(|grant| grant.holds()).collect();
+        assert_eq!(seen, held, "{revoked}");
     }
 }

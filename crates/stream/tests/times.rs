@@ -259,6 +259,34 @@ fn a_client_that_is_too_fast_is_paused_not_killed() {
     }
 }
 
+/// E-17: eleven bytes that go to thousands.
+#[test]
+fn broadcasts_cost_more_than_their_bytes_and_what_came_with_them_waits() {
+    for transport in TRANSPORTS {
+        let rate = Rate { bytes_per_second: 4_300, burst_bytes: 20_000 };
+        let mut pair = Pair::bound_with(transport, Settings { rate, ..settings() });
+        pair.tell(&vec!["<presence/>"; 60].join("[]"));
+        let first = pair.ups().len();
+        assert!((4..=5).contains(&first), "{first}");
+        assert!(!pair.stream.wants_input());
+        let mut all = first;
+        for _ in 0..60 - first {
+            pair.pass(SECOND);
+            let more = pair.ups().len();
+            assert!(more <= 2, "{more}");
+            all += more;
+        }
+        pair.pass(2 * SECOND);
+        all += pair.ups().len();
+        assert_eq!((all, pair.closed, pair.notes.len()), (60, 0, 0), "nothing is lost");
+        // Without a limit they are free.
+        let rate = Rate { bytes_per_second: 0, burst_bytes: 0 };
+        let mut pair = Pair::bound_with(transport, Settings { rate, ..settings() });
+        pair.tell(&vec!["<presence/>"; 60].join("[]"));
+        assert_eq!(pair.ups().len(), 60);
+    }
+}
+
 #[test]
 fn the_engine_closes_in_peace_or_with_an_error() {
     let error = stanza::StreamError {

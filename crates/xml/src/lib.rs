@@ -18,8 +18,6 @@
 //! * An element without content is `<a/>`.
 
 mod chars;
-#[cfg(test)]
-mod differential;
 mod element;
 mod error;
 mod escape;

@@ -3,8 +3,8 @@
 //! Not here: the floors, which each crate's `Cargo.toml` states for itself.
 
 /// Crates that do no I/O: they decide, and others do.
-pub(crate) const CORE: [&str; 9] =
-    ["address", "xml", "sasl", "stanza", "model", "stream", "kernel", "features", "muc"];
+pub(crate) const CORE: [&str; 10] =
+    ["address", "xml", "sasl", "stanza", "model", "stream", "kernel", "features", "muc", "pubsub"];
 
 /// The one crate that may name an engine (`store-*`, `cluster-*`, `gateway-*`).
 pub(crate) const WIRING: &str = "detente";
@@ -13,7 +13,7 @@ pub(crate) const WIRING: &str = "detente";
 pub(crate) const ENGINES: [&str; 3] = ["store-", "cluster-", "gateway-"];
 
 /// Crates beside the program, which may use anything.
-pub(crate) const TOOLS: [&str; 3] = ["bench", "sim", "xtask"];
+pub(crate) const TOOLS: [&str; 4] = ["bench", "hostile", "sim", "xtask"];
 
 /// Packages that the core must not reach, however indirectly. A `*` at the end stands for anything.
 pub(crate) const FORBIDDEN_PACKAGES: [&str; 22] = [

@@ -27,7 +27,7 @@ impl Drop for Server {
 impl Server {
     fn start(world: &World) -> Server {
         let mut command = world.command(&["serve", "--log-format", "json"]);
-        for listener in ["C2S", "C2S_TLS", "HTTP", "HTTPS"] {
+        for listener in ["C2S", "C2S_TLS", "HTTP", "HTTPS", "METRICS"] {
             command.env(format!("DETENTE_LISTEN__{listener}"), "127.0.0.1:0");
         }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -106,6 +106,20 @@ fn a_server_starts_is_administered_and_stops() {
     assert_eq!(world.run(&["session", "end", "eve@localhost"]).code, 3);
     assert_eq!(world.run(&["user", "remove", "bob@localhost", "--yes"]).code, 0);
 
+    // How it is doing, for operators and for programs.
+    let status: serde_json::Value = serde_json::from_str(&world.run(&["status", "--json"]).out).unwrap();
+    assert_eq!((&status["ready"], &status["storage"]), (&true.into(), &"ok".into()), "{status}");
+    assert_eq!(status["measures"]["connections"]["c2s"], 1, "{status}");
+    let told = world.run(&["status"]);
+    assert!(told.code == 0 && told.out.contains("ready:   yes\n"), "{told:?}");
+    let metrics = get(&server.address("metrics"), "/metrics");
+    assert!(metrics.starts_with("HTTP/1.1 200 ") && metrics.ends_with("# EOF\n"), "{metrics}");
+    assert!(metrics.contains("\ndetente_connections_total{listener=\"c2s\"} 1\n"), "{metrics}");
+    assert!(get(&server.address("metrics"), "/readyz").ends_with("\r\n\r\nready\n"));
+    assert!(get(&server.address("http"), "/readyz").starts_with("HTTP/1.1 404 "));
+    assert_eq!(world.run(&["announce", "hello"]).out, "sent to 0 devices\n");
+    assert_eq!(world.run(&["announce", "hello", "--domain", "b.example"]).code, 3);
+
     // A second server on the same data is refused.
     let second = world.command(&["serve"]).env("DETENTE_LISTEN__C2S", "127.0.0.1:0").output().unwrap();
     let second = said(second);
@@ -127,6 +141,16 @@ fn a_server_starts_is_administered_and_stops() {
     assert_eq!(server.stop().code, 0);
 }
 
+/// A request over HTTP, and all that comes back.
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
 #[test]
 fn l04_a_reload_keeps_what_works() {
     let world = World::new();
@@ -144,7 +168,11 @@ fn l04_a_reload_keeps_what_works() {
         (text.clone(), "reloaded"),
         (text.replace("# idle_seconds = 300", "idle_seconds = 200"), "reloaded"),
         (text.replace("# level = \"info\"", "level = \"info,net=debug\""), "reloaded"),
-        (text.replace("# fast = true", "fast = false"), "takes effect at the next start"),
+        (text.replace("# plain = true", "plain = false"), "reloaded"),
+        (
+            text.replace("# durability = \"full\"", "durability = \"normal\""),
+            "reloaded; needs a restart: storage.durability",
+        ),
     ] {
         std::fs::write(world.config(), changed).unwrap();
         signal(&server.child, "HUP");

@@ -1,5 +1,9 @@
 //! Commands while no server runs: answers, exit codes, data that looks like options.
 
+use model::storage::{Batch, Entry, Loaded, LogQuery, Owner, Read, Space, Write};
+use store::{Store, block_on};
+use store_sqlite::{Options, Sqlite};
+
 use crate::world::World;
 
 #[test]
@@ -183,4 +187,104 @@ fn documents_are_made_from_the_command_line_itself() {
     }
     let xeps: serde_json::Value = serde_json::from_str(&world.run(&["xeps", "--json"]).out).unwrap();
     assert!(xeps.as_array().unwrap().iter().any(|row| row["xep"] == "0280" && row["status"] == "complete"));
+}
+
+/// All of the account's drawers: documents, maps and logs.
+const DOCS: [&str; 4] = ["vcard", "last", "archive-prefs", "roster-version"];
+const MAPS: [&str; 4] = ["roster", "private", "blocklist", "token"];
+const LOGS: [&str; 2] = ["archive", "offline"];
+
+fn open(world: &World) -> Sqlite {
+    Sqlite::open(world.path().join("run/data"), Options::default()).unwrap()
+}
+
+/// j06: a name that is given again inherits nothing; and those who had it as a contact have it no more.
+#[test]
+fn j06_a_removed_account_leaves_nothing_and_its_contacts_know() {
+    let world = World::new();
+    let add = |name: &str| {
+        let made = world.run_with(&["user", "add", name, "--password-stdin"], "pencil\n");
+        assert_eq!(made.code, 0, "{made:?}");
+    };
+    add("alice@localhost");
+    add("bob@localhost");
+    let (alice, bob) = (Owner::from("alice@localhost"), Owner::from("bob@localhost"));
+    let both = || bytes(r#"{"to":"active","from":"active","listed":true}"#);
+    let map = |space, owner: &Owner, key: &str, value| Write::MapPut {
+        space: Space(space),
+        owner: owner.clone(),
+        key: key.into(),
+        value,
+    };
+    let store = open(&world);
+    let mut batch = Batch::new();
+    batch.push(map("roster", &bob, "alice@localhost", both()));
+    batch.push(map("roster", &alice, "bob@localhost", both()));
+    for space in &MAPS[1..] {
+        batch.push(map(space, &alice, "k", bytes("{}")));
+    }
+    for space in DOCS {
+        batch.push(Write::DocPut { space: Space(space), owner: alice.clone(), value: bytes("{}") });
+    }
+    for space in LOGS {
+        let entry = Entry { id: 1, at_ms: 1, with: None, resource: None, tag: 0, value: bytes("<message/>") };
+        batch.push(Write::LogAppend { space: Space(space), owner: alice.clone(), entry });
+    }
+    block_on(store.commit(batch)).unwrap();
+    drop(store);
+    let removed = world.run(&["user", "remove", "alice@localhost", "--yes"]);
+    assert_eq!((removed.code, removed.err.as_str()), (0, ""), "{removed:?}");
+    add("alice@localhost");
+    let store = open(&world);
+    let read = |read| block_on(store.read(read)).unwrap();
+    for space in DOCS {
+        let doc = read(Read::Doc { space: Space(space), owner: alice.clone() });
+        assert_eq!(doc, Loaded::Doc(None), "{space}");
+    }
+    for space in MAPS {
+        let map = read(Read::Map { space: Space(space), owner: alice.clone() });
+        assert_eq!(map, Loaded::Map(Vec::new()), "{space}");
+    }
+    for space in LOGS {
+        let page = read(LogQuery::new(Space(space), alice.clone()).into()).into_page();
+        assert!(page.entries.is_empty(), "{space}");
+    }
+    let contacts = read(Read::Map { space: Space("roster"), owner: bob }).into_map();
+    let (contact, item) = &contacts[0];
+    assert_eq!((&**contact, contacts.len()), ("alice@localhost", 1));
+    let item: serde_json::Value = serde_json::from_slice(item).unwrap();
+    assert_eq!((&item["to"], &item["from"]), (&"none".into(), &"none".into()), "as if she had cancelled it");
+}
+
+fn bytes(text: &str) -> bytes::Bytes {
+    bytes::Bytes::copy_from_slice(text.as_bytes())
+}
+
+/// r07: a value that is not what was written is found.
+#[test]
+fn r07_check_looks_at_the_data() {
+    let world = World::new();
+    let made = world.run_with(&["user", "add", "alice@localhost", "--password-stdin"], "pencil\n");
+    assert_eq!(made.code, 0, "{made:?}");
+    let said = world.run(&["check", "--data"]);
+    assert!(said.code == 0 && said.out.contains("data is in order: "), "{said:?}");
+    let store = open(&world);
+    let said = world.run(&["check", "--data"]);
+    assert!(said.code == 5 && said.err.contains("stop the server first"), "{said:?}");
+    let text = "what is stored here".repeat(500);
+    let put =
+        Write::DocPut { space: Space("vcard"), owner: Owner::from("alice@localhost"), value: bytes(&text) };
+    block_on(store.commit(put.into())).unwrap();
+    drop(store);
+    let file = world.path().join("run/data/detente.db");
+    let mut content = std::fs::read(&file).unwrap();
+    let at = content.windows(19).rposition(|window| window == b"what is stored here").unwrap();
+    content[at] = b'W';
+    std::fs::write(&file, content).unwrap();
+    let said = world.run(&["check", "--data"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.out.contains("damaged: vcard of alice@localhost") && said.err.contains("1 damaged"),
+        "{said:?}"
+    );
 }

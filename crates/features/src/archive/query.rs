@@ -17,7 +17,9 @@ pub(super) fn answer(turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Accoun
         Ok(query) => query,
         Err(error) => return error.into(),
     };
-    let (session, asked) = (turn.session, Asked::read(iq.payload, iq.from()));
+    let (session, mut asked) = (turn.session, Asked::read(iq.payload, iq.from()));
+    let backwards = matches!(query.page, model::storage::Paging::Backwards { .. });
+    asked.flip ^= backwards && zoo::is(zoo::Fault::PageReversed);
     Answer::read(query, move |turn, loaded| give(turn, session, &asked, loaded.into_page()))
 }
 
@@ -31,6 +33,9 @@ fn give(
         Ok(fin) => fin,
         Err(error) => return error.into(),
     };
+    if zoo::is(zoo::Fault::OrderByTime) {
+        page.entries.sort_by_key(|entry| entry.at_ms);
+    }
     if asked.flip {
         page.entries.reverse();
     }

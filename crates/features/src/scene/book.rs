@@ -3,7 +3,7 @@
 //! Not here: hashes, tokens, policies.
 
 use address::Bare;
-use model::query::{AccountFound, AccountInfo, AccountQuery};
+use model::query::{AccountFound, AccountInfo, AccountQuery, Which};
 
 use super::{Scene, jid};
 
@@ -13,6 +13,16 @@ pub(crate) struct Known {
     pub(crate) password: String,
     pub(crate) suspended: bool,
     pub(crate) admin: bool,
+}
+
+impl Known {
+    fn is(&self, which: Which) -> bool {
+        match which {
+            Which::All => true,
+            Which::Suspended => self.suspended,
+            Which::Admins => self.admin,
+        }
+    }
 }
 
 impl Scene {
@@ -45,17 +55,19 @@ impl Scene {
                 Some(known) => AccountFound::Accounts(vec![info(account.as_str(), known)]),
                 None => AccountFound::No,
             },
-            Q::List { domain, after, limit } => AccountFound::Accounts(
+            Q::List { domain, after, limit, which } => AccountFound::Accounts(
                 (self.book.iter())
-                    .filter(|(name, _)| jid(name).domain() == domain)
+                    .filter(|(name, known)| jid(name).domain() == domain && known.is(which))
                     .filter(|(name, _)| after.as_ref().is_none_or(|after| after.as_str() < name.as_str()))
                     .take(limit as usize)
                     .map(|(name, known)| info(name, known))
                     .collect(),
             ),
-            Q::Count { domain } => AccountFound::Count(
-                self.book.keys().filter(|name| jid(name).domain() == domain).count() as u64,
-            ),
+            Q::Count { domain, which } => {
+                let those =
+                    |(name, known): &(&String, &Known)| jid(name).domain() == domain && known.is(which);
+                AccountFound::Count(self.book.iter().filter(those).count() as u64)
+            }
         }
     }
 

@@ -47,6 +47,13 @@ pub enum Read {
         /// Which key.
         key: Arc<str>,
     },
+    /// How much an owner's map holds, without reading it. Answer: [`Loaded::Size`].
+    MapSize {
+        /// In which space.
+        space: Space,
+        /// Whose.
+        owner: Owner,
+    },
     /// Several questions in one round trip, answered from one moment in time, such as all that an account
     /// needs when it is loaded. A `Many` inside is refused. Answer: [`Loaded::Many`], in the same order.
     Many(Vec<Read>),
@@ -67,7 +74,7 @@ pub enum Read {
         space: Space,
         /// Whose.
         owner: Owner,
-        /// Whether to count the entries too, which takes time that grows with the log.
+        /// Whether to count the entries and their bytes too, which takes time that grows with the log.
         count: bool,
     },
     /// The highest id that any log ever held, deleted ones included; 0 if none. It is where a source of ids
@@ -105,6 +112,9 @@ pub struct LogQuery {
     pub page: Paging,
     /// At most so many entries. 0 asks for nothing but the count.
     pub limit: u32,
+    /// At most so many bytes of values, besides the value that passes this mark. A page that ends for this is not
+    /// complete.
+    pub bytes: u64,
     /// Whether to count all that the filters let through, which takes time that grows with the log.
     pub count: bool,
 }
@@ -125,6 +135,7 @@ impl LogQuery {
             tag_want: 0,
             page: Paging::Forwards { after: None },
             limit: 50,
+            bytes: u64::MAX,
             count: false,
         }
     }
@@ -162,7 +173,7 @@ pub enum Paging {
 /// A page of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// In the order of the log, at most `limit`.
+    /// In the order of the log, at most `limit`, and less if they are large.
     pub entries: Vec<Entry>,
     /// Nothing that the filters let through lies beyond this page in its direction.
     pub complete: bool,
@@ -183,6 +194,17 @@ pub struct Bounds {
     pub last: Option<(u64, u64)>,
     /// How many entries; only if it was asked for.
     pub count: Option<u64>,
+    /// How many bytes their values have; only if it was asked for.
+    pub bytes: Option<u64>,
+}
+
+/// How much a map holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Keys.
+    pub count: u64,
+    /// Bytes of all keys and values.
+    pub bytes: u64,
 }
 
 /// The answer to a [`Read`].
@@ -195,6 +217,8 @@ pub enum Loaded {
     Doc(Option<Bytes>),
     /// Keys and values, sorted by key (byte by byte).
     Map(Vec<(Arc<str>, Bytes)>),
+    /// How much a map holds.
+    Size(Size),
     /// One answer for each question.
     Many(Vec<Loaded>),
     /// Owners, sorted.
@@ -229,6 +253,9 @@ impl Loaded {
     accessor!(
         /// The answer to [`Read::Map`] and [`Read::MapRange`].
         into_map, Map, Vec<(Arc<str>, Bytes)>);
+    accessor!(
+        /// The answer to [`Read::MapSize`].
+        into_size, Size, Size);
     accessor!(
         /// The answers to [`Read::Many`].
         into_many, Many, Vec<Loaded>);

@@ -70,6 +70,8 @@ pub(crate) struct Reader {
     size: usize,
     /// Bytes that all children may have.
     room: usize,
+    /// Bytes that the wrapper's start tag may have.
+    header: usize,
     closed: bool,
 }
 
@@ -89,6 +91,7 @@ impl Reader {
             children: Vec::new(),
             size: 0,
             room: room(&limits),
+            header: limits.header_bytes as usize,
             closed: false,
         }
     }
@@ -104,6 +107,11 @@ impl Reader {
         self.room = room(&limits);
     }
 
+    /// Bytes that a whole body may have: its elements, its wrapper, and some white space. More can only be white space.
+    pub(crate) fn body_bytes_max(&self) -> usize {
+        self.room + 2 * self.header
+    }
+
     /// Adds bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.parser.push(bytes);
@@ -111,7 +119,7 @@ impl Reader {
 
     /// Reads on, at most to the end of the start tag if that was not read yet.
     pub(crate) fn read(&mut self) -> Result<(), Terminal> {
-        while let Some(event) = self.parser.next().map_err(|_| Terminal::BadRequest)? {
+        while let Some(event) = self.parser.next().map_err(terminal)? {
             match event {
                 Event::Header(header) => {
                     self.wrapper = Some(wrapper(&header).ok_or(Terminal::BadRequest)?);
@@ -135,9 +143,20 @@ impl Reader {
     pub(crate) fn finish(mut self) -> Result<Request, Terminal> {
         self.read()?;
         match self.wrapper {
-            Some(wrapper) if self.closed => Ok(Request { wrapper, children: self.children }),
+            // What stands behind it a program between us might take for another request.
+            Some(wrapper) if self.closed && !self.parser.has_trailing() => {
+                Ok(Request { wrapper, children: self.children })
+            }
             _ => Err(Terminal::BadRequest),
         }
+    }
+}
+
+/// Why a body cannot be read: too much of something, or not what it should be (XEP-0124 section 17.2).
+fn terminal(error: xml::Error) -> Terminal {
+    match error {
+        xml::Error::LimitPassed(_) => Terminal::PolicyViolation,
+        _ => Terminal::BadRequest,
     }
 }
 
@@ -302,6 +321,9 @@ mod tests {
             format!("<body {ns} rid='1' wait='soon'/>"),
             format!("<body {ns} rid='1'>"),
             format!("<body {ns} rid='1'><a></body>"),
+            // nothing but white space stands behind it.
+            format!("<body {ns} rid='1'></body><body {ns} rid='2'></body>"),
+            format!("<body {ns} rid='1'/> x"),
             format!("<!DOCTYPE a><body {ns} rid='1'/>"),
             format!("<body {ns} rid='1'><!-- --></body>"),
         ] {

@@ -31,6 +31,9 @@ use session::Session;
 /// Requests that may wait for one session's task; more than a proper client can have open.
 const MAILBOX: usize = 8;
 
+/// Bytes that are still read when a body was found to be bad or too long, so that the client reads why.
+const AFTER_FAULT: usize = 64 * 1024;
+
 /// All sessions of a server.
 #[derive(Default)]
 pub(crate) struct Sessions(Mutex<HashMap<String, Handle>>);
@@ -117,7 +120,12 @@ async fn post(web: &Arc<Web>, asked: &Asked, request: hyper::Request<Incoming>) 
     let settings = shared.config.stream.now();
     let mut reader = Reader::new(settings.limits_before_auth);
     let (mut known, mut handle, mut fault) = (false, None, None);
-    read_body(request.into_body(), shared.config.http.request, |bytes| {
+    let mut came = 0;
+    read_body(request.into_body(), shared.http.now().request, |bytes| {
+        came += bytes.len();
+        if came > reader.body_bytes_max() {
+            fault.get_or_insert(Terminal::PolicyViolation);
+        }
         if fault.is_none() {
             reader.push(&bytes);
             fault = reader.read().err();
@@ -136,7 +144,10 @@ async fn post(web: &Arc<Web>, asked: &Asked, request: hyper::Request<Incoming>) 
             }
         }
         // What follows a fault is read, so that the client reads the answer; but not for ever.
-        if fault.is_some() && bytes.len() > 64 * 1024 { Err(StatusCode::PAYLOAD_TOO_LARGE) } else { Ok(()) }
+        if fault.is_some() && came > reader.body_bytes_max() + AFTER_FAULT {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        Ok(())
     })
     .await?;
     let sent_sid = reader.wrapper().is_some_and(|wrapper| wrapper.sid.is_some());
@@ -154,16 +165,13 @@ async fn post(web: &Arc<Web>, asked: &Asked, request: hyper::Request<Incoming>) 
                 Err(TrySendError::Full(_)) => return Ok(Terminal::PolicyViolation.body()),
             }
         }
-        (None, Err(fault)) => {
-            shared.counters().misbehaved("bosh");
-            return Ok(fault.body());
-        }
-        (None, Ok(_)) if sent_sid => {
-            shared.counters().misbehaved("bosh");
-            return Ok(Terminal::ItemNotFound.body());
-        }
-        (None, Ok(request)) => {
-            if let Err(why) = create(web, asked, request, reply) {
+        (None, request) => {
+            let created = request.and_then(|request| match sent_sid {
+                true => Err(Terminal::ItemNotFound),
+                false => create(web, asked, request, reply),
+            });
+            if let Err(why) = created {
+                shared.misbehaved("bosh", &why, asked.peer, Instant::now());
                 return Ok(why.body());
             }
         }
@@ -186,7 +194,7 @@ fn create(
     if request.wrapper.open.to.is_none() {
         return Err(Terminal::ImproperAddressing);
     }
-    let proxy = shared.config.http.trusted_proxies.contains(&asked.peer);
+    let proxy = shared.http.now().trusted_proxies.contains(&asked.peer);
     let permit = shared.peers.admit(asked.peer, proxy, shared.counters(), Instant::now());
     let permit = permit.ok_or(Terminal::PolicyViolation)?;
     let sid = random_sid().ok_or(Terminal::InternalServerError)?;
@@ -194,7 +202,7 @@ fn create(
     let authenticated = Arc::new(AtomicBool::new(false));
     {
         let mut table = shared.bosh.table();
-        if table.len() >= shared.config.http.bosh_limits.sessions {
+        if table.len() >= shared.http.now().bosh_limits.sessions {
             return Err(Terminal::PolicyViolation);
         }
         table.insert(sid.clone(), Handle { mailbox, authenticated: authenticated.clone() });

@@ -108,7 +108,7 @@ impl Session {
 
     /// The session ends because the client broke a rule of it.
     fn terminate(&mut self, why: Terminal, reply: oneshot::Sender<Bytes>) {
-        self.shared().counters().misbehaved("bosh");
+        self.shared().misbehaved("bosh", &why, self.peer, Instant::now());
         let _ = reply.send(why.body());
         let early: Vec<_> = self.window.take_early().map(|(_, reply)| reply).collect();
         for reply in self.held.drain(..).map(|held| held.reply).chain(early) {

@@ -16,6 +16,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use mailbox::Share;
 use model::link::{Down, Transport};
 use stream::{Frame, Open, Opened, Output, Stream, Tls};
 use tokio::sync::{mpsc, oneshot};
@@ -28,7 +29,7 @@ use crate::alarm;
 use crate::authority::Answering;
 use crate::config::BoshLimits;
 use crate::link::Line;
-use crate::shared::{Presence, Shared};
+use crate::shared::{Presence, Shared, Trial};
 
 /// Requests that a client may have open: one that waits, and one that brings something.
 pub(super) const REQUESTS: u64 = 2;
@@ -64,8 +65,10 @@ pub(super) struct Session {
     pub(super) first: Open,
     pub(super) stream: Stream,
     pub(super) line: Arc<Line>,
+    mailbox: Share,
     pub(super) words: std::vec::IntoIter<Down>,
     pub(super) question: Option<Answering>,
+    trial: Trial,
     /// The stream is over.
     pub(super) closed: bool,
     /// The client is gone, or is treated so; the stream may still have to wait for a word of the engine.
@@ -103,7 +106,7 @@ impl Session {
         authenticated: Arc<AtomicBool>,
     ) -> Option<Session> {
         let now = Instant::now();
-        let limits = seat.shared.config.http.bosh_limits;
+        let limits = seat.shared.http.now().bosh_limits;
         let mut opened = seat.shared.open(Transport::Bosh, peer, now)?;
         if let Some(tls) = tls {
             opened.stream.handle_tls(now, tls);
@@ -127,8 +130,10 @@ impl Session {
             first: first.open.clone(),
             stream: opened.stream,
             line: opened.line,
+            mailbox: opened.mailbox,
             words: Vec::new().into_iter(),
             question: None,
+            trial: Trial::default(),
             closed: false,
             abandoned: false,
             limits,
@@ -166,15 +171,15 @@ impl Session {
             let Some(output) = self.stream.poll_output() else { break };
             match output {
                 Output::Up(up) => {
-                    if !self.seat.shared.tell(up).await {
+                    if !self.mailbox.send(up).await {
                         (self.closed, self.abandoned) = (true, true); // the process ends
                     }
                 }
-                Output::Ask(ask) => self.question = Some(self.shared().ask(ask, self.peer)),
-                Output::Note(what) => self.shared().note(&what, self.peer),
+                Output::Ask(ask) => self.question = Some(self.shared().ask(ask, self.peer, &self.trial)),
+                Output::Note(what) => self.shared().note(&what, self.peer, &self.trial),
                 Output::Authenticated(account) => {
                     self.authenticated.store(true, Ordering::Relaxed);
-                    self.shared().authenticated(&account, self.peer);
+                    self.shared().authenticated(&account, self.peer, &self.trial);
                 }
                 Output::StartTls => {} // never offered here
                 Output::Closed => self.closed = true,
@@ -300,28 +305,12 @@ impl Session {
         {
             self.lifeline = now + self.patience; // the connection broke: from now on the client may come back
         }
-        if (was_heard || self.abandoned) && self.poll_words(cx, now) {
+        if (was_heard || self.abandoned)
+            && self.line.poll_words(cx, &mut self.words, BATCH, &mut self.stream, now)
+        {
             return Poll::Ready(());
         }
         self.poll_alarm(cx, sleep, now)
-    }
-
-    fn poll_words(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        if self.words.len() == 0 {
-            match self.line.poll_take(cx) {
-                Poll::Ready(words) => self.words = words.into_iter(),
-                Poll::Pending => return false,
-            }
-        }
-        let mut bytes = 0;
-        while bytes < BATCH
-            && let Some(word) = self.words.next()
-        {
-            bytes += crate::link::weight(&word);
-            self.line.handed(&word);
-            self.stream.handle_down(now, word);
-        }
-        true
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>, sleep: Pin<&mut Sleep>, now: Instant) -> Poll<()> {

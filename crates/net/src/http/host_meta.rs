@@ -43,19 +43,19 @@ fn answer(
     content_type: &'static str,
     form: impl FnOnce(&Links) -> String,
 ) -> Response<Body> {
-    let config = &web.shared.config;
-    if !config.stream.now().domains.serves(asked.domain()) && config.http.public_url.is_none() {
+    let (config, http) = (&web.shared.config, web.shared.http.now());
+    if !config.stream.now().domains.serves(asked.domain()) && http.public_url.is_none() {
         return Reply::plain(StatusCode::NOT_FOUND, "This host is not served here.\n");
     }
-    let base = match &config.http.public_url {
+    let base = match &http.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => format!("http{}://{}", if asked.https { "s" } else { "" }, asked.host),
     };
     let mut links = Vec::new();
-    if let (Some(path), Some(rest)) = (&config.http.websocket, base.strip_prefix("http")) {
+    if let (Some(path), Some(rest)) = (&http.websocket, base.strip_prefix("http")) {
         links.push((ALT_WEBSOCKET, format!("ws{rest}{path}")));
     }
-    if let Some(path) = &config.http.bosh {
+    if let Some(path) = &http.bosh {
         links.push((ALT_BOSH, format!("{base}{path}")));
     }
     let mut response = Reply::of(StatusCode::OK, content_type, form(&links));

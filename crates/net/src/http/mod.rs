@@ -2,12 +2,15 @@
 //!
 //! RFC 9112 (HTTP/1.1), by hyper.
 //!
-//! Not here: what is behind the routes (`host_meta.rs`, `welcome.rs`, `websocket/`, `bosh/`).
+//! Not here: what is behind the routes (`host_meta.rs`, `welcome.rs`, `upload.rs`, `websocket/`, `bosh/`).
 
+mod download;
 mod host_meta;
 mod reply;
 mod request;
 mod socket;
+mod upload;
+mod watch;
 mod welcome;
 
 use std::convert::Infallible;
@@ -20,6 +23,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::Phase;
+use crate::files::{FILES_PATH, Files};
 use crate::shared::Shared;
 use crate::wire::Wire;
 pub(crate) use reply::{Body, Reply};
@@ -43,23 +47,36 @@ pub(crate) struct Web {
     pub(crate) shared: Arc<Shared>,
     /// The socket's peer: a client, or a proxy.
     pub(crate) ip: IpAddr,
+    /// Whether this is for those who watch the server, and for nothing else.
+    pub(crate) watch: bool,
     /// Our own TLS, if any.
     pub(crate) tls: Option<stream::Tls>,
 }
 
 /// Serves a connection until it ends or becomes a WebSocket.
 pub(crate) async fn serve(wire: Wire, ip: IpAddr, tls: Option<stream::Tls>, shared: Arc<Shared>) {
-    let socket = TokioIo::new(Socket::new(wire, shared.config.limits.write));
+    let watch = false;
+    run(wire, Web { shared, ip, watch, tls }).await;
+}
+
+/// The same on a listener for those who watch the server.
+pub(crate) async fn serve_watch(wire: Wire, ip: IpAddr, shared: Arc<Shared>) {
+    run(wire, Web { shared, ip, watch: true, tls: None }).await;
+}
+
+async fn run(wire: Wire, web: Web) {
+    let web = Arc::new(web);
+    let shared = web.shared.clone();
+    let socket = TokioIo::new(Socket::new(wire, shared.limits.now().write));
     let mut phase = shared.phase.clone();
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(shared.config.http.request)
+        .header_read_timeout(shared.http.now().request)
         .max_headers(HEADERS)
         .max_header_size(HEAD_BYTES)
         .max_buf_size(BUFFER)
         .half_close(false);
-    let web = Arc::new(Web { shared, ip, tls });
     let service = service_fn(move |request| answer(web.clone(), request));
     let connection = builder.serve_connection(socket, service).with_upgrades();
     let mut connection = Box::pin(connection);
@@ -72,7 +89,10 @@ pub(crate) async fn serve(wire: Wire, ip: IpAddr, tls: Option<stream::Tls>, shar
 }
 
 async fn answer(web: Arc<Web>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    let mut response = route(&web, request).await;
+    let mut response = match web.watch {
+        true => watch::answer(&web, &request).await,
+        false => route(&web, request).await,
+    };
     let status = response.status().as_u16();
     web.shared.counters().http[usize::from(status / 100 - 1).min(4)].one();
     reply::protect(&mut response);
@@ -84,7 +104,7 @@ async fn route(web: &Arc<Web>, request: Request<Incoming>) -> Response<Body> {
         Ok(asked) => asked,
         Err(status) => return Reply::plain(status, "This request cannot be understood.\n"),
     };
-    let settings = &web.shared.config.http;
+    let settings = web.shared.http.now();
     let path = request.uri().path().to_owned();
     let is = |route: &Option<String>| route.as_deref() == Some(&path);
     match &path[..] {
@@ -92,9 +112,16 @@ async fn route(web: &Arc<Web>, request: Request<Incoming>) -> Response<Body> {
         "/.well-known/host-meta.json" => only_get(&request).unwrap_or_else(|| host_meta::json(&asked, web)),
         _ if is(&settings.websocket) => crate::websocket::upgrade::answer(web, asked, request),
         _ if is(&settings.bosh) => crate::bosh::answer(web, asked, request).await,
+        _ if let Some((files, rest)) = file(web, &path) => upload::answer(web, files, rest, request).await,
         "/" if settings.welcome => only_get(&request).unwrap_or_else(|| welcome::page(&asked, web)),
         _ => Reply::plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
     }
+}
+
+/// What stands behind the path of files, if there are any.
+fn file<'a>(web: &'a Web, path: &'a str) -> Option<(&'a Arc<dyn Files>, &'a str)> {
+    let rest = path.strip_prefix(FILES_PATH)?.strip_prefix('/')?;
+    Some((web.shared.config.files.as_ref()?, rest))
 }
 
 /// Refuses methods that only look alike.

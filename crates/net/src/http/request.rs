@@ -39,7 +39,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// Reads them; an error is the status to answer with.
     pub(crate) fn of(web: &Web, request: &Request<Incoming>) -> Result<Asked, StatusCode> {
-        let settings = &web.shared.config.http;
+        let settings = &*web.shared.http.now();
         let headers = request.headers();
         let host = host(request)?;
         let proxied = settings.trusted_proxies.contains(&web.ip);
@@ -116,30 +116,53 @@ fn allowed(origin: &HeaderValue, host: &str, settings: &HttpSettings) -> bool {
         }
 }
 
+/// A body, piece by piece.
+pub(crate) struct Pieces {
+    body: Incoming,
+    patience: Duration,
+    start: Instant,
+    came: u64,
+}
+
+/// The pieces of a body, which may take `patience` and a second for each kilobyte.
+pub(crate) fn pieces(body: Incoming, patience: Duration) -> Pieces {
+    Pieces { body, patience, start: Instant::now(), came: 0 }
+}
+
+impl Pieces {
+    /// The next piece; `None` after the last.
+    ///
+    /// # Errors
+    /// The status to answer with: the client is too slow, or gone.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, StatusCode> {
+        let until = self.start + self.patience + Duration::from_secs(self.came / BYTES_PER_SECOND);
+        let next = std::future::poll_fn(|cx| poll_frame(&mut self.body, cx));
+        match tokio::time::timeout_at(until.into(), next).await {
+            Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+            Ok(None) => Ok(None),
+            Ok(Some(Err(_))) => Err(StatusCode::BAD_REQUEST),
+            Ok(Some(Ok(bytes))) => {
+                self.came += bytes.len() as u64;
+                Ok(Some(bytes))
+            }
+        }
+    }
+}
+
 /// Gives each piece of a body to `take`, which may end it early.
 ///
 /// # Errors
 /// The status to answer with: the client is too slow, or gone, or `take` says no.
 pub(crate) async fn read_body(
-    mut body: Incoming,
+    body: Incoming,
     patience: Duration,
     mut take: impl FnMut(Bytes) -> Result<(), StatusCode>,
 ) -> Result<(), StatusCode> {
-    let start = Instant::now();
-    let mut came = 0;
-    loop {
-        let until = start + patience + Duration::from_secs(came / BYTES_PER_SECOND);
-        let next = std::future::poll_fn(|cx| poll_frame(&mut body, cx));
-        match tokio::time::timeout_at(until.into(), next).await {
-            Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
-            Ok(None) => return Ok(()),
-            Ok(Some(Err(_))) => return Err(StatusCode::BAD_REQUEST),
-            Ok(Some(Ok(bytes))) => {
-                came += bytes.len() as u64;
-                take(bytes)?;
-            }
-        }
+    let mut pieces = pieces(body, patience);
+    while let Some(bytes) = pieces.next().await? {
+        take(bytes)?;
     }
+    Ok(())
 }
 
 fn poll_frame(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {

@@ -173,15 +173,16 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::config::Limits;
+    use crate::config::{Current, Limits};
     use crate::counters::Counters;
     use crate::peers::Peers;
 
     async fn server(listener: TcpListener, store: TlsStore) -> stream::Tls {
         let (tcp, from) = listener.accept().await.unwrap();
         let counters = Arc::new(Counters::default());
-        let permit =
-            Peers::new(Limits::default()).admit(from.ip(), false, &counters, Instant::now()).unwrap();
+        let permit = Peers::new(Current::new(Limits::default()))
+            .admit(from.ip(), false, &counters, Instant::now())
+            .unwrap();
         accept(&mut Wire::new(tcp, permit, counters), &store, Purpose::Client).await.unwrap()
     }
 

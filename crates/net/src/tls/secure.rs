@@ -18,7 +18,7 @@ pub(crate) async fn secure(
     peer: IpAddr,
 ) -> Option<stream::Tls> {
     let handshake = handshake::accept(wire, &shared.config.tls, purpose);
-    let result = tokio::time::timeout(shared.config.limits.handshake, handshake).await;
+    let result = tokio::time::timeout(shared.limits.now().handshake, handshake).await;
     match result.unwrap_or(Err(HandshakeFault::Slow)) {
         Ok(tls) => {
             shared.counters().handshakes.one();

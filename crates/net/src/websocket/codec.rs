@@ -44,6 +44,8 @@ pub(crate) struct Codec {
     closed: bool,
     /// Nothing more is read.
     ended: bool,
+    /// Which rule was broken, by the code of the close frame, until somebody asks.
+    fault: Option<u16>,
 }
 
 /// The frame whose payload is being read.
@@ -89,6 +91,7 @@ impl Codec {
             replies: Vec::new(),
             closed: false,
             ended: false,
+            fault: None,
         }
     }
 
@@ -100,6 +103,11 @@ impl Codec {
     /// Whether a close frame came, or the peer broke a rule: nothing more is to be read.
     pub(crate) fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// Once, after a rule was broken: the code for it.
+    pub(crate) fn take_fault(&mut self) -> Option<u16> {
+        self.fault.take()
     }
 
     /// Frames to send: pongs, and at most one close frame.
@@ -139,7 +147,7 @@ impl Codec {
                 Ok(Step::Event(event)) => return Some(event),
                 Err(code) => {
                     self.close(code);
-                    self.ended = true;
+                    (self.ended, self.fault) = (true, Some(code));
                 }
             }
         }

@@ -120,3 +120,39 @@ async fn a_proxy_is_believed_only_if_it_is_ours() {
         assert!(line.contains(want), "{line}");
     }
 }
+
+/// I-38: measures are told where the operator wants it and nowhere else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i38_watchers_have_a_door_of_their_own() {
+    struct Sick;
+
+    impl net::Monitor for Sick {
+        fn metrics(&self) -> net::Watching<'_, String> {
+            Box::pin(async { "# EOF\n".to_owned() })
+        }
+
+        fn ready(&self) -> net::Watching<'_, Result<(), String>> {
+            Box::pin(async { Err("the disk is full".to_owned()) })
+        }
+    }
+
+    let world = World::with(|config| config.monitor = Some(std::sync::Arc::new(Sick)));
+    let mut client = Client::plain(world.watch);
+    let metrics = client.get("/metrics", "");
+    assert_eq!((metrics.status, metrics.body.as_str()), (200, "# EOF\n"));
+    assert!(
+        metrics.head.contains("content-type: application/openmetrics-text; version=1.0.0"),
+        "{metrics:?}"
+    );
+    assert_eq!(client.get("/healthz", "").body, "alive\n");
+    let ready = client.get("/readyz", "");
+    assert_eq!((ready.status, ready.body.as_str()), (503, "not ready: the disk is full\n"));
+    for path in ["/", "/http-bind", "/xmpp-websocket", "/.well-known/host-meta", "/metrics/", "//metrics"] {
+        assert_eq!(client.get(path, "").status, 404, "{path}");
+    }
+    client.request("POST /metrics", "", "");
+    assert_eq!(client.response().status, 405);
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!(Client::plain(world.http).get(path, "").status, 404, "{path}");
+    }
+}

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod bosh;
+mod files;
 mod http;
 mod limits;
 mod tcp;

@@ -111,9 +111,9 @@ async fn a_reader_that_stops_builds_a_backlog_and_is_cut_and_others_go_on() {
     let link = world.link("juliet");
     let inner = format!("<body>{}</body>", "y".repeat(100_000));
     let stanza = Arc::new(Stanza::message(stanza::MessageType::Chat).with_inner(inner.into()));
-    // Until the system's buffers are full and the rest waits here.
+    // Until the system's buffers are full and the rest waits here; much at once, or a busy machine cuts her off before.
     until("a backlog", || {
-        link.send(Down::Stanza(stanza.clone()));
+        (0..50).for_each(|_| link.send(Down::Stanza(stanza.clone())));
         link.backlog() > 10_000_000
     });
     world.hear("closed 1 Broken");

@@ -56,6 +56,7 @@ impl Log {
             first: self.entries.values().next().map(|entry| (entry.id, entry.at_ms)),
             last: self.entries.values().next_back().map(|entry| (entry.id, entry.at_ms)),
             count: count.then_some(self.entries.len() as u64),
+            bytes: count.then(|| self.entries.values().map(|entry| entry.value.len() as u64).sum()),
         }
     }
 
@@ -73,8 +74,15 @@ impl Log {
                 (newest_first.take(limit + 1).cloned().collect(), before)
             }
         };
-        let complete = entries.len() <= limit;
-        entries.truncate(limit);
+        let mut bytes = 0;
+        let fitting = entries.iter().take(limit).take_while(|entry| {
+            let before = bytes;
+            bytes += entry.value.len() as u64;
+            before < query.bytes
+        });
+        let fitting = fitting.count();
+        let complete = entries.len() <= fitting;
+        entries.truncate(fitting);
         if matches!(query.page, Paging::Backwards { .. }) {
             entries.reverse();
         }

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::storage::{Loaded, Owner, Read, Space, Write};
+use model::storage::{Loaded, Owner, Read, Size, Space, Write};
 
 use super::log::Log;
 use crate::{Fault, FaultKind};
@@ -91,6 +91,11 @@ impl State {
             }
             Read::MapGet { space, owner, key } => {
                 Loaded::Doc(self.maps.get(&(space, owner)).and_then(|map| map.get(&key)).cloned())
+            }
+            Read::MapSize { space, owner } => {
+                let map = self.maps.get(&(space, owner)).into_iter().flatten();
+                let bytes = map.clone().map(|(key, value)| (key.len() + value.len()) as u64).sum();
+                Loaded::Size(Size { count: map.count() as u64, bytes })
             }
             Read::Owners { space, after, limit } => Loaded::Owners(self.owners(space, after, limit)),
             Read::Log(query) => {

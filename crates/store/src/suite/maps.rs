@@ -46,6 +46,16 @@ pub fn maps_keep_keys_in_order(subject: &Subject) {
     assert_eq!(get(subject, "a"), None);
 }
 
+/// How much a map holds.
+pub fn maps_have_a_size(subject: &Subject) {
+    let size = || subject.read(Read::MapSize { space: MAP, owner: ALICE.into() }).into_size();
+    assert_eq!((size().count, size().bytes), (0, 0));
+    subject.commit(vec![map_put(ALICE, "ab", "123"), map_put(ALICE, "\u{1F600}", "")]);
+    assert_eq!((size().count, size().bytes), (2, 9));
+    subject.commit(map_put(ALICE, "ab", "1"));
+    assert_eq!((size().count, size().bytes), (2, 7));
+}
+
 /// Quotes, wildcards and characters of four bytes have no meaning, as keys, owners and other sides.
 pub fn odd_texts_are_only_texts(subject: &Subject) {
     subject.commit(TEXTS.iter().map(|text| map_put(ALICE, text, *text)).collect::<Batch>());

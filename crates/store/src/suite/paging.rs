@@ -72,6 +72,7 @@ pub fn culls_take_what_they_name(subject: &Subject) {
 pub fn bounds_are_the_ends(subject: &Subject) {
     let bounds =
         |count| subject.read(Read::LogBounds { space: LOG, owner: ALICE.into(), count }).into_bounds();
+    assert_eq!(bounds(true).bytes, Some(0));
     let ends = |bounds: model::storage::Bounds| (bounds.first, bounds.last, bounds.count);
     assert_eq!(ends(bounds(true)), (None, None, Some(0)));
     subject.commit(appends(ALICE, [2, 5, 7]));
@@ -80,6 +81,31 @@ pub fn bounds_are_the_ends(subject: &Subject) {
     assert_eq!(ends(bounds(false)), (Some((5, 5000)), Some((7, 7000)), None));
     subject.commit(Write::LogDelete { space: LOG, owner: ALICE.into(), what: Cull::All });
     assert_eq!(ends(bounds(true)), (None, None, Some(0)));
+}
+
+/// A page may end early for its bytes; it has one entry at least, and the next page goes on there.
+pub fn pages_are_bounded_in_bytes(subject: &Subject) {
+    let sized = |id: u64| Entry { value: Bytes::from(vec![b'x'; 100 * id as usize]), ..entry(id) };
+    subject.commit((1..=5).map(|id| append(ALICE, sized(id))).collect::<Batch>());
+    let bounds = subject.read(Read::LogBounds { space: LOG, owner: ALICE.into(), count: true }).into_bounds();
+    assert_eq!((bounds.count, bounds.bytes), (Some(5), Some(1_500)));
+    let page = |paging: LogQuery, bytes| subject.page(LogQuery { bytes, ..paging });
+    let seen = |page: &Page| (ids(page), page.complete);
+    for (bytes, expected) in [
+        (0, (vec![], false)),
+        (1, (vec![1], false)),
+        (100, (vec![1], false)),
+        (101, (vec![1, 2], false)),
+        (1_000, (vec![1, 2, 3, 4], false)),
+        (1_001, (vec![1, 2, 3, 4, 5], true)),
+    ] {
+        assert_eq!(seen(&page(forwards(ALICE, None, 9), bytes)), expected, "{bytes}");
+    }
+    assert_eq!(seen(&page(backwards(ALICE, None, 9), 501)), (vec![4, 5], false));
+    assert_eq!(seen(&page(backwards(ALICE, Some(2), 9), 1)), (vec![1], true));
+    let named = LogQuery { ids: Some(vec![1, 2, 3]), ..forwards(ALICE, None, 9) };
+    assert_eq!(seen(&page(named.clone(), 101)), (vec![1, 2], false));
+    assert_eq!(seen(&page(named, 301)), (vec![1, 2, 3], true));
 }
 
 /// From the oldest to the newest.

@@ -3,6 +3,7 @@
 //! Not here: the real one.
 
 use address::Jid;
+use model::grant::Grant;
 use model::link::{ArchiveEnds, Bound, Down, Enabled, Link, Resource, ResumeRefused, Resumed, SessionId, Up};
 use stanza::StanzaError;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Engine {
     /// Answer nothing.
     pub deaf: bool,
     pub archive: Option<ArchiveEnds>,
+    /// By what right resources were asked for.
+    pub grants: Vec<Grant>,
 }
 
 impl Default for Engine {
@@ -41,6 +44,7 @@ impl Default for Engine {
             resumable: None,
             deaf: false,
             archive: None,
+            grants: Vec::new(),
         }
     }
 }
@@ -55,6 +59,7 @@ impl Engine {
     fn handle(&mut self, up: Up) -> (String, Vec<Down>) {
         match up {
             Up::Bind(bind) => {
+                self.grants.push(bind.grant.clone());
                 let (wish, resource) = match &bind.resource {
                     Resource::Any => ("any".to_owned(), "chosen".to_owned()),
                     Resource::Asked(jid) => (jid.to_string(), jid.resource().unwrap().to_owned()),

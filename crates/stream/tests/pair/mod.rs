@@ -41,6 +41,25 @@ impl Domains for Served {
     }
 }
 
+/// As usual, but sessions shall be resumed at a place of their own.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl Domains for Elsewhere {
+    fn serves(&self, domain: &str) -> bool {
+        Served.serves(domain)
+    }
+
+    fn resume_location(&self, domain: &str) -> Option<Arc<str>> {
+        (domain == "example.org").then(|| "[2001:db8::1]:9222".into())
+    }
+}
+
+/// What a server has that tells where to resume.
+pub fn settings_elsewhere() -> Settings {
+    Settings { domains: Arc::new(Elsewhere), ..settings() }
+}
+
 /// What a server with a certificate and nothing unusual has.
 pub fn settings() -> Settings {
     Settings {

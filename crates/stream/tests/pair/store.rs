@@ -3,6 +3,7 @@
 //! Not here: the real one.
 
 use address::Bare;
+use model::grant::Grants;
 use sasl::{Candidate, Condition, Decoy, Hash, Mechanism, Password, ScramKeys, Slot, Token};
 use stanza::{IqType, Kind, Stanza};
 use std::collections::HashMap;
@@ -34,6 +35,8 @@ pub struct Store {
     pub asked: Vec<String>,
     /// Answer nothing.
     pub deaf: bool,
+    /// Taken back after the secret was proven.
+    pub revoke: Option<(Grants, Bare)>,
     /// Refuse proven logins.
     pub refuse: Option<Condition>,
     issued: usize,
@@ -61,7 +64,11 @@ impl Store {
             }
             Ask::Login(login) => {
                 self.asked.push(format!("login {} {}", login.account, login.mechanism.name()));
+                if let Some((grants, account)) = &self.revoke {
+                    grants.revoke(account);
+                }
                 match self.refuse {
+                    None if !login.grant.holds() => Answer::Refused(Condition::NotAuthorized),
                     Some(condition) => Answer::Refused(condition),
                     None => self.log_in(&login),
                 }

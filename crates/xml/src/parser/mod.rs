@@ -88,6 +88,8 @@ pub struct Parser {
     state: State,
     /// A document came before this one: white space may still follow from it.
     restarted: bool,
+    /// Something other than white space has come after the end.
+    trailing: bool,
     failed: Option<Error>,
     input: Vec<u8>,
     /// Where in `input` the first byte not yet consumed is.
@@ -116,6 +118,7 @@ impl Parser {
             limits,
             state: State::Start,
             restarted: false,
+            trailing: false,
             failed: None,
             input: Vec::new(),
             at: 0,
@@ -141,6 +144,7 @@ impl Parser {
     pub fn restart(&mut self) {
         self.state = State::Start;
         self.restarted = self.framing == Framing::Stream;
+        self.trailing = false;
         (self.used, self.seen) = (0, 0);
         self.tag.clear();
         self.text.interrupt();
@@ -152,6 +156,7 @@ impl Parser {
     /// Adds input. Ignored once the document is closed or has failed.
     pub fn push(&mut self, input: &[u8]) {
         if self.state == State::Closed || self.failed.is_some() {
+            self.trailing |= !input.iter().all(|byte| chars::is_space(*byte));
             return;
         }
         if self.at == self.input.len() {
@@ -175,6 +180,7 @@ impl Parser {
         let result = self.run(&input);
         self.input = input;
         if self.state == State::Closed {
+            self.trailing |= !self.unread().iter().all(|byte| chars::is_space(*byte));
             self.input = Vec::new();
             self.at = 0;
         }
@@ -182,6 +188,12 @@ impl Parser {
             self.failed = Some(error);
         }
         result
+    }
+
+    /// Whether something other than white space stands behind the end of the document. A stream's peer may well be late
+    /// in hearing that it is over; a document that comes whole has no such excuse.
+    pub fn has_trailing(&self) -> bool {
+        self.trailing
     }
 
     /// Bytes that belong to no event yet. After `<starttls/>` there must be none (RFC 6120 section 5.4.3.3).

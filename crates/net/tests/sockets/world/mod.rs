@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use address::Jid;
+use mailbox::Inbox;
 use model::link::{Bound, Down, Link, Resource, Resumed, SessionId, Up};
 use net::{Answering, Authority, Counters, Kind, Listener, Net, NetConfig, Phase, TlsStore};
 use sasl::Decoy;
 use stream::{Answer, Ask, Settings};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 pub(crate) const DOMAIN: &str = "a.example";
 pub(crate) const PASSWORD: &str = "pencil";
@@ -60,6 +61,7 @@ pub(crate) struct World {
     pub(crate) direct: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) https: SocketAddr,
+    pub(crate) watch: SocketAddr,
     pub(crate) tls: Arc<TlsStore>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) links: Links,
@@ -106,24 +108,43 @@ impl World {
         tls.load(DOMAIN, certificate.as_bytes(), key.as_bytes()).unwrap();
         let listener = |kind| Listener { address: "127.0.0.1:0".parse().unwrap(), kind };
         let mut config = NetConfig {
-            listeners: [Kind::C2s, Kind::C2sDirectTls, Kind::Http, Kind::Https].map(listener).to_vec(),
+            files: None,
+            listeners: [Kind::C2s, Kind::C2sDirectTls, Kind::Http, Kind::Https, Kind::Watch]
+                .map(listener)
+                .to_vec(),
             tls: tls.clone(),
             stream: net::Current::new(settings()),
             http: net::HttpSettings::default(),
             limits: net::Limits::default(),
             counters: Arc::default(),
+            monitor: None,
         };
         change(&mut config);
         let counters = config.counters.clone();
-        let (engine, ups) = mpsc::channel(64);
+        let (engine, ups) = mailbox::mailbox();
         let (phase, phases) = watch::channel(Phase::Running);
         let (lines, heard) = std::sync::mpsc::channel();
         let (links, pause) = (Links::default(), Arc::new(tokio::sync::Mutex::new(())));
         tokio::spawn(engine_loop(ups, links.clone(), lines, pause.clone()));
         let net = Net::bind(config, engine, Arc::new(Accounts), phases).unwrap();
-        let [c2s, direct, http, https] = net.addresses()[..] else { panic!("four listeners") };
+        let [c2s, direct, http, https, watch] = net.addresses()[..] else { panic!("five listeners") };
         let done = tokio::spawn(net.run());
-        World { c2s, direct, http, https, tls, counters, links, phase, heard, pause, done, certificate, key }
+        World {
+            c2s,
+            direct,
+            http,
+            https,
+            watch,
+            tls,
+            counters,
+            links,
+            phase,
+            heard,
+            pause,
+            done,
+            certificate,
+            key,
+        }
     }
 
     /// Waits for a line of the engine that begins so.
@@ -160,13 +181,14 @@ pub(crate) fn until(what: &str, condition: impl Fn() -> bool) {
 }
 
 async fn engine_loop(
-    mut ups: mpsc::Receiver<Up>,
+    mut inbox: Inbox,
     links: Links,
     lines: std::sync::mpsc::Sender<String>,
     pause: Arc<tokio::sync::Mutex<()>>,
 ) {
-    let mut next = 0;
-    while let Some(up) = ups.recv().await {
+    let (mut next, mut ups) = (0, Vec::new());
+    while inbox.take(&mut ups, 1, 1).await {
+        let up = ups.remove(0);
         drop(pause.lock().await);
         let line = match up {
             Up::Bind(bind) => {

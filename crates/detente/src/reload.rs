@@ -1,0 +1,233 @@
+//! SIGHUP: takes over what can be changed while the server runs, and names what cannot.
+//!
+//! Not here: reading and checking the configuration (config), what the settings do (the parts).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use accounts::Accounts;
+use admin::Failure;
+use config::Config;
+use engine::{Handle, Input};
+use net::{Adjustable, TlsStore};
+use serde_json::Value;
+
+use crate::adapters::Reader;
+use crate::config_file::environment;
+use crate::serve::{failed, leave_out_ipv6};
+use crate::translate;
+
+/// Changes how much is logged.
+pub(crate) type Relevel = Box<dyn Fn(&str) -> Result<(), Failure>>;
+
+/// The parts that take something over.
+pub(crate) struct Parts {
+    pub(crate) tls: Arc<TlsStore>,
+    pub(crate) net: Adjustable,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) engine: Handle,
+    pub(crate) started_ms: u64,
+    pub(crate) dials: Dials,
+}
+
+/// Numbers that parts look up each time they need them.
+#[derive(Clone)]
+pub(crate) struct Dials {
+    pub(crate) recipients: Arc<AtomicU32>,
+    pub(crate) archive_days: Arc<AtomicU32>,
+}
+
+impl Dials {
+    pub(crate) fn new(config: &Config) -> Dials {
+        let dials = Dials { recipients: Arc::default(), archive_days: Arc::default() };
+        dials.set(config);
+        dials
+    }
+
+    fn set(&self, config: &Config) {
+        self.recipients.store(config.limits.recipients_per_minute, Ordering::Relaxed);
+        self.archive_days.store(config.storage.archive_days, Ordering::Relaxed);
+    }
+}
+
+/// Loads all certificates; those that cannot be loaded leave the old ones in service.
+pub(crate) fn certificates(config: &Config, tls: &TlsStore) -> Result<(), Failure> {
+    let mut outcome = Ok(());
+    for identity in config.identities() {
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|error| failed(format_args!("{}: {error}", path.display())))
+        };
+        let loaded = read(&identity.certificate).and_then(|chain| {
+            let key = read(&identity.key)?;
+            tls.load(&identity.domain, &chain, &key)
+                .map_err(|error| failed(format_args!("certificate of {}: {error}", identity.domain)))
+        });
+        if let Err(failure) = loaded {
+            outcome = Err(failure);
+        }
+    }
+    outcome
+}
+
+impl Parts {
+    /// Reads the configuration again; one with errors changes nothing (L-04). Gives back what holds now.
+    pub(crate) async fn reload(&self, file: &Path, now: Config, relevel: &Relevel) -> Config {
+        let checked = config::check(file, environment(), &Reader);
+        for fault in &checked.faults {
+            tracing::warn!("{fault}");
+        }
+        let Some(mut config) = checked.config else {
+            tracing::error!("the configuration has errors: the server goes on with the old one");
+            return now;
+        };
+        leave_out_ipv6(&mut config);
+        let next = adopted(&now, &config);
+        for outcome in [certificates(&next, &self.tls), relevel(&next.log.level), self.accounts(&next)] {
+            if let Err(failure) = outcome {
+                tracing::error!("{failure}");
+            }
+        }
+        self.net.stream.replace(translate::streams(&next, self.accounts.grants()));
+        self.net.limits.replace(translate::limits(&next));
+        self.dials.set(&next);
+        self.net.http.replace(translate::http(&next));
+        for (domain, facts) in translate::hosts(&next, self.started_ms) {
+            self.engine.send(Input::Facts(domain, facts)).await;
+        }
+        match differences(&next, &config) {
+            late if late.is_empty() => tracing::info!("reloaded"),
+            late => tracing::warn!("reloaded; needs a restart: {}", late.join(", ")),
+        }
+        next
+    }
+
+    fn accounts(&self, config: &Config) -> Result<(), Failure> {
+        // The key for tokens is one of the things that stay.
+        Ok(self.accounts.reload(&translate::accounts(config, [0; 32]))?)
+    }
+}
+
+/// The new configuration, but for what holds until the next start.
+fn adopted(now: &Config, new: &Config) -> Config {
+    let mut next = new.clone();
+    next.server.domains = now.server.domains.clone();
+    next.server.data_dir = now.server.data_dir.clone();
+    next.listen =
+        config::Listen { resume_location: new.listen.resume_location.clone(), ..now.listen.clone() };
+    next.log.format = now.log.format;
+    next.storage.durability = now.storage.durability;
+    next.upload = now.upload.clone();
+    next.rooms = now.rooms.clone();
+    next.pubsub = now.pubsub.clone();
+    // Addresses of files that were given out begin with it.
+    next.http.public_url = now.http.public_url.clone();
+    // A domain that goes at the next start keeps what it has until then.
+    next.domain = now.domain.clone();
+    for (name, domain) in &new.domain {
+        if now.server.domains.contains(name) {
+            next.domain.insert(name.clone(), domain.clone());
+        }
+    }
+    next.domain.retain(|name, _| new.domain.contains_key(name) || !new.server.domains.contains(name));
+    next
+}
+
+/// The settings that are not the same, by their names.
+fn differences(a: &Config, b: &Config) -> Vec<String> {
+    // Both are plain trees of text, numbers and lists, so neither can fail.
+    let tree = |config: &Config| serde_json::to_value(config).unwrap_or_default();
+    let mut names = Vec::new();
+    differ(&tree(a), &tree(b), String::new(), &mut names);
+    names
+}
+
+fn differ(a: &Value, b: &Value, path: String, names: &mut Vec<String>) {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            for key in keys {
+                let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                differ(a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), inner, names);
+            }
+        }
+        _ if a != b => names.push(path),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::settings::SETTINGS;
+
+    /// Every setting either is taken over or is named; none is forgotten.
+    #[test]
+    fn what_is_not_taken_over_is_named() {
+        let now = Config::default();
+        let changed = |path: &str| {
+            let mut tree = serde_json::to_value(&now).unwrap();
+            let leaf = path.split('.').fold(&mut tree, |tree, key| &mut tree[key]);
+            *leaf = match &*leaf {
+                Value::Bool(flag) => Value::Bool(!flag),
+                Value::Number(n) => (n.as_u64().unwrap() + 1).into(),
+                Value::Array(_) => vec!["SHA-256"].into(),
+                Value::String(text) if text == "text" => "json".into(),
+                Value::String(text) if text == "full" => "normal".into(),
+                Value::String(text) if text == "local" => "nobody".into(),
+                _ => "other".into(),
+            };
+            let new: Config = serde_json::from_value(tree).unwrap();
+            assert_ne!(new, now, "{path}");
+            differences(&adopted(&now, &new), &new)
+        };
+        let restart = [
+            "server.domains",
+            "server.data_dir",
+            "listen.c2s",
+            "listen.c2s_tls",
+            "listen.http",
+            "listen.https",
+            "listen.metrics",
+            "log.format",
+            "storage.durability",
+            "http.public_url",
+        ];
+        for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
+            let section = setting.path.split('.').next().unwrap_or_default();
+            let late = restart.contains(&setting.path) || ["upload", "rooms", "pubsub"].contains(&section);
+            let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
+            assert_eq!(changed(setting.path), named, "{}", setting.path);
+        }
+    }
+
+    #[test]
+    fn sections_of_domains_are_taken_over_while_the_domain_is_there() {
+        let config = |domains: &[&str], registering: &[&str]| {
+            let mut config = Config::default();
+            config.server.domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
+            for domain in registering {
+                let own = config::Domain { registration: Some(true), ..Default::default() };
+                config.domain.insert((*domain).to_owned(), own);
+            }
+            config
+        };
+        for (now, new, registers, named) in [
+            (config(&["a.example"], &[]), config(&["a.example"], &["a.example"]), true, &[][..]),
+            (config(&["a.example"], &["a.example"]), config(&["a.example"], &[]), false, &[]),
+            (
+                config(&["a.example"], &["a.example"]),
+                config(&["b.example"], &["b.example"]),
+                true,
+                &["domain.a.example", "domain.b.example", "server.domains"],
+            ),
+        ] {
+            let next = adopted(&now, &new);
+            assert_eq!(next.server.domains, now.server.domains);
+            assert_eq!(next.registers("a.example"), registers);
+            assert_eq!(differences(&next, &new), named);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The files: what they are made of, and who answers questions about them.
+//!
+//! Not here: each answer (`slots.rs`, `lists.rs`, `remove.rs`).
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use address::Bare;
+use model::storage::{Owner, Read};
+use model::upload::{UploadFound, UploadQuery};
+use store::{Blobs, Fault, Store};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
+
+use crate::limits;
+use crate::record::{FILE, Record};
+use crate::settings::Settings;
+
+/// All uploaded files of a server.
+pub struct Files {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) settings: Settings,
+    /// Slots whose file is coming in right now.
+    pub(crate) arriving: Mutex<HashSet<String>>,
+    /// Writers of one account go one after the other.
+    locks: Vec<AsyncMutex<()>>,
+    /// Held while a blob gets a user or loses one: equal bytes are one blob.
+    pub(crate) users: AsyncMutex<()>,
+}
+
+impl Files {
+    /// Files in this storage.
+    pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, settings: Settings) -> Files {
+        let locks = (0..limits::STRIPES).map(|_| AsyncMutex::new(())).collect();
+        Files { store, blobs, settings, arriving: Mutex::default(), locks, users: AsyncMutex::new(()) }
+    }
+
+    /// Answers a question or carries out an order; done when it is stored.
+    ///
+    /// # Errors
+    /// Storage does not answer.
+    pub async fn answer(&self, query: UploadQuery) -> Result<UploadFound, Fault> {
+        match query {
+            UploadQuery::Slot { account, name, bytes, media_type, purpose } => {
+                let wish = crate::slots::Wish { name, bytes, media_type, purpose };
+                self.slot(&account, wish).await
+            }
+            UploadQuery::List { account, after, limit } => self.list(&account, after, limit).await,
+            UploadQuery::Delete { account, id } => self.delete(&account, &id).await,
+        }
+    }
+
+    /// Keeps other writers away from an account's files.
+    pub(crate) async fn lock(&self, account: &str) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        account.hash(&mut hasher);
+        let stripe = hasher.finish() as usize % self.locks.len();
+        self.locks[stripe].lock().await
+    }
+
+    /// What is known of a file or a slot.
+    pub(crate) async fn record(&self, token: &str) -> Result<Option<Record>, Fault> {
+        let read = Read::Doc { space: FILE, owner: Owner::from(token) };
+        let found = self.store.read(read).await?.into_doc();
+        found.map(|bytes| Record::read(&bytes)).transpose()
+    }
+
+    /// The beginning of the addresses of an account's files.
+    pub(crate) fn base(&self, account: &Bare) -> Option<&str> {
+        self.settings.urls.get(account.jid().domain()).map(|url| url.trim_end_matches('/'))
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        (self.settings.clock)()
+    }
+
+    /// Whether nobody else fills that slot; until the guard is dropped nobody else will.
+    pub(crate) fn claim(self: &Arc<Self>, token: &str) -> Option<Claim> {
+        let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = arriving.insert(token.to_owned());
+        free.then(|| Claim { files: self.clone(), token: token.to_owned() })
+    }
+
+    /// Whether somebody fills that slot right now.
+    pub(crate) fn arrives(&self, token: &str) -> bool {
+        self.arriving.lock().unwrap_or_else(PoisonError::into_inner).contains(token)
+    }
+}
+
+/// The right to fill a slot.
+pub(crate) struct Claim {
+    files: Arc<Files>,
+    pub(crate) token: String,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.files.arriving.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.token);
+    }
+}

@@ -1,0 +1,181 @@
+//! Who may see what: the rights are recomputed from the history.
+//!
+//! INV-7, INV-8. A change is in force from somewhere between the request and its answer, so a message that was sent after
+//! the answer, with nothing asked for since, must not arrive.
+//!
+//! Not here: cross-talk (fate).
+
+use std::collections::HashMap;
+
+use super::index::{Index, Message};
+use crate::key::bare;
+use crate::{Finding, Kind, Phase, Right, What};
+
+/// The changes of one right between two accounts, in order: event, phase, given or taken.
+type Changes = Vec<(usize, Phase, bool)>;
+
+/// All changes of rights.
+pub(super) struct Rights<'a>(HashMap<(&'a str, &'a str, Right), Changes>);
+
+impl<'a> Rights<'a> {
+    pub(super) fn new(index: &Index<'a>) -> Rights<'a> {
+        let mut rights: HashMap<(&str, &str, Right), Changes> = HashMap::new();
+        for (at, event) in index.events.iter().enumerate() {
+            if let What::Perm { owner, peer, right, on, phase } = &event.what {
+                rights.entry((owner, peer, *right)).or_default().push((at, *phase, *on));
+            }
+        }
+        Rights(rights)
+    }
+
+    /// Whether the right may have been in force at some moment from `from` to `until` (events).
+    fn may(&self, owner: &'a str, peer: &'a str, right: Right, from: usize, until: usize) -> bool {
+        let none = Changes::new();
+        let changes = self.0.get(&(owner, peer, right)).unwrap_or(&none);
+        allowed(changes, right == Right::Write, from, until)
+    }
+
+    /// Whether the peer may have been unable to write at some moment from `from` to `until` (events).
+    pub(super) fn may_be_blocked(&self, owner: &str, peer: &str, from: usize, until: usize) -> bool {
+        let Some(changes) = self.0.get(&(owner, peer, Right::Write)) else { return false };
+        let turned: Changes = changes.iter().map(|(at, phase, on)| (*at, *phase, !on)).collect();
+        allowed(&turned, false, from, until)
+    }
+}
+
+pub(super) fn check<'a>(index: &Index<'a>, rights: &Rights<'a>, findings: &mut Vec<Finding>) {
+    let mut revoked: HashMap<&str, Vec<(usize, Phase)>> = HashMap::new();
+    let mut opened: HashMap<u64, usize> = HashMap::new();
+    for (at, event) in index.events.iter().enumerate() {
+        match &event.what {
+            What::Revoke { account, phase } => revoked.entry(account).or_default().push((at, *phase)),
+            What::Open { session, .. } => {
+                opened.insert(*session, at);
+            }
+            _ => {}
+        }
+    }
+    let may = |owner, peer, right, from, until| rights.may(owner, peer, right, from, until);
+    for message in &index.messages {
+        let Some(send) = message.send else { continue };
+        writes(index, message, send, &may, findings);
+        revocations(index, message, send, &revoked, &opened, findings);
+    }
+    for (at, event) in index.events.iter().enumerate() {
+        match &event.what {
+            What::MamPage { device, archive, .. }
+                if bare(device) != archive && !may(archive, bare(device), Right::Archive, 0, at) =>
+            {
+                let text = format!("{device} read the archive of {archive}");
+                findings.push(Finding { kind: Kind::Forbidden, key: None, text, evidence: vec![at] });
+            }
+            What::Presence { device, of, here: true }
+                if bare(device) != bare(of) && !may(bare(of), bare(device), Right::Presence, 0, at) =>
+            {
+                let text = format!("{device} saw {of}, which never showed itself to it");
+                findings.push(Finding { kind: Kind::Forbidden, key: None, text, evidence: vec![at] });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a right may have been in force at some moment from `from` to `until` (events).
+fn allowed(changes: &Changes, at_first: bool, from: usize, until: usize) -> bool {
+    // What may be true at `from`: after an answer only what was answered, after a mere request both.
+    let (mut may_on, mut may_off) = (at_first, !at_first);
+    for (at, phase, on) in changes {
+        if *at > until {
+            break;
+        }
+        if *at > from && may_on {
+            return true;
+        }
+        match (phase, on) {
+            (Phase::Asked, true) => may_on = true,
+            (Phase::Asked, false) => may_off = true,
+            (Phase::Done, on) => (may_on, may_off) = (*on, !*on),
+        }
+    }
+    debug_assert!(may_on || may_off, "something is always true");
+    may_on
+}
+
+fn writes<'a>(
+    index: &Index<'a>,
+    message: &Message<'a>,
+    send: usize,
+    may: &impl Fn(&'a str, &'a str, Right, usize, usize) -> bool,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(owner) = index.recipient(message).filter(|owner| *owner != message.key.account()) else {
+        return;
+    };
+    let recvs = message.recvs.iter().copied().filter(|at| match index.what(*at) {
+        What::Recv { device, .. } => bare(device) == owner,
+        _ => false,
+    });
+    let kept = message.archived.iter().filter(|here| here.account == owner).map(|here| here.event);
+    let Some(first) = recvs.chain(kept).min() else { return };
+    if !may(owner, message.key.account(), Right::Write, send, first) {
+        let text = format!("{} got through to {owner}, who has blocked its sender", message.key);
+        findings.push(index.about(Kind::Forbidden, message, text));
+    }
+}
+
+fn revocations(
+    index: &Index<'_>,
+    message: &Message<'_>,
+    send: usize,
+    revoked: &HashMap<&str, Vec<(usize, Phase)>>,
+    opened: &HashMap<u64, usize>,
+    findings: &mut Vec<Finding>,
+) {
+    for at in &message.recvs {
+        let What::Recv { device, session, .. } = index.what(*at) else { continue };
+        let (Some(changes), Some(open)) = (revoked.get(bare(device)), opened.get(session)) else { continue };
+        // Asked for after the session was opened, and done before the message was even sent.
+        let mut asked = None;
+        for (when, phase) in changes.iter().filter(|(when, _)| when > open && *when < send) {
+            match phase {
+                Phase::Asked => asked = asked.or(Some(*when)),
+                Phase::Done if asked.is_some() => {
+                    let text =
+                        format!("{} came to {device} in a session that had lost its right", message.key);
+                    let mut finding = index.about(Kind::Revoked, message, text);
+                    finding.evidence.extend([*open, *when]);
+                    finding.evidence.sort_unstable();
+                    findings.push(finding);
+                    return;
+                }
+                Phase::Done => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_is_uncertain_only_between_request_and_answer() {
+        use Phase::{Asked, Done};
+        // Taken between 10 and 20, given back between 30 and 40.
+        let changes = vec![(10, Asked, false), (20, Done, false), (30, Asked, true), (40, Done, true)];
+        for (from, until, expected) in [
+            (0, 5, true),
+            (0, 100, true),
+            (12, 15, true),
+            (12, 25, true),
+            (21, 25, false),
+            (21, 31, true),
+            (25, 29, false),
+            (35, 36, true),
+            (41, 50, true),
+        ] {
+            assert_eq!(allowed(&changes, true, from, until), expected, "{from} to {until}");
+        }
+        assert!(!allowed(&vec![], false, 0, 9) && allowed(&vec![], true, 0, 9));
+    }
+}

@@ -1,0 +1,88 @@
+//! One seed, from beginning to end, and what came of it.
+//!
+//! Not here: several seeds (main).
+
+use history::{Finding, History, Kind, Report, check};
+
+use crate::plan::Plan;
+use crate::world::World;
+
+/// What came of a seed.
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// All that clients saw.
+    pub history: History,
+    /// The judgement.
+    pub report: Report,
+    /// How many messages came late and marked as such, where newer ones of their conversation had been: what a session
+    /// never acknowledged goes to another device that got the newer ones as they came.
+    pub tolerated: usize,
+    /// What is wrong and no history can say.
+    pub flaws: Vec<String>,
+}
+
+impl Outcome {
+    /// Whether nothing is wrong that is not known.
+    pub fn is_clean(&self) -> bool {
+        self.flaws.is_empty() && self.report.is_clean()
+    }
+
+    /// What is wrong, with the events that show it and how to see it again.
+    pub fn explain(&self) -> String {
+        let mut out = format!("seed {}\n", self.seed);
+        for flaw in &self.flaws {
+            out.push_str(&format!("flaw: {flaw}\n"));
+        }
+        // The shortest says most.
+        let mut findings: Vec<&Finding> = self.report.findings.iter().collect();
+        findings.sort_by_key(|finding| finding.evidence.len());
+        for finding in findings.iter().take(3) {
+            out.push_str(&self.report.explain(finding, &self.history.events));
+        }
+        if findings.len() > 3 {
+            out.push_str(&format!("and {} more\n", findings.len() - 3));
+        }
+        out.push_str(&format!("again: cargo run --release -p sim -- --seed {} --trace\n", self.seed));
+        out
+    }
+}
+
+/// Plays a seed; with `trace` every word is printed while it is said.
+pub fn run(seed: u64, trace: bool) -> Outcome {
+    short_limits(seed);
+    let plan = Plan::new(seed);
+    let mut world = World::new(plan.clone(), trace);
+    world.say(|| format!("{plan:#?}"));
+    world.run_until(plan.acting_ms);
+    world.end();
+    let mut report = check(&world.history);
+    let before = report.findings.len();
+    report.findings.retain(|finding| !is_tolerated(finding));
+    let tolerated = before - report.findings.len();
+    Outcome { seed, history: world.history, report, flaws: world.flaws, tolerated }
+}
+
+/// XEP-0198 section 5: what a session never acknowledged is given to another. It cannot come in time.
+fn is_tolerated(finding: &Finding) -> bool {
+    finding.kind == Kind::Overtaken
+}
+
+/// Short limits by chance, where the zoo is in this build.
+#[cfg(feature = "zoo")]
+fn short_limits(seed: u64) {
+    use zoo::Limit;
+    let mut rng = crate::rng::Rng::new(seed ^ 0x11);
+    let mut by_chance = |limit, low, high| {
+        let value = rng.chance(300).then(|| rng.between(low, high));
+        zoo::set(limit, value);
+    };
+    by_chance(Limit::Unacked, 1, 5);
+    by_chance(Limit::OfflinePage, 1, 4);
+    by_chance(Limit::Offline, 1, 8);
+    // Counters pass 2^32 soon.
+    by_chance(Limit::FirstCount, u64::from(u32::MAX) - 60, u64::from(u32::MAX));
+}
+
+#[cfg(not(feature = "zoo"))]
+fn short_limits(_: u64) {}
