@@ -8,10 +8,7 @@ DOMAIN ?= localhost
 SIM = CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) run --quiet --locked -p sim --features zoo --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit attack interop bench setup
-.PHONY: help run test lint unit interop bench faults faults-short setup
-.PHONY: help run test lint unit sim interop bench setup
-.PHONY: help run test lint unit sim interop bench faults faults-short setup
+.PHONY: help run test lint unit attack sim interop bench faults faults-short setup
 
 help: ## this list
 	@printf '\nDétente, an XMPP server\n\n'
