@@ -1055,3 +1055,45 @@ fn a_restart_changes_nothing() {
     assert_eq!(look(&mut scene), before);
     assert!(before.iter().any(|line| line.contains("bob@a.example/x")), "{before:?}");
 }
+
+/// XEP-0060 section 12.2: who is let in gets the last item.
+#[test]
+fn who_is_let_in_gets_the_last_item() {
+    let tunes = hash_of(TUNES_QUERY);
+    let mut scene = stage();
+    scene.contact("carl@a.example", Active, kernel::Direction::Pending);
+    tune(&mut scene, "a");
+    let id = question(&presence(&mut scene, "carl@a.example/x", &tunes), "carl@a.example/x");
+    assert!(events(&reply(&mut scene, "carl@a.example/x", &id, TUNES_QUERY)).is_empty(), "not yet");
+    let seen = scene.send("phone", "<presence to='carl@a.example' type='subscribed'/>");
+    assert!(events(&seen).len() == 1 && events(&seen)[0].contains("to='carl@a.example/x'"), "{seen:?}");
+}
+
+/// E-20: many resources, hashes and strangers take no more room than there is.
+#[test]
+fn nobody_fills_the_memory() {
+    let mut scene = stage();
+    let questions = |seen: Vec<String>| seen.iter().filter(|line| line.contains("disco#info")).count();
+    let asked: usize = (0..100)
+        .map(|n| questions(presence(&mut scene, &format!("bob@a.example/{n}"), &format!("h{n}"))))
+        .sum();
+    assert_eq!(asked, crate::limits::PEERS_EACH_MAX);
+    let strangers: usize = (0..100)
+        .map(|n| questions(presence(&mut scene, &format!("eve{n}@a.example/x"), &format!("s{n}"))))
+        .sum();
+    assert_eq!(strangers, crate::limits::STRANGERS_MAX);
+    // What rooms send to a resource is no wish of anybody's.
+    let caps = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:c' ver='abc'/>";
+    let room =
+        format!("<presence from='room@muc.example/nick' to='alice@example.org/phone'>{caps}</presence>");
+    assert_eq!(questions(scene.get(&room)), 0);
+    // The old format is asked for, and kept nowhere.
+    scene.contact("dora@a.example", Active, Active);
+    let old = caps.replace(" hash='sha-1'", "");
+    let seen =
+        scene.get(&format!("<presence from='dora@a.example/x' to='alice@example.org'>{old}</presence>"));
+    let id = question(&seen, "dora@a.example/x");
+    let seen = reply(&mut scene, "dora@a.example/x", &id, TUNES_QUERY);
+    assert!(!seen.iter().any(|line| line.starts_with("put caps")), "{seen:?}");
+    assert_eq!(events(&tune(&mut scene, "a")).len(), 1);
+}
