@@ -38,6 +38,7 @@ unit: ## the tests of all crates
 attack: setup ## the server against all bad input that we know of; writes docs/bad-input.md
 	$(CARGO) build --release --locked -p detente -p hostile
 	@bin="$$(scripts/target-dir)/release"; "$$bin/detente-attack" "$$bin/detente" --document docs/bad-input.md
+
 sim: ## two thousand simulated runs full of faults, and the bug zoo
 	$(SIM) --seeds 2000
 	$(SIM) --zoo all --seeds 1000

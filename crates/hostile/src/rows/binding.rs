@@ -35,7 +35,7 @@ fn resources() -> Vec<Row> {
         "a\u{202e}b".into(),
         "a&#10;b".into(),
         "\u{ad}".into(),
-        "a\u{378}".into(),
+        "a\u{e000}".into(),
     ] {
         odd = odd.say(At::Unbound, bind(&resource), lives("<bad-request"));
     }

@@ -305,7 +305,7 @@ async fn bad_bodies() {
     // Too much before a login.
     let juliet = Bosh::new(&world);
     let big = juliet.body(1001, "", &format!("<a xmlns='b'>{}</a>", "x".repeat(20_000)));
-    assert!(ask(&mut client, &big).contains("bad-request"));
+    assert!(ask(&mut client, &big).contains("policy-violation"));
     assert!(ask(&mut client, &juliet.body(1001, "", "")).contains("item-not-found"), "it has ended");
     // A stanza before a login is a stream error, told in the last body.
     let mut juliet = Bosh::new(&world);

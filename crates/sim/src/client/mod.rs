@@ -58,6 +58,8 @@ pub(crate) struct Client {
     crashes: bool,
     /// Who wants no archive, to judge what must be where.
     pub(crate) nevers: BTreeSet<String>,
+    /// Of these, who has a device in the end that takes messages.
+    pub(crate) reachable: BTreeSet<String>,
     pub(crate) rng: Rng,
     pub(crate) link: Option<u64>,
     pub(crate) phase: Phase,
@@ -101,6 +103,9 @@ impl Client {
         plan: &Plan,
         rng: Rng,
     ) -> Client {
+        let able = |device: &DevicePlan| device.priority >= 0 && device.there_at_last;
+        let reachable =
+            plan.accounts.iter().filter(|account| account.never && account.devices.iter().any(able));
         let nevers = plan.accounts.iter().filter(|account| account.never).map(|account| account.bare.clone());
         Client {
             number,
@@ -111,6 +116,7 @@ impl Client {
             page: plan.page,
             crashes: plan.crashes(),
             nevers: nevers.collect(),
+            reachable: reachable.map(|account| account.bare.clone()).collect(),
             rng,
             link: None,
             phase: Phase::Off,
