@@ -8,7 +8,6 @@ DOMAIN ?= localhost
 SIM = CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) run --quiet --locked -p sim --features zoo --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit attack sim interop bench faults faults-short setup
 .PHONY: help run test lint unit attack sim interop bench faults faults-short fuzz setup
 
 help: ## this list
