@@ -15,7 +15,6 @@ use store::Fault;
 use stream::{Answer, Ask};
 
 use crate::Accounts;
-use crate::accounts::document;
 use crate::limits;
 
 impl Accounts {
@@ -48,7 +47,7 @@ impl Accounts {
     }
 
     async fn keys(&self, account: &Bare, hash: sasl::Hash) -> Result<Keys, Fault> {
-        let found = self.store.read(document(account)).await?.into_doc();
+        let found = self.found(account).await?;
         let (record, may) = self.standing(found)?;
         let keys = record.keys(hash).filter(|_| may);
         Ok(self.policy().decoy.keys(account.as_str(), hash, keys))
@@ -56,7 +55,7 @@ impl Accounts {
 
     /// Whether that is the password of an account that may log in.
     pub(crate) async fn check_password(&self, account: &Bare, password: Password) -> Result<bool, Fault> {
-        let found = self.store.read(document(account)).await?.into_doc();
+        let found = self.found(account).await?;
         let (record, may) = self.standing(found)?;
         let wanted = self.policy().hashes.first().copied().unwrap_or(sasl::Hash::Sha256);
         let hash = record.best(wanted);

@@ -44,6 +44,7 @@ impl Accounts {
             self.store.read(Read::Many(vec![document(account), entry])).await?.into_many().into_iter();
         let mut next = || answers.next().and_then(|loaded| loaded.into_doc());
         let (found, entry) = (next(), next());
+        self.even(found.is_some()).await?;
         let (_, may) = self.standing(found)?;
         let entry = entry.and_then(|bytes| Entry::read(&bytes)).filter(|_| may);
         Ok(entry
