@@ -2,6 +2,7 @@
 //!
 //! Not here: what is in a batch (turns), what a session does with a stanza (device).
 
+use address::{Bare, Jid};
 use model::link::{Down, SessionId};
 use model::storage::Batch;
 use stanza::{Kind, StanzaError, StreamCondition, StreamError, ns};
@@ -17,6 +18,7 @@ impl Engine {
         if self.batch.is_empty() {
             self.batch.sessions.clear();
             self.batch.spots.clear();
+            self.batch.left.clear();
             return;
         }
         let mut held = std::mem::take(&mut self.batch);
@@ -46,10 +48,9 @@ impl Engine {
 
     fn commit_failed(&mut self, failed: Held) {
         let mut accounts = failed.changed;
-        let account = |session: &SessionId| self.devices.get(session).map(|device| device.account.clone());
         // Whose stanzas would be acknowledged with it too: no acknowledgement will come any more.
         let sessions = failed.sessions.iter().copied().chain(failed.tokens.iter().map(|token| token.session));
-        accounts.extend(sessions.filter_map(|session| account(&session)));
+        accounts.extend(sessions.filter_map(|session| self.account_of(session)));
         for out in failed.outs {
             match out {
                 Out::Ask(query, asked) => self.ask_now(*query, asked),
@@ -57,7 +58,12 @@ impl Engine {
                 Out::Close(session, error) => self.close(session, error),
                 Out::Enable(session, enable) => self.enable_out(session, enable),
                 Out::Bound(session, _) => self.unbind(session),
-                Out::Send(..) | Out::Hold(_) | Out::Release(_) => {}
+                // What a feature keeps, and believes on its way: it must read again what it has.
+                Out::Hold(session) | Out::Release(session) => accounts.extend(self.account_of(session)),
+                Out::Send(session, parcel) if parcel.token.is_some() => {
+                    accounts.extend(self.account_of(session));
+                }
+                Out::Send(..) => {}
             }
         }
         for account in accounts {
@@ -67,6 +73,13 @@ impl Engine {
         for spot in failed.spots {
             self.drop_spot(&spot);
         }
+        for (account, session, parcel) in failed.left {
+            self.leave_later(account, session, parcel);
+        }
+    }
+
+    fn account_of(&self, session: SessionId) -> Option<Bare> {
+        self.devices.get(&session).map(|device| device.account.clone())
     }
 
     /// Lets go what is stored, in order.
@@ -105,6 +118,9 @@ impl Engine {
     }
 
     fn hold_messages(&mut self, session: SessionId) {
+        if zoo::is(zoo::Fault::NewBeforeKept) {
+            return;
+        }
         if let Some(device) = self.devices.get_mut(&session) {
             device.waiting.get_or_insert_default();
         }
@@ -121,8 +137,8 @@ impl Engine {
         let alive = |device: &&mut Device| device.attached.is_some() || device.sm.is_some();
         let Some(device) = self.devices.get_mut(&session).filter(alive) else {
             // Its session has just ended, or is about to: the stanza still gets its one fate. Whose it was is in its address.
-            if let (Some(to), None) = (&parcel.stanza.to, parcel.token) {
-                self.work.push_back(Work::Undelivered(to.bare(), session, parcel));
+            if let (Some(to), None) = (parcel.stanza.to.as_ref().map(Jid::bare), parcel.token) {
+                self.leave_behind(&to, session, parcel);
             }
             return;
         };

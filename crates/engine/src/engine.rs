@@ -12,7 +12,7 @@ use model::query::{AccountFound, AccountQuery, Query};
 use model::storage::Batch;
 
 use crate::device::{Device, Token};
-use crate::held::{Held, Line};
+use crate::held::{Held, Line, Parcel};
 use crate::ids::Ids;
 use crate::input::{Input, Standing, Time};
 use crate::limits;
@@ -90,6 +90,8 @@ pub struct Engine {
     /// Accounts that exist, but not for long: their removal has been asked for.
     pub(crate) removing: HashSet<Bare>,
     pub(crate) stopping: bool,
+    /// What sessions left behind and could not be stored: it is tried again.
+    pub(crate) left: Vec<(Bare, SessionId, Parcel)>,
     outputs: VecDeque<Output>,
     pub(crate) last_place: u64,
     last_session: u64,
@@ -133,6 +135,7 @@ impl Engine {
             unstored: 0,
             removing: HashSet::new(),
             stopping: false,
+            left: Vec::new(),
             outputs: VecDeque::new(),
             last_place: 0,
             last_session: 0,

@@ -82,6 +82,8 @@ pub(crate) struct Held {
     pub(crate) changed: Vec<Bare>,
     /// The places of services that had a turn in it: who is in them, and what was said there last, may be wrong too.
     pub(crate) spots: Vec<Bare>,
+    /// What sessions have left behind and found its way in it. Nobody would send it again.
+    pub(crate) left: Vec<(Bare, SessionId, Parcel)>,
 }
 
 impl Held {

@@ -23,6 +23,11 @@ impl Ids {
         self.last = by_clock.max(self.last + 1);
         self.last
     }
+
+    /// Whether none was handed out after this one.
+    pub(crate) fn is_newest(&self, id: u64) -> bool {
+        id >= self.last
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod contained;
 mod csi;
 mod device;
 mod engine;
+mod estate;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
 mod held;

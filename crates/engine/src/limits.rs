@@ -61,3 +61,7 @@ pub const WORK_MAX: usize = 8_192;
 pub const FAREWELLS_MAX: usize = 256;
 /// How many stanzas may cause each other, one after the other, before the next is dropped as part of a loop.
 pub const HOPS_MAX: u8 = 16;
+/// Most stanzas that sessions have left behind and storage would not take: they are tried again. More are lost.
+pub const LEFT_MAX: usize = 10_000;
+/// After what time, in milliseconds.
+pub const LEFT_AGAIN_MS: u64 = 1_000;

@@ -145,11 +145,10 @@ impl Engine {
                 }
                 self.batch.tokens.extend(token);
             }
-            Waiting::Undelivered(_, parcel) => {
-                tracing::error!(
-                    id = parcel.stanza.id.as_deref(),
-                    "an undelivered stanza cannot be kept and is lost"
-                );
+            Waiting::Undelivered(session, parcel) => {
+                if let Some(account) = parcel.stanza.to.as_ref().map(address::Jid::bare) {
+                    self.leave_later(account, session, parcel);
+                }
             }
             Waiting::Bind(bind) => bind.link.send(Down::Bound(Err(error.clone()))),
             Waiting::Removal(removal) => removal(self),
@@ -186,6 +185,7 @@ impl Engine {
         let free = matches!(self.accounts.get(account),
             Some(Place::Ready(place)) if place.account.sessions.is_empty() && place.busy == 0);
         if free {
+            self.thin_out(account);
             self.accounts.remove(account);
         }
     }
@@ -195,20 +195,13 @@ impl Engine {
     pub(crate) fn drop_account(&mut self, account: &Bare, error: &StreamError) {
         let Some(Place::Ready(place)) = self.accounts.get(account) else { return };
         let sessions: Vec<SessionId> = place.account.sessions.iter().map(|session| session.id).collect();
-        let before = self.work.len();
         for session in sessions {
             self.farewell(account, session);
             let Some(device) = self.devices.remove(&session) else { continue };
             device.tell(Down::Close(Some(error.clone())));
             self.settle_estate(session, device);
         }
-        // With the account goes what it knows of messages that several of its sessions were given: each of these is left
-        // once, or not at all if one of the sessions has it.
-        let Some(Place::Ready(mut place)) = self.accounts.remove(account) else { return };
-        let left = self.work.split_off(before);
-        self.work.extend(left.into_iter().filter(|work| match work {
-            Work::Undelivered(_, session, parcel) => !place.account.unshare(parcel.id, *session),
-            _ => true,
-        }));
+        self.thin_out(account);
+        self.accounts.remove(account);
     }
 }

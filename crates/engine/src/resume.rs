@@ -8,11 +8,11 @@ use std::collections::{HashMap, VecDeque};
 
 use address::Bare;
 use model::link::{Down, End, Resume, ResumeRefused, Resumed, SessionId, StreamId};
-use stanza::{Kind, StreamCondition, StreamError};
+use stanza::{StreamCondition, StreamError};
 
-use crate::device::{Attached, Device};
+use crate::device::Attached;
 use crate::engine::Engine;
-use crate::held::{Out, Parcel};
+use crate::held::Out;
 use crate::limits;
 use crate::places::Place;
 use crate::timers::Due;
@@ -26,7 +26,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    fn remember(&mut self, id: String, account: Bare, h: u32) {
+    pub(crate) fn remember(&mut self, id: String, account: Bare, h: u32) {
         if self.order.len() >= limits::ENDED_REMEMBERED_MAX
             && let Some(oldest) = self.order.pop_front()
         {
@@ -157,6 +157,7 @@ impl Engine {
                 Due::Ack(session) => self.look_for_ack(session),
                 Due::Slow(session) => self.look_again(session),
                 Due::Wake(spot, wish) => self.wake_spot(&spot, wish),
+                Due::Left => self.try_left(),
                 _ => {}
             }
         }
@@ -217,33 +218,6 @@ impl Engine {
         self.rest(&account);
     }
 
-    /// What a device that is gone leaves behind: its name, its count, and stanzas.
-    pub(crate) fn settle_estate(&mut self, session: SessionId, mut device: Device) {
-        self.names.remove(&device.name);
-        let h = device.incoming.h();
-        if let Some(resuming) = device.resuming.take() {
-            resuming.link.send(Down::Resumed(Err(ResumeRefused { h: Some(h) })));
-        }
-        let mut undelivered = VecDeque::from(device.csi.take());
-        undelivered.extend(device.early.take().into_iter().flatten().filter(|parcel| parcel.token.is_none()));
-        undelivered.extend(device.waiting.take().into_iter().flat_map(|waiting| waiting.take()));
-        if let Some(sm) = device.sm {
-            if let Some(id) = &sm.id {
-                self.resumable.remove(id);
-                self.ended.remember(id.clone(), device.account.clone(), h);
-            }
-            // What was sent with a token is still where its feature keeps it.
-            for unacked in sm.into_unacked().into_iter().rev().filter(|unacked| unacked.token.is_none()) {
-                undelivered.push_front(unacked);
-            }
-        }
-        // Only these have another way to go: an account need not be loaded for the rest.
-        let worth = |parcel: &Parcel| !matches!(parcel.stanza.kind, Kind::Presence(_));
-        for parcel in undelivered.into_iter().filter(worth) {
-            self.work.push_back(Work::Undelivered(device.account.clone(), session, parcel));
-        }
-    }
-
     /// Ends all sessions of an account but one.
     pub(crate) fn end_sessions(&mut self, account: &Bare, except: Option<SessionId>, error: StreamError) {
         let Some(Place::Ready(place)) = self.accounts.get(account) else { return };
@@ -256,7 +230,9 @@ impl Engine {
     /// The server stops: everybody is told, detached sessions end.
     pub(crate) fn shutdown(&mut self) {
         self.stopping = true;
-        let sessions: Vec<SessionId> = self.devices.keys().copied().collect();
+        let mut sessions: Vec<SessionId> = self.devices.keys().copied().collect();
+        // What is in a hash map has no order of its own, and the same inputs shall have the same outputs.
+        sessions.sort_unstable();
         for session in sessions {
             let error = StreamError::new(StreamCondition::SystemShutdown, "the server is stopping");
             self.batch.outs.push(Out::Close(session, Some(error)));

@@ -94,6 +94,7 @@ impl Engine {
 
     /// One turn with a stanza that a device of an account in memory never got.
     pub(crate) fn undelivered(&mut self, account: &Bare, session: SessionId, parcel: Parcel) {
+        self.batch.left.push((account.clone(), session, parcel.clone()));
         let stanza = Arc::unwrap_or_clone(parcel.stanza);
         self.own_turn(account, None, |kernel, turn| kernel.undelivered(turn, stanza, session, parcel.id));
     }
@@ -115,6 +116,11 @@ impl Engine {
 
     /// One turn with a stanza that arrives for an account in memory.
     pub(crate) fn arrive(&mut self, account: &Bare, stanza: Stanza, cause: Cause, token: Option<Token>) {
+        // It may have waited for the account, and others have had newer ids since. What is added to a log must be newer.
+        let cause = match self.ids.is_newest(cause.id) {
+            true => cause,
+            false => Cause { id: self.new_cause().id, ..cause },
+        };
         let origin = Origin { session: None, cause, token };
         let mut head = Some(head(&stanza));
         self.turn(account, origin, |kernel, turn| {

@@ -134,6 +134,21 @@ impl Pipe {
     }
 }
 
+/// Writes down that it was told to close.
+struct Numbered(usize, Arc<Mutex<Vec<usize>>>);
+
+impl Link for Numbered {
+    fn send(&self, down: Down) {
+        if let Down::Close(Some(_)) = down {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+
+    fn backlog(&self) -> usize {
+        0
+    }
+}
+
 struct World {
     engine: Engine,
     ms: u64,
@@ -141,6 +156,8 @@ struct World {
     kept: Option<Vec<Ticket>>,
     /// Commits fail.
     full: bool,
+    /// Commits that are kept without answer.
+    commits: Option<Vec<Ticket>>,
     /// Accounts that are read only later.
     loads: Option<Vec<(Ticket, Vec<Read>)>>,
     /// The contacts of every account: these, or Romeo.
@@ -164,6 +181,7 @@ impl World {
             ms: 0,
             kept: None,
             full: false,
+            commits: None,
             loads: None,
             contacts: Vec::new(),
             changed: BTreeSet::new(),
@@ -181,6 +199,10 @@ impl World {
                 }
                 return;
             };
+            if let (Some(commits), Output::Commit(ticket, _)) = (&mut self.commits, &output) {
+                commits.push(*ticket);
+                continue;
+            }
             let answer = match output {
                 Output::Commit(ticket, _) if self.full => {
                     Input::Committed(ticket, Err(Condition::ResourceConstraint.into()))
@@ -268,9 +290,21 @@ impl World {
 
     fn bind_by(&mut self, grant: Grant, jid: &Jid, resource: Resource, enable: Option<Enable>) -> Arc<Pipe> {
         let link = Arc::new(Pipe::default());
+        self.bind_link(link.clone(), grant, jid, resource, enable);
+        link
+    }
+
+    fn bind_link(
+        &mut self,
+        link: Arc<dyn Link>,
+        grant: Grant,
+        jid: &Jid,
+        resource: Resource,
+        enable: Option<Enable>,
+    ) {
         self.input(Input::Up(Up::Bind(Box::new(Bind {
             stream: StreamId(1),
-            link: link.clone(),
+            link,
             account: jid.bare(),
             grant,
             resource,
@@ -279,7 +313,6 @@ impl World {
             client_state: ClientState::Active,
             about: Arc::new(about()),
         }))));
-        link
     }
 
     fn send(&mut self, session: SessionId, from: &str, to: &str, stanza: Stanza) {
@@ -473,6 +506,46 @@ fn what_two_devices_did_not_get_is_left_once() {
     // Nobody keeps it here, so each time that it is left its sender hears of it.
     let bounced = his.said().iter().filter(|said| said.contains("service-unavailable")).count();
     assert_eq!(bounced, 1);
+}
+
+/// The same, while the message is still on its way to them: it is stored after their account was read again.
+#[test]
+fn what_two_devices_are_to_get_is_left_once() {
+    let sm = Some(Enable { resume: true, max: None });
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, sm);
+    for resource in ["x", "y"] {
+        let jid = format!("juliet@a.example/{resource}");
+        let (session, _) = world.connect(&jid, sm);
+        let presence = Stanza::presence(PresenceType::Available).from(&Jid::parse(&jid).unwrap());
+        world.input(Input::Up(Up::Stanza(session, presence)));
+    }
+    let other = "benvolio@a.example/x";
+    let (benvolio, _) = world.connect(other, None);
+    let kept = || Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{KEPT}'/>").into());
+    world.commits = Some(Vec::new());
+    world.send(benvolio, other, "juliet@a.example", kept());
+    world.send(romeo, ROMEO, "juliet@a.example", kept());
+    let commits = world.commits.take().unwrap();
+    assert_eq!(commits.len(), 2);
+    world.input(Input::Committed(commits[0], Err(Condition::ResourceConstraint.into())));
+    world.input(Input::Committed(commits[1], Ok(())));
+    // Nobody keeps it here, so each time that it is left its sender hears of it.
+    let bounced = his.said().iter().filter(|said| said.contains("service-unavailable")).count();
+    assert_eq!(bounced, 1);
+}
+
+#[test]
+fn all_are_told_in_the_same_order_that_the_server_stops() {
+    let mut world = World::new();
+    let told: Arc<Mutex<Vec<usize>>> = Arc::default();
+    for number in 0..50 {
+        let jid = Jid::parse(&format!("u{number}@a.example/x")).unwrap();
+        let link = Arc::new(Numbered(number, told.clone()));
+        world.bind_link(link, Grant::default(), &jid, Resource::Asked(jid.clone()), None);
+    }
+    world.input(Input::Shutdown);
+    assert_eq!(*told.lock().unwrap(), (0..50).collect::<Vec<_>>());
 }
 
 #[test]

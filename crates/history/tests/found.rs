@@ -22,6 +22,11 @@ fn send(counter: u64) -> What {
     What::Send { device: A.into(), session: 1, key: key(counter), to: "b@x".into(), archives }
 }
 
+/// Sent to one device.
+fn to_device(counter: u64) -> What {
+    What::Send { device: A.into(), session: 1, key: key(counter), to: B.into(), archives: vec![] }
+}
+
 /// Sent, and wanted by no archive.
 fn away(counter: u64) -> What {
     let (device, to) = (A.into(), "b@x".into());
@@ -135,6 +140,24 @@ fn clean_histories_pass() {
         ("a copy and the original", vec![recv(B, 2, 3, "13", Via::Carbon, false)]),
         ("again in a later session, as old", vec![open(B, 3), recv(B, 3, 2, "12", Via::Offline, true)]),
         ("old behind new of another session", vec![open(B2, 3), recv(B2, 3, 2, "12", Via::Offline, true)]),
+        (
+            "late, since another device did not get it",
+            vec![
+                open(B2, 3),
+                recv(B2, 3, 2, "12", Via::Live, false),
+                recv(B2, 3, 1, "11", Via::Offline, true),
+            ],
+        ),
+        (
+            "late, and the newer one was for this device alone",
+            vec![
+                open(B, 3),
+                send(4),
+                to_device(5),
+                recv(B, 3, 5, "15", Via::Live, false),
+                recv(B, 3, 4, "14", Via::Offline, true),
+            ],
+        ),
         ("an earlier page", vec![page("b@x", Direction::Forwards, Some("11"), &[("12", 2)], false)]),
         ("the newest page of its time", vec![page("b@x", Direction::Backwards, None, &[("12", 2)], false)]),
         ("asked and answered", vec![ask("i"), answer("i")]),
@@ -191,9 +214,11 @@ fn each_kind_of_fault_is_found() {
         (
             "overtaken",
             vec![
-                open(B2, 3),
-                recv(B2, 3, 2, "12", Via::Live, false),
-                recv(B2, 3, 1, "11", Via::Offline, true),
+                open(B, 3),
+                send(4),
+                send(5),
+                recv(B, 3, 5, "15", Via::Live, false),
+                recv(B, 3, 4, "14", Via::Offline, true),
             ],
             &[Kind::Overtaken],
         ),

@@ -46,14 +46,14 @@ impl Disk {
     pub(crate) fn complete(
         &mut self,
         now: u64,
-        fails: u64,
+        (fails, flaky): (u64, u64),
         rng: &mut Rng,
     ) -> Option<(Ticket, Result<(), Fault>)> {
         if self.waiting.front().is_none_or(|(due, ..)| *due > now) {
             return None;
         }
         let (_, ticket, batch) = self.waiting.pop_front()?;
-        if now < self.sick_until && rng.chance(fails) {
+        if rng.chance(if now < self.sick_until { fails } else { flaky }) {
             return Some((ticket, Err(Fault::new(FaultKind::Full, "the disk is full"))));
         }
         Some((ticket, self.write(batch)))

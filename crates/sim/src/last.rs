@@ -39,7 +39,12 @@ impl World {
                 self.history.push(What::CaughtUp { device: client.jid.clone() });
             }
         }
+        // Who is not here by now does not come back: the time to resume is over.
+        for client in self.clients.iter_mut().filter(|client| !client.is_on()) {
+            client.session_over(&mut self.history);
+        }
         self.truth();
+        self.unanswered();
         self.history.push(What::Drained);
         for direction in [Direction::Forwards, Direction::Backwards] {
             for client in self.readers() {
@@ -65,6 +70,7 @@ impl World {
         self.say(|| "everything is healed".to_owned());
         self.healed = true;
         self.plan.net_ms_max = 20;
+        self.plan.disk_flaky = 0;
         self.server.disk.sick_until = 0;
         self.server.disk.slow_until = 0;
         self.history.push(What::Fault { what: "everything is healed".to_owned() });
@@ -106,6 +112,34 @@ impl World {
             };
             others.filter(apart).count() > 0
         })
+    }
+
+    /// Requests to other devices that nobody answered, if somebody had to: the device itself if its session in which it
+    /// heard of it goes on, else the server. Between accounts where one has
+    /// blocked the other answers are dropped (XEP-0191 section 3.2). What became of an answer that a session left behind nobody knows, nor what a
+    /// connection without stream management has swallowed.
+    fn unanswered(&mut self) {
+        let mut owed = Vec::new();
+        for client in self.clients.iter().filter(|client| client.is_on()) {
+            let lost = |id: &String, peer: &Client| {
+                let heard = peer.heard.get(&(client.jid.clone(), id.clone()));
+                !peer.device.sm || heard.is_some_and(|session| Some(*session) != peer.session)
+            };
+            let parted = |to: &str| {
+                let blocks = |one: &Client, other: &str| one.has_blocked.iter().any(|known| known == other);
+                let (own, other) = (&client.account, to.split('/').next().unwrap_or_default());
+                self.clients.iter().any(|one| {
+                    (one.account == *own && blocks(one, other)) || (one.account == other && blocks(one, own))
+                })
+            };
+            for (id, to) in &client.asked_peers {
+                let excused = parted(to) || self.clients.iter().any(|peer| peer.jid == *to && lost(id, peer));
+                owed.extend(client.session.filter(|_| !excused).map(|session| (session, id.clone())));
+            }
+        }
+        for (session, id) in owed {
+            self.history.push(What::Ask { session, id });
+        }
     }
 
     /// What is true, by the rosters and lists of the accounts themselves.

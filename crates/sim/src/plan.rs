@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) disk_ms_max: u64,
     /// Commits that fail while the disk is sick, per mille.
     pub(crate) disk_fails: u64,
+    /// Commits that fail at any time, per mille.
+    pub(crate) disk_flaky: u64,
     /// How often a client's connection is lost, per mille of what it does.
     pub(crate) cuts: u64,
     /// When what breaks.
@@ -94,6 +96,7 @@ impl Plan {
             net_ms_max: rng.long_tail(1, 3_000),
             disk_ms_max: rng.long_tail(1, 2_000),
             disk_fails: rng.between(100, 1_000),
+            disk_flaky: 0,
             cuts: rng.long_tail(0, 250),
             faults: Vec::new(),
             page: rng.between(1, 12),
@@ -102,7 +105,14 @@ impl Plan {
             let fault = fault(&plan, crashes, rng);
             plan.faults.push((rng.below(acting_ms), fault));
         }
+        // Not for long, but again and again: sessions end and come back, and others' messages are on their way meanwhile.
+        plan.disk_flaky = if rng.chance(200) { rng.long_tail(2, 200) } else { 0 };
         plan
+    }
+
+    /// Whether storage fails at times.
+    pub(crate) fn storage_fails(&self) -> bool {
+        self.disk_flaky > 0 || self.faults.iter().any(|(_, fault)| matches!(fault, Fault::SickDisk(_)))
     }
 
     /// Whether the process dies in this run.

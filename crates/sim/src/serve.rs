@@ -176,7 +176,7 @@ impl World {
     }
 
     pub(crate) fn disk(&mut self) {
-        let (now, fails) = (self.now, self.plan.disk_fails);
+        let (now, fails) = (self.now, (self.plan.disk_fails, self.plan.disk_flaky));
         if self.server.engine.is_none() {
             return;
         }

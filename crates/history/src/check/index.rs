@@ -164,6 +164,11 @@ impl<'a> Index<'a> {
         }
     }
 
+    /// Whether a message was for whoever is there, not for one device.
+    pub(super) fn is_for_all(&self, message: &Message<'a>) -> bool {
+        matches!(message.send.map(|at| self.what(at)), Some(What::Send { to, .. }) if bare(to) == to)
+    }
+
     /// A finding about a message, with all that happened to it.
     pub(super) fn about(&self, kind: Kind, message: &Message<'a>, text: String) -> Finding {
         let mut evidence: Vec<usize> = message.send.iter().chain(&message.acked).copied().collect();

@@ -146,13 +146,19 @@ impl Client {
                     self.sees.retain(|seen| seen.split('/').next() != Some(&*jid));
                 }
             }
+            if let (Some(from), Some(session)) = (el.attr("from"), self.session) {
+                self.heard.insert((from.into_owned(), id.clone()), session);
+            }
             let from = el.attr("from").map_or(String::new(), |from| format!(" to='{from}'"));
             return self.stanza(None, format!("<iq type='result' id='{id}'{from}/>"));
         }
         // An answer to what an earlier session asked may still come to the address.
         let again = self.answered_peers.contains(&id) || !self.asks.contains(&id);
-        if self.asked_peers.remove(&id) {
+        if self.asked_peers.remove(&id).is_some() {
             self.answered_peers.insert(id.clone());
+            if let Some(session) = self.session {
+                history.push(What::Ask { session, id: id.clone() });
+            }
         }
         if let Some(session) = self.session.filter(|_| !again) {
             history.push(What::Answer { session, id: id.clone() });

@@ -119,6 +119,10 @@ impl Client {
         self.sessions += 1;
         let session = self.number as u64 * 1_000_000 + self.sessions;
         self.session = Some(session);
+        if self.jid != jid {
+            // Another resource is another device to those who judge: what this one knows it has read itself.
+            self.cursor = None;
+        }
         self.jid = jid.to_owned();
         self.phase = Phase::On;
         history.push(What::Open { device: self.jid.clone(), session });

@@ -78,8 +78,12 @@ pub(crate) struct Client {
     asks: BTreeSet<String>,
     /// Requests to other devices. If one answers and does not acknowledge, the server answers too: who asked takes the
     /// first answer.
-    asked_peers: BTreeSet<String>,
+    pub(crate) asked_peers: BTreeMap<String, String>,
     answered_peers: BTreeSet<String>,
+    /// Whom it has ever blocked.
+    pub(crate) has_blocked: BTreeSet<String>,
+    /// In which session it heard of others' requests: who asked, and how he calls it.
+    pub(crate) heard: BTreeMap<(String, String), u64>,
     /// The last entry of its archive that it knows to be the last without a hole before it.
     cursor: Option<String>,
     pub(crate) reading: Option<Reading>,
@@ -134,8 +138,10 @@ impl Client {
             counter: 0,
             asked: 0,
             asks: BTreeSet::new(),
-            asked_peers: BTreeSet::new(),
+            asked_peers: BTreeMap::new(),
             answered_peers: BTreeSet::new(),
+            has_blocked: BTreeSet::new(),
+            heard: BTreeMap::new(),
             cursor: None,
             reading: None,
             follows: false,
@@ -158,11 +164,16 @@ impl Client {
 
     /// Sends a request; its answer is awaited.
     fn request(&mut self, history: &mut History, ty: &str, to: &str, inner: &str) -> String {
-        self.asked += 1;
-        let id = format!("q{}", self.asked);
+        let id = self.write_request(ty, to, inner);
         if let Some(session) = self.session {
             history.push(What::Ask { session, id: id.clone() });
         }
+        id
+    }
+
+    fn write_request(&mut self, ty: &str, to: &str, inner: &str) -> String {
+        self.asked += 1;
+        let id = format!("q{}", self.asked);
         self.asks.insert(id.clone());
         let to = if to.is_empty() { String::new() } else { format!(" to='{to}'") };
         self.stanza(None, format!("<iq type='{ty}' id='{id}'{to}>{inner}</iq>"));
@@ -196,6 +207,7 @@ impl Client {
         self.sees.clear();
         self.blocking.clear();
         self.asks.clear();
+        self.asked_peers.clear();
     }
 
     /// The connection is gone.
