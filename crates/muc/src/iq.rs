@@ -69,3 +69,117 @@ fn dispatch(shared: &Arc<Shared>, turn: &mut Turn<'_, Spot>, iq: &Iq<'_>) -> Opt
 fn done(outcome: Result<(), stanza::StanzaError>) -> Option<Answer<Spot>> {
     outcome.err().map(Answer::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{CRONE, HAG, ROOM, Stage, WITCH};
+    use stanza::ns;
+
+    /// RFC 6120 section 8.3: whatever is asked of whomever, there is one answer; nothing panics.
+    #[test]
+    fn every_request_is_answered_once() {
+        let spaces = [
+            ns::DISCO_INFO,
+            ns::DISCO_ITEMS,
+            ns::CHANNEL_SEARCH,
+            ns::PING,
+            ns::MUC_ADMIN,
+            ns::MUC_OWNER,
+            ns::REGISTER,
+            ns::VCARD,
+            ns::COMMANDS,
+            ns::MAM,
+            ns::MODERATE,
+            "urn:nobody",
+        ];
+        let inners = [
+            "",
+            "text",
+            "<item/>",
+            "<item affiliation='x' role='y'/>",
+            "<item jid='@' affiliation='member'/>",
+            "<destroy jid='@'/>",
+            "<x xmlns='jabber:x:data'><field/></x>",
+            "<x xmlns='jabber:x:data' type='submit'><field var='a'/><field var='a'/></x>",
+            "<set xmlns='http://jabber.org/protocol/rsm'><max>-1</max></set>",
+            "<retract xmlns='urn:xmpp:message-retract:1'/>",
+        ];
+        let mut stage = Stage::room(&[("roomconfig_persistentroom", "1")]);
+        stage.enter(HAG, "hag");
+        let mut number = 0;
+        for (name, space) in ["query", "x", "vCard", "command", "moderate", "search"]
+            .into_iter()
+            .flat_map(|name| spaces.map(|space| (name, space)))
+        {
+            for inner in inners {
+                for to in ["rooms.example", ROOM, &format!("{ROOM}/hag"), "nowhere@rooms.example"] {
+                    for from in [CRONE, HAG, WITCH] {
+                        number += 1;
+                        let ty = if number % 2 == 0 { "get" } else { "set" };
+                        let payload = format!("<{name} xmlns='{space}' node='n' id='1'>{inner}</{name}>");
+                        let seen = stage.send(&format!(
+                            "<iq from='{from}' to='{to}' id='i{number}' type='{ty}'>{payload}</iq>"
+                        ));
+                        let answers = |line: &&String| {
+                            line.contains(&format!("id='i{number}'"))
+                                && line.contains(&format!("to='{from}'"))
+                        };
+                        let forwarded = seen.iter().any(|line| line.contains("id='muc-"));
+                        let expected = usize::from(!forwarded);
+                        assert_eq!(
+                            seen.iter().filter(answers).count(),
+                            expected,
+                            "{from} {to} {ty} {payload} {seen:?}"
+                        );
+                        if seen.iter().any(|line| line.contains("<destroy")) {
+                            stage = Stage::room(&[("roomconfig_persistentroom", "1")]);
+                            stage.enter(HAG, "hag");
+                        }
+                    }
+                }
+            }
+            stage.pass(200_000);
+        }
+    }
+
+    /// The same for messages and presence, which may be answered or not.
+    #[test]
+    fn nothing_else_does_harm() {
+        let mut stage = Stage::room(&[]);
+        stage.enter(HAG, "hag");
+        let inners = [
+            "",
+            "<x xmlns='http://jabber.org/protocol/muc#user'><invite/><decline/></x>",
+            "<x xmlns='http://jabber.org/protocol/muc#user'><decline to=''/></x>",
+            "<x xmlns='http://jabber.org/protocol/muc'><password/><history maxchars='x' since='x'/></x>",
+            "<x xmlns='jabber:x:data' type='submit'><field var='muc#request_allow'/></x>",
+            "<x xmlns='jabber:x:data' type='submit'/>",
+            "<retract xmlns='urn:xmpp:message-retract:1' id='99999999999999999999'/>",
+            "<error type='x'/>",
+            "<subject/><subject xml:lang='en'>a</subject>",
+        ];
+        for kind in ["message", "presence"] {
+            let types =
+                ["", "error", "groupchat", "headline", "unavailable", "probe", "subscribe", "unsubscribed"];
+            for ty in
+                types.into_iter().filter(|ty| kind == "message" || !["groupchat", "headline"].contains(ty))
+            {
+                let attr = if ty.is_empty() { String::new() } else { format!(" type='{ty}'") };
+                for inner in inners {
+                    for to in [
+                        "rooms.example",
+                        "rooms.example/x",
+                        ROOM,
+                        &format!("{ROOM}/hag"),
+                        "no@rooms.example/x",
+                    ] {
+                        for from in [CRONE, HAG, WITCH, "a.example"] {
+                            stage.send(&format!("<{kind} from='{from}' to='{to}'{attr}>{inner}</{kind}>"));
+                        }
+                    }
+                }
+                stage.pass(10_000);
+            }
+        }
+    }
+}

@@ -157,6 +157,11 @@ fn admitted(here: &mut Here<'_>, stanza: &Stanza, from: &Jid, nick: &str) -> Res
     if here.room.occupants.get(nick).is_none() && here.room.occupants.len() >= most {
         return Err(StanzaError::from(Condition::ServiceUnavailable).text("the room is full"));
     }
+    // Going in and out is told to all each time.
+    let (people, most) = (here.room.people.of(&from.bare().text()), limits::PRESENCES_MAX);
+    if !people.presences.take(here.now_ms, most, limits::PRESENCE_MS) {
+        return Err(too_much("you come and go too often"));
+    }
     // After a restart all come back at once; members are no crowd of strangers.
     let settings = &here.shared.settings;
     let returning = here.now_ms.saturating_sub(settings.started_ms) < limits::RETURN_MS;
@@ -306,6 +311,23 @@ mod tests {
         assert!(
             seen[1].contains("code='110'") && seen[2].contains("thrice") && seen[3].contains("<subject/>")
         );
+    }
+
+    #[test]
+    fn who_comes_again_and_again_is_slowed_down() {
+        let mut stage = Stage::room(&[]);
+        stage.admin(CRONE, "<item affiliation='member' jid='hag@a.example'/>");
+        let leave = format!("<presence from='{HAG}' to='{ROOM}/hag' type='unavailable'/>");
+        let entered = (0..30).filter(|_| {
+            let entered = outcome(&stage.enter(HAG, "hag")) == "ok";
+            stage.send(&leave);
+            entered
+        });
+        assert_eq!(entered.count(), limits::PRESENCES_MAX as usize);
+        stage.pass(limits::PRESENCE_MS);
+        let asked = (0..30).filter(|_| outcome(&stage.enter(HAG, "hag")) == "ok");
+        assert_eq!(asked.count(), limits::PRESENCES_MAX as usize, "the same for asking who is here");
+        assert_eq!(outcome(&stage.say(HAG, "still here")), "ok");
     }
 
     /// Section 7.2.8: several clients of a person under one nickname.

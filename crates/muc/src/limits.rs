@@ -30,7 +30,8 @@ pub const PRESENCE_BYTES_MAX: usize = 8_192;
 pub const HISTORY_MAX: u32 = 100;
 /// Most bytes of the history of a room in memory.
 pub const HISTORY_BYTES_MAX: usize = 256 << 10;
-/// Most presence updates and nickname changes of one person in [`PRESENCE_MS`] milliseconds; more are not told to others.
+/// Most presence updates, nickname changes and entries of one person in [`PRESENCE_MS`] milliseconds; more updates are not told
+/// to others, the rest is refused.
 pub const PRESENCES_MAX: u32 = 10;
 /// See [`PRESENCES_MAX`].
 pub const PRESENCE_MS: u64 = 5_000;

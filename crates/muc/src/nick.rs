@@ -56,12 +56,15 @@ pub(crate) fn updated(here: &mut Here<'_>, stanza: &Stanza, from: &Jid, nick: &A
     let before = here.room.occupants.get(nick).and_then(|occupant| occupant.visits.last());
     let changed = before.is_none_or(|last| last.presence.inner() != visit.presence.inner());
     here.room.occupants.visit(nick, visit);
-    if joins {
-        join::welcome(here, nick, stanza, from, false);
-    }
     // A flood of presence is kept, and not told: who asks later sees the last one.
     let most = limits::PRESENCES_MAX;
     let told = here.room.people.of(&bare).presences.take(here.now_ms, most, limits::PRESENCE_MS);
+    if joins && !told {
+        return here.refuse_entry(stanza, too_much("you ask too often who is here"));
+    }
+    if joins {
+        join::welcome(here, nick, stanza, from, false);
+    }
     if !told || (joins && !changed) {
         return;
     }
