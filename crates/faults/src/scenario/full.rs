@@ -41,8 +41,9 @@ pub(crate) fn run(stage: &Stage, mut row: Row) -> Outcome<Row> {
         row.must(told.contains("resource-constraint"), format_args!("INV-10: clients were told {told}"));
         for _ in 0..3 {
             sleep(Duration::from_secs(1));
-            let read = reads(&crowd, "canary");
-            row.must(read.is_ok(), format_args!("login or reading on a full disk: {:?}", read.err()));
+            // One whose word is in the same batch as a write that fails is sent away too, and comes again.
+            let read = (0..5).map(|_| reads(&crowd, "canary")).find(Result::is_ok);
+            row.must(read.is_some(), "nobody can log in and read on a full disk");
             // All sessions of an account end when one of them writes in vain.
             busy.1 += 1;
             busy.0 += usize::from(reads(&crowd, "user0").is_ok());

@@ -31,8 +31,12 @@ pub(crate) struct Bosh {
 /// Requests that may be open at once.
 const OPEN_MAX: usize = 2;
 
+/// A connection that is idle for longer may be closed by the server at any time.
+const IDLE_MAX: Duration = Duration::from_secs(4);
+
 struct Connection {
     socket: Socket,
+    used: Instant,
     incoming: Incoming,
 }
 
@@ -97,9 +101,11 @@ impl Bosh {
                 }
             }
         }
-        let mut connection = match self.free.pop() {
+        let mut connection = match self.free.pop().filter(|free| free.used.elapsed() < IDLE_MAX) {
             Some(connection) => connection,
-            None => Connection { socket: self.connection()?, incoming: Incoming::default() },
+            None => {
+                Connection { socket: self.connection()?, used: Instant::now(), incoming: Incoming::default() }
+            }
         };
         let head = format!(
             "POST /http-bind HTTP/1.1\r\nHost: {}\r\nContent-Type: text/xml; charset=utf-8\r\n\
@@ -145,6 +151,7 @@ impl Bosh {
             Progress::Broken => Ok(Came::End("end".into())),
             Progress::Whole(response) if response.status != 200 => Ok(Came::End(response.status.to_string())),
             Progress::Whole(response) => {
+                connection.used = Instant::now();
                 self.free.push(connection);
                 self.unwrap(&String::from_utf8_lossy(&response.body))
                     .map(|text| Came::Text(text.into_bytes()))

@@ -140,6 +140,12 @@ impl Client {
         let id = el.attr("id").unwrap_or_default().into_owned();
         let ty = el.attr("type").unwrap_or_default().into_owned();
         if ty == "get" || ty == "set" {
+            if let Some(block) = el.child("block", ns::BLOCKING) {
+                // Whom one blocks one sees no more; what he becomes meanwhile will not be told.
+                for jid in block.children().filter_map(|item| item.attr("jid")) {
+                    self.sees.retain(|seen| seen.split('/').next() != Some(&*jid));
+                }
+            }
             let from = el.attr("from").map_or(String::new(), |from| format!(" to='{from}'"));
             return self.stanza(None, format!("<iq type='result' id='{id}'{from}/>"));
         }

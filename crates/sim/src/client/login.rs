@@ -130,6 +130,7 @@ impl Client {
             self.request(history, "set", "", "<enable xmlns='urn:xmpp:carbons:2'/>");
         }
         self.request(history, "get", "", "<query xmlns='jabber:iq:roster'/>");
+        self.request(history, "get", "", "<blocklist xmlns='urn:xmpp:blocking'/>");
         self.presence();
         if self.device.catches_up {
             self.catch_up(history);

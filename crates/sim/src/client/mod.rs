@@ -104,8 +104,12 @@ impl Client {
         rng: Rng,
     ) -> Client {
         let able = |device: &DevicePlan| device.priority >= 0 && device.there_at_last;
-        let reachable =
-            plan.accounts.iter().filter(|account| account.never && account.devices.iter().any(able));
+        let reachable = plan.accounts.iter().filter(|account| {
+            // Without stream management nobody knows what a broken connection has swallowed.
+            account.never
+                && account.devices.iter().any(able)
+                && account.devices.iter().all(|device| device.sm)
+        });
         let nevers = plan.accounts.iter().filter(|account| account.never).map(|account| account.bare.clone());
         Client {
             number,

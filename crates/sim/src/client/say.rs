@@ -89,7 +89,9 @@ impl Client {
         let key = Key::new(1, &self.jid, self.counter);
         let archives = self.must_keep(&to, full && normal, hidden);
         let bare = to.split('/').next().unwrap_or_default();
-        let kept_offline = self.reachable.contains(bare) && !(hidden || self.crashes || full && normal);
+        let bounces = full && normal;
+        let certain = !hidden && !bounces && !self.crashes;
+        let kept_offline = certain && self.reachable.contains(bare);
         // Who waits in too small a room may come back as an error to one who has gone.
         let kept_offline = kept_offline && zoo::limit(zoo::Limit::Offline, u64::MAX) == u64::MAX;
         if kept_offline {
