@@ -7,8 +7,9 @@
 use crate::limits::FRAME_BYTES_MAX;
 use crate::message::HEADER;
 
-/// The numbers that channels may have (RFC 8656 section 12).
-pub const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x4fff;
+/// The numbers that channels may have: those of RFC 8656 section 12 end with 0x4fff, but clients that follow RFC 5766
+/// section 11 choose among all of these, coturn's own among them.
+pub const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x7fff;
 /// Bytes before the data of a channel.
 pub const CHANNEL_HEADER: usize = 4;
 
@@ -60,5 +61,5 @@ fn is_message(first: u8) -> bool {
 }
 
 fn is_channel(first: u8) -> bool {
-    first & 0xf0 == 0x40
+    first & 0xc0 == 0x40
 }

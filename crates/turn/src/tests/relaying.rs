@@ -136,7 +136,7 @@ fn messages_are_found_in_streams() {
         (&[0, 1, 0, 7], Err(())),
         (&[0x40, 0, 0, 5], Ok(Some(12))),
         (&[0x4f, 0xff, 0, 0], Ok(Some(4))),
-        (&[0x50, 0, 0, 0], Err(())),
+        (&[0x7f, 0xff, 0, 0], Ok(Some(4))),
         (&[0x80], Err(())),
         (&b"GET "[..], Err(())),
     ] {
