@@ -4,7 +4,7 @@
 //!
 //! Not here: which addresses are let through (`peers.rs`).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::message::{MAGIC_COOKIE, Transaction};
 

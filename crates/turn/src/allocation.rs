@@ -4,7 +4,7 @@
 //!
 //! Not here: who may have one (`requests.rs`).
 
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::attribute::Fault;

@@ -4,7 +4,7 @@
 //!
 //! Not here: limits of those who have credentials (`allocation.rs`).
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::time::Instant;
 
 use crate::integrity::hmac;

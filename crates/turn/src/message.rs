@@ -4,7 +4,7 @@
 //!
 //! Not here: ChannelData and the framing of streams (`frame.rs`), writing (`write.rs`), what messages mean (`requests.rs`).
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use crate::address;
 use crate::attribute::{Attribute, Class, FINGERPRINT, KNOWN, MESSAGE_INTEGRITY, Method};

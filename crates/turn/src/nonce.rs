@@ -4,7 +4,7 @@
 //!
 //! Not here: when one is asked for (`requests.rs`).
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use subtle::ConstantTimeEq;
 

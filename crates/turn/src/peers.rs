@@ -4,7 +4,7 @@
 //!
 //! Not here: permissions of a client (`allocation.rs`).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// A range of addresses, as in `192.0.2.0/24`.

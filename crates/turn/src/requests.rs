@@ -4,7 +4,7 @@
 //!
 //! Not here: data (`server.rs`), what an allocation remembers (`allocation.rs`).
 
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::allocation::{Allocation, Client};

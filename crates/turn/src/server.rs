@@ -4,8 +4,8 @@
 //!
 //! Not here: requests and who may make them (`requests.rs`), sockets (crate `relay`).
 
+use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Instant;
 

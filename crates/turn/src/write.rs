@@ -4,7 +4,7 @@
 //!
 //! Not here: reading (`message.rs`).
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use crate::attribute::{Attribute, Class, ERROR_CODE, FINGERPRINT, Fault, MESSAGE_INTEGRITY, Method};
 use crate::message::{MAGIC_COOKIE, Transaction, join_type};

@@ -7,7 +7,7 @@ mod relaying;
 mod requests;
 mod vectors;
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::attribute::{self as a, Attribute, Class, Method};
