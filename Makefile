@@ -8,10 +8,7 @@ DOMAIN ?= localhost
 SIM = CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) run --quiet --locked -p sim --features zoo --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit attack interop bench setup
-.PHONY: help run test lint unit interop bench faults faults-short setup
-.PHONY: help run test lint unit sim interop bench setup
-.PHONY: help run test lint unit sim interop bench faults faults-short setup
+.PHONY: help run test lint unit attack sim interop bench faults faults-short fuzz setup
 
 help: ## this list
 	@printf '\nDétente, an XMPP server\n\n'
@@ -31,6 +28,7 @@ lint: ## formatting, clippy, the house rules, licences of dependencies
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) xtask tidy
 	scripts/deny
+	scripts/systemd
 
 unit: ## the tests of all crates
 	$(CARGO) test --workspace --locked
@@ -49,6 +47,9 @@ interop: setup ## the server against real clients
 
 bench: ## measure speed and memory
 	bench/run
+
+fuzz: ## breed bad input: 10 minutes for each target (fuzz/run TARGET MINUTES for one)
+	fuzz/run
 
 faults: FAULTS ?=
 faults: setup ## kill -9, loss of power, full and broken disks, floods: the real server, half an hour

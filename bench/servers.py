@@ -228,8 +228,10 @@ class Detente(Server):
         # As for the others: no limits on rates and addresses; everything else as it comes.
         limits = {"RATE_BYTES_PER_SECOND": "0", "CONNECTS_PER_ADDRESS": "1000000",
                   "CONNECTIONS_PER_ADDRESS": "100000", "FAILURES_PER_ADDRESS": "1000000"}
+        rooms = {"OCCUPANTS": "5000", "MESSAGES_PER_5_SECONDS": "100000000", "JOINS_PER_10_SECONDS": "100000"}
         return [self.binary, "serve", "--config", self.config], {
-            f"DETENTE_LIMITS__{name}": value for name, value in limits.items()}
+            **{f"DETENTE_LIMITS__{name}": value for name, value in limits.items()},
+            **{f"DETENTE_ROOMS__{name}": value for name, value in rooms.items()}}
 
     def add_accounts(self, bench, first, count, domain=DOMAIN):
         for n in range(first, first + count):

@@ -23,6 +23,10 @@ class Prosody(Server):
             r"so is one to the full JID": "drops messages from blocked contacts to full JIDs in silence",
             r"IQ to an unknown account": "answers XEP-0199 for accounts that are not there",
         },
+        "slixmpp_rooms": {
+            r"archive, withdrawal, moderation": "no XEP-0425 here",
+            r"only moderators moderate|all hear of it": "no XEP-0425 here",
+        },
         "durability": {r".*": "Prosody's file storage doesn't promise that an acknowledged message survives SIGKILL"},
     }
 
@@ -98,6 +102,8 @@ http_cors_override = {{ bosh = {{ enabled = true }}; websocket = {{ enabled = tr
 cross_domain_websocket = true
 VirtualHost "localhost"
 VirtualHost "second.localhost"
+Component "conference.localhost" "muc"
+  modules_enabled = {{ "muc_mam" }}
 """
 
 # Debian's prosody-modules have no XEP-0156; without this the host_meta test could not be tried on a foreign server.

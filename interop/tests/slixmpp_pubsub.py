@@ -36,7 +36,7 @@ def event(node, sender=None, inside="item"):
 
 def form(client, kind, **fields):
     """A submitted form of that FORM_TYPE."""
-    made = client["xep_0004"].make_form(ftype="submit")
+    made = client.plugin["xep_0004"].make_form(ftype="submit")
     made.add_field(var="FORM_TYPE", ftype="hidden", value="http://jabber.org/protocol/pubsub#" + kind)
     for name, value in fields.items():
         made.add_field(var="pubsub#" + name, value=value)
@@ -64,12 +64,21 @@ async def special(awaitable):
 
 
 class Listener(Client):
-    """A device that wishes to hear of nodes from the start."""
+    """A device that wishes to hear of nodes from its first presence on."""
 
     def __init__(self, jid, resource, *nodes, plugins=()):
         super().__init__(jid, resource, plugins=PEP + tuple(plugins))
-        for node in nodes:
-            self["xep_0030"].add_feature(node + "+notify")
+        self.nodes = nodes
+
+    async def login(self, *args, **named):
+        await super().login(presence=False)
+        for node in self.nodes:
+            self.plugin["xep_0163"].add_interest(node)
+        await self.plugin["xep_0115"].update_caps(broadcast=False)
+        await self.get_roster()
+        self.send_presence()
+        await self.expect(lambda s: s.name == "presence" and s["from"] == self.boundjid, "its own presence")
+        return self
 
 
 @scenario("personal events: last item, contacts, own devices (XEP-0163)")
@@ -78,9 +87,9 @@ async def events(t):
     alice, bob = Client(a, "one", plugins=PEP + ("xep_0118",)), Listener(b, "one", TUNE)
     await asyncio.gather(alice.login(), bob.login())
     await befriend(alice, bob)
-    info = await alice["xep_0030"].get_info(a)
+    info = await alice.plugin["xep_0030"].get_info(a)
     t.ok(("pubsub", "pep", None, None) in info["disco_info"]["identities"], "the account is pubsub/pep", info)
-    await alice["xep_0118"].publish_tune(artist="Yes", title="Heart of the Sunrise", length=686)
+    await alice.plugin["xep_0118"].publish_tune(artist="Yes", title="Heart of the Sunrise", length=686)
     got = await t.comes(bob.expect(event(TUNE, a), "the tune"), "a contact with +notify hears of it")
     t.same(got and got["type"], "headline", "as a headline")
     late = Listener(b, "two", TUNE)
@@ -106,14 +115,14 @@ async def access(t):
     a, e = await accounts("alice", "eve")
     alice, eve = Client(a, "one", plugins=PEP), Client(e, "one", plugins=PEP)
     await asyncio.gather(alice.login(), eve.login())
-    mine, hers = alice["xep_0060"], eve["xep_0060"]
+    mine, hers = alice.plugin["xep_0060"], eve.plugin["xep_0060"]
     await mine.publish(a, "urn:test:open", "1", payload("1"), form(alice, "publish-options", access_model="open"))
     again = mine.publish(a, "urn:test:open", "1", payload("1"), form(alice, "publish-options", access_model="whitelist"))
     t.same(await special(again), ("conflict", "precondition-not-met"), "a precondition that is not met")
     await mine.publish(a, "urn:test:closed", "1", payload("1"), form(alice, "publish-options", access_model="whitelist"))
     t.same(ids(await hers.get_items(a, "urn:test:open")), ["1"], "a stranger reads an open node")
     t.same(await special(hers.get_items(a, "urn:test:closed")), ("not-allowed", "closed-node"), "not a closed one")
-    items = await eve["xep_0030"].get_items(a)
+    items = await eve.plugin["xep_0030"].get_items(a)
     t.same([i[1] for i in items["disco_items"]["items"]], ["urn:test:open"], "and finds only what is open")
     t.same(await special(hers.publish(a, "urn:test:open", "2", payload())), ("forbidden", None), "nor publishes")
     await mine.set_node_config(a, "urn:test:closed", form(alice, "node_config", access_model="open", max_items="2"))
@@ -135,9 +144,9 @@ async def bookmarks(t):
     conference = ET.fromstring("<conference xmlns='urn:xmpp:bookmarks:1' name='Play' autojoin='true'><nick>JC</nick></conference>")
     options = form(new, "publish-options", persist_items="true", max_items="max", send_last_published_item="never",
                    access_model="whitelist")
-    await new["xep_0060"].publish(a, "urn:xmpp:bookmarks:1", "play@rooms.example", conference, options)
+    await new.plugin["xep_0060"].publish(a, "urn:xmpp:bookmarks:1", "play@rooms.example", conference, options)
     await t.comes(new.expect(event("urn:xmpp:bookmarks:1"), "the bookmark"), "the own device hears of it")
-    found = await old["xep_0048"].get_bookmarks(method="xep_0049")
+    found = await old.plugin["xep_0048"].get_bookmarks(method="xep_0049")
     rooms = [(str(c["jid"]), c["name"], c["nick"]) for c in found["private"]["bookmarks"]["conferences"]]
     t.same(rooms, [("play@rooms.example", "Play", "JC")], "the old client sees it")
     storage = ("<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'>"
@@ -145,7 +154,7 @@ async def bookmarks(t):
     await old.ask("set", storage)
     await t.comes(new.expect(event("urn:xmpp:bookmarks:1", inside="retract"), "the retraction"), "what it removes is retracted")
     await t.comes(new.expect(event("urn:xmpp:bookmarks:1"), "the publication"), "what it adds is published")
-    t.same(ids(await new["xep_0060"].get_items(a, "urn:xmpp:bookmarks:1")), ["tea@rooms.example"], "and is an item")
+    t.same(ids(await new.plugin["xep_0060"].get_items(a, "urn:xmpp:bookmarks:1")), ["tea@rooms.example"], "and is an item")
 
 
 @scenario("avatars and vCard photos (XEP-0084, XEP-0153, XEP-0398)")
@@ -155,11 +164,11 @@ async def avatars(t):
     await asyncio.gather(alice.login(), bob.login())
     await befriend(alice, bob)
     options = form(alice, "publish-options", access_model="open")
-    await alice["xep_0084"].publish_avatar(PICTURE, options=options)
+    await alice.plugin["xep_0084"].publish_avatar(PICTURE, options=options)
     metadata = {"id": HASH, "type": "image/png", "bytes": len(PICTURE)}
-    await alice["xep_0084"].publish_avatar_metadata(metadata, options=options)
+    await alice.plugin["xep_0084"].publish_avatar_metadata(metadata, options=options)
     await t.comes(bob.expect(event("urn:xmpp:avatar:metadata", a), "the metadata"), "a contact hears of the avatar")
-    answer = await bob["xep_0084"].retrieve_avatar(a, HASH)
+    answer = await bob.plugin["xep_0084"].retrieve_avatar(a, HASH)
     t.same(answer["pubsub"]["items"]["item"]["avatar_data"]["value"], PICTURE, "and fetches it")
     card = await bob.ask("get", "<vCard xmlns='vcard-temp'/>", a)
     binval = card.findtext("{vcard-temp}vCard/{vcard-temp}PHOTO/{vcard-temp}BINVAL") or ""
@@ -191,12 +200,12 @@ async def service(t):
     a, b = await accounts("alice", "bob")
     alice, bob = Client(a, "one", plugins=PEP), Client(b, "one", plugins=PEP)
     await asyncio.gather(alice.login(), bob.login())
-    found = await alice["xep_0030"].get_items("localhost")
+    found = await alice.plugin["xep_0030"].get_items("localhost")
     service = next((str(i[0]) for i in found["disco_items"]["items"] if str(i[0]).startswith("pubsub.")), None)
     t.need(service is not None, "the service is among the domain's items", found)
-    info = await alice["xep_0030"].get_info(service)
+    info = await alice.plugin["xep_0030"].get_info(service)
     t.ok(any(i[:2] == ("pubsub", "service") for i in info["disco_info"]["identities"]), "it is pubsub/service")
-    mine, his = alice["xep_0060"], bob["xep_0060"]
+    mine, his = alice.plugin["xep_0060"], bob.plugin["xep_0060"]
     node = alice.new_id()
     await mine.create_node(service, node, form(alice, "node_config", title="News", send_last_published_item="on_sub"))
     t.same(await special(mine.create_node(service, node)), ("conflict", None), "a node is made once")

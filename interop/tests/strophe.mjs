@@ -97,7 +97,8 @@ async function inChromium() {
     await gone;
     server.close();
     server.closeAllConnections();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    // Its children write on for a moment after it has ended.
+    rmSync(profile, { recursive: true, force: true, maxRetries: 15, retryDelay: 100 });
   }
 }
 

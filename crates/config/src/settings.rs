@@ -209,7 +209,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     s(
         "rooms.messages_per_5_seconds",
-        Kind::Number(1, 10_000),
+        Kind::Number(1, 100_000_000),
         "10",
         "Messages of one person to a room in 5 seconds.",
     ),

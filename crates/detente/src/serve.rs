@@ -15,9 +15,10 @@ use accounts::Accounts;
 use address::Jid;
 use admin::{Failure, FailureKind, Gauges, Live, Port};
 use config::{Config, LogFormat};
-use engine::{Engine, Handle, NoFiles, Services};
+use engine::{Engine, Handle, Input, NoFiles, Services};
 use files::Files;
 use kernel::HostFacts;
+use model::query::SessionFilter;
 use model::storage::Read;
 use net::{Net, Phase, TlsStore};
 use relay::Relay;
@@ -26,6 +27,7 @@ use store_sqlite::Sqlite;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Interval;
 use tracing_subscriber::EnvFilter;
 
 use crate::adapters::{Known, Reader, ThroughEngine};
@@ -50,6 +52,11 @@ pub(crate) fn run(args: cli::Serve) -> Result<(), Failure> {
     let relevel = log(&config, json, lines)?;
     if rustix::process::geteuid().is_root() {
         tracing::warn!("this server runs as root and needs not: give it a user of its own");
+    }
+    // A core dump would hold keys and messages, and nobody would look after it.
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Core, none) {
+        tracing::warn!("core dumps cannot be switched off: {error}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(serve(config, file, relevel))
@@ -121,12 +128,18 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
     say(&format!("ready: {ready}"));
     notify::say("READY=1");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), domains = config.server.domains.join(","), "ready");
+    let mut pulse = notify::pulse().map(tokio::time::interval);
     loop {
         tokio::select! {
             event = signals.next() => match event {
-                Event::Reload => config = running.parts.reload(&file, config, &relevel).await,
+                Event::Reload => {
+                    notify::say("RELOADING=1");
+                    config = running.parts.reload(&file, config, &relevel).await;
+                    notify::say("READY=1");
+                }
                 _ => break,
             },
+            () = tick(&mut pulse) => running.show_life(),
             // It ends only when it is told to. Without it nobody is served: better to be started again.
             _ = &mut running.engine_task => return Err(failed("the engine has ended; the log says why")),
         }
@@ -136,6 +149,13 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
     running.stop(&mut signals).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn tick(pulse: &mut Option<Interval>) {
+    match pulse {
+        Some(pulse) => _ = pulse.tick().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// For the person or program that started us. Whether somebody still listens is no reason to stop.
@@ -265,6 +285,14 @@ fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>) -> String {
 }
 
 impl Running {
+    /// The service manager hears of life when the engine answers a question, of which it can only say: nobody.
+    fn show_life(&self) {
+        let nobody = SessionFilter::Domain(String::new());
+        let answer = Input::Sessions(nobody, Box::new(|_| notify::say("WATCHDOG=1")));
+        // If there is no room the engine is stuck, and it is right that nothing is said.
+        let _ = self.engine.sender().try_send(answer);
+    }
+
     /// Sockets, then the engine; the store when the last of them lets it go. A second signal ends it at once.
     async fn stop(self, signals: &mut Signals) {
         self.administration.abort();
@@ -274,7 +302,7 @@ impl Running {
         let in_order = async {
             let _ = self.phase.send(Phase::Closing);
             let _ = self.sockets.await;
-            self.engine.send(engine::Input::Shutdown).await;
+            self.engine.send(Input::Shutdown).await;
             let _ = self.engine_task.await;
         };
         tokio::select! {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use address::Jid;
 use model::link::ClientState;
-use stanza::{Kind, PresenceType, Stanza, ns};
+use stanza::{Kind, MessageType, PresenceType, Stanza, ns};
 
 use crate::held::Parcel;
 use crate::limits;
@@ -17,7 +17,7 @@ use crate::limits;
 #[derive(Debug, Default)]
 pub(crate) struct Csi {
     pub(crate) state: ClientState,
-    /// The last presence of each sender, in order of its first.
+    /// The last presence of each sender, in order of its first, and what contacts published.
     held: Vec<Parcel>,
     by_sender: HashMap<Jid, usize>,
 }
@@ -41,6 +41,10 @@ impl Csi {
                 }
                 None
             }
+            Weight::AllWait => {
+                self.held.push(parcel);
+                None
+            }
             Weight::Matters => Some(parcel),
         }
     }
@@ -62,6 +66,8 @@ enum Weight {
     Nothing,
     /// Only the last one counts.
     CanWait,
+    /// Each counts, but none is urgent.
+    AllWait,
     /// The user wants to know now.
     Matters,
 }
@@ -69,6 +75,11 @@ enum Weight {
 fn weight(stanza: &Stanza) -> Weight {
     match stanza.kind {
         Kind::Presence(PresenceType::Available | PresenceType::Unavailable) => Weight::CanWait,
+        // What contacts publish. What the own devices do (one has read a message) clears notifications here.
+        Kind::Message(MessageType::Headline) if stanza.payload.has_ns(ns::PUBSUB_EVENT) => {
+            let bare = |jid: &Option<Jid>| jid.as_ref().map(|jid| jid.bare_str().to_owned());
+            if bare(&stanza.from) == bare(&stanza.to) { Weight::Matters } else { Weight::AllWait }
+        }
         Kind::Message(_) => {
             let mut children = stanza.payload.children().peekable();
             // Only a chat state, perhaps with hints and ids around it (XEP-0085).
@@ -83,7 +94,20 @@ fn weight(stanza: &Stanza) -> Weight {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stanza::MessageType;
+
+    #[test]
+    fn keeps_every_event_of_contacts() {
+        let (a, b) = (Jid::parse("a@x").unwrap(), Jid::parse("b@x/1").unwrap());
+        let event = |from: &Jid| {
+            let inner = "<event xmlns='http://jabber.org/protocol/pubsub#event'/>";
+            let stanza = Stanza::message(MessageType::Headline).with_inner(inner.into()).from(from).to(&b);
+            Parcel { stanza: stanza.into(), token: None, id: 0 }
+        };
+        let mut csi = Csi { state: ClientState::Inactive, ..Csi::default() };
+        assert!(csi.offer(event(&a)).is_none() && csi.offer(event(&a)).is_none());
+        assert!(csi.offer(event(&b.bare())).is_some(), "of the own account");
+        assert_eq!(csi.take().len(), 2);
+    }
 
     #[test]
     fn keeps_the_last_presence_and_lets_messages_pass() {

@@ -33,6 +33,8 @@ pub(crate) struct Ready {
     pub(crate) number: u64,
     /// Questions whose answers it waits for; it stays in memory until they are there.
     pub(crate) busy: u32,
+    /// The id of its latest turn: later ones have no lower one, since its logs only grow.
+    pub(crate) latest: u64,
 }
 
 /// What waits for an account.
@@ -117,9 +119,8 @@ impl Engine {
             return line.into_iter().for_each(|waiting| self.turn_away(waiting, &error));
         };
         self.last_place += 1;
-        let number = self.last_place;
-        self.accounts
-            .insert(account.clone(), Place::Ready(Box::new(Ready { account: place, number, busy: 0 })));
+        let ready = Ready { account: place, number: self.last_place, busy: 0, latest: 0 };
+        self.accounts.insert(account.clone(), Place::Ready(Box::new(ready)));
         for waiting in line {
             self.give(&account, waiting);
         }

@@ -134,6 +134,13 @@ impl Engine {
 
     fn turn(&mut self, account: &Bare, origin: Origin, act: impl FnOnce(&Kernel, &mut Turn<'_, Account>)) {
         let Some(Place::Ready(place)) = self.accounts.get_mut(account) else { return };
+        // A stanza that was overtaken, by what another session never got for example, cannot go into logs under the id
+        // that it was given when it came in.
+        let mut origin = origin;
+        if origin.cause.id < place.latest {
+            origin.cause.id = self.ids.next(self.time.now.unix_ms);
+        }
+        place.latest = origin.cause.id;
         let mut effects = Effects::default();
         let mut turn =
             Turn::new(self.time.now, origin.cause.id, &mut place.account, origin.session, &mut effects);

@@ -6,6 +6,7 @@
 //!
 //! Not here: the archive, which has most of them too; both know a message by the same id.
 
+use address::Bare;
 use kernel::{Account, Card, Event, Feature, Flow, Form, Kept, Spec, Step, Turn, Way};
 use model::link::SessionId;
 use model::query::Query;
@@ -183,18 +184,24 @@ fn end(turn: &mut Turn<'_, Account>, session: SessionId) {
     }
 }
 
+/// Under which id the account's archive has it (XEP-0359).
+fn archive_id(stanza: &Stanza, account: &Bare) -> Option<u64> {
+    let ours = |child: &stanza::Child<'_>| {
+        child.is("stanza-id", ns::SID) && child.attr("by").is_some_and(|by| by == account.as_str())
+    };
+    stanza.payload.children().find(ours)?.attr("id")?.parse().ok()
+}
+
 fn hand_over(turn: &mut Turn<'_, Account>, session: SessionId, page: Page) {
     if Waiting::of(turn, session).is_none() {
         return; // The session has ended; what it was to get goes to another, or waits.
     }
     let domain = turn.place.jid.domain().to_owned();
-    let (mut given, mut broken, mut broken_bytes) = (Vec::new(), Vec::new(), 0);
+    let (mut whole, mut broken, mut broken_bytes) = (Vec::new(), Vec::new(), 0);
     for entry in page.entries {
         match Stanza::from_stored(&entry.value) {
-            Ok(mut stanza) => {
-                stanza.payload = stanza.payload.with(|w| write_delay(w, Some(&domain), entry.at_ms));
-                turn.fx.send_kept(session, stanza.into(), entry.id);
-                given.push((entry.id, entry.value.len() as u64));
+            Ok(stanza) => {
+                whole.push((archive_id(&stanza, &turn.place.jid).unwrap_or(entry.id), entry, stanza))
             }
             Err(error) => {
                 tracing::error!(%error, id = entry.id, "a stored message is unreadable and left out");
@@ -202,6 +209,14 @@ fn hand_over(turn: &mut Turn<'_, Account>, session: SessionId, page: Page) {
                 broken.push(entry.id);
             }
         }
+    }
+    // What a session had and never acknowledged came here after what missed it, and is older.
+    whole.sort_by_key(|(id, ..)| *id);
+    let mut given = Vec::new();
+    for (_, entry, mut stanza) in whole {
+        stanza.payload = stanza.payload.with(|w| write_delay(w, Some(&domain), entry.at_ms));
+        turn.fx.send_kept(session, stanza.into(), entry.id);
+        given.push((entry.id, entry.value.len() as u64));
     }
     if zoo::is(zoo::Fault::OfflineDeletedEarly) {
         let ids = given.iter().map(|(id, _)| *id).collect();
@@ -232,11 +247,10 @@ fn hand_over(turn: &mut Turn<'_, Account>, session: SessionId, page: Page) {
 fn arrived(turn: &mut Turn<'_, Account>, session: SessionId, tokens: &[u64]) {
     let able = is_able(turn, session);
     let Some(flush) = Waiting::of(turn, session) else { return };
-    let newest = tokens.iter().copied().max().unwrap_or(0);
-    let (done, left): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut flush.given).into_iter().partition(|(id, _)| *id <= newest);
-    let (drained, last) = (left.is_empty(), flush.last);
-    flush.given = left;
+    // In the order in which they were given, which is that of their acknowledgement.
+    let Some(newest) = flush.given.iter().rposition(|(id, _)| tokens.contains(id)) else { return };
+    let done: Vec<(u64, u64)> = flush.given.drain(..=newest).collect();
+    let (drained, last) = (flush.given.is_empty(), flush.last);
     turn.place.slots.of::<Waiting>().less(done.len(), done.iter().map(|(_, bytes)| bytes).sum());
     let owner = Owner::from(turn.place.jid.text());
     let ids = done.into_iter().map(|(id, _)| id).collect();

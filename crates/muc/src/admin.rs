@@ -19,6 +19,7 @@ use crate::here::{Here, bounded, too_much};
 use crate::item::Notice;
 use crate::occupants::Occupant;
 use crate::room::{AFFILIATIONS, Entry};
+use crate::telling::News;
 use crate::{affiliations, limits, roles};
 
 /// Who wants something of the room.
@@ -173,18 +174,14 @@ pub(crate) fn apply(here: &mut Here<'_>, changes: Vec<Change>, actor: Option<&st
 
 /// Tells all who are there what has changed.
 pub(crate) fn tell(here: &mut Here<'_>, outcome: Outcome, actor: Option<&str>) {
-    for (occupant, code, reason) in &outcome.left {
-        let codes = [*code];
-        let notice = Notice { codes: &codes, reason: reason.as_deref(), actor, ..Notice::default() };
-        here.tell_left(occupant, &notice, &Payload::default());
+    let actor: Option<Arc<str>> = actor.map(Arc::from);
+    for (occupant, code, reason) in outcome.left {
+        here.room.telling.push_back(News::Left(Box::new(occupant), code, reason, actor.clone()));
     }
-    for (nick, hidden, reason) in &outcome.changed {
-        if let Some(before) = hidden {
-            here.tell_left(before, &Notice::default(), &Payload::default());
-        }
-        let notice = Notice { reason: reason.as_deref(), ..Notice::default() };
-        here.broadcast(nick, &notice, &[]);
+    for (nick, hidden, reason) in outcome.changed {
+        here.room.telling.push_back(News::Changed(nick, hidden.map(Box::new), reason));
     }
+    here.tell_news();
 }
 
 /// Sets or removes an affiliation, in memory and in storage.

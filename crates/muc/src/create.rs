@@ -104,7 +104,11 @@ pub(crate) fn unlock_in_time(here: &mut Here<'_>) {
     if let Standing::Locked(since) = here.room.standing {
         let over = here.now_ms.saturating_sub(since);
         if over < limits::LOCKED_MS {
-            return here.fx.wake(limits::LOCKED_MS - over);
+            // News come sooner, and ask again after that.
+            if here.room.telling.is_empty() {
+                here.fx.wake(limits::LOCKED_MS - over);
+            }
+            return;
         }
         here.unlock();
         here.save();

@@ -86,6 +86,7 @@ pub(crate) fn enter(here: &mut Here<'_>, stanza: &Stanza, from: &Jid, created: b
         }
         return here.refuse_entry(stanza, error);
     }
+    here.tell_of(nick);
     let visit = Visit { jid: from.clone(), presence: presence::clean(&stanza.payload) };
     let known = here.room.occupants.get(nick).is_some();
     if known {

@@ -51,6 +51,7 @@ mod settings;
 #[cfg(test)]
 mod stage;
 mod subject;
+mod telling;
 mod voice;
 
 pub use parts::PARTS;

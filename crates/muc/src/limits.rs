@@ -54,6 +54,10 @@ pub const FORWARDED_MS: u64 = 120_000;
 pub const LOCKED_MS: u64 = 300_000;
 /// How long the address of a room that was destroyed stays closed, in milliseconds.
 pub const TOMBSTONE_MS: u64 = 31 * 86_400_000;
+/// About how many stanzas a room says in one turn about many changes; the rest waits [`TOLD_AGAIN_MS`] milliseconds.
+pub const TOLD_AT_ONCE_MAX: usize = 10_000;
+/// See [`TOLD_AT_ONCE_MAX`].
+pub const TOLD_AGAIN_MS: u64 = 50;
 /// Most people of whom a room remembers how much they said lately.
 pub const PEOPLE_MAX: usize = 10_000;
 /// Most bytes of a room's vCard in canonical form.

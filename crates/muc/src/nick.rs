@@ -77,6 +77,7 @@ pub(crate) fn changed(here: &mut Here<'_>, stanza: &Stanza, from: &Jid, old: &Ar
     if let Err(error) = may_change(here, from, new) {
         return here.refuse_entry(stanza, error);
     }
+    here.tell_of(new);
     let visit = Visit { jid: from.clone(), presence: presence::clean(&stanza.payload) };
     here.room.occupants.visit(old, visit);
     let Some(mut occupant) = here.room.occupants.remove(old) else { return };

@@ -24,6 +24,7 @@ use crate::occupant_id::{Key, hex, unhex};
 use crate::occupants::Occupants;
 use crate::people::{People, Rate};
 use crate::subject::Subject;
+use crate::telling::Telling;
 
 /// A room's document.
 pub(crate) const ROOM: Space = Space("muc-room");
@@ -53,6 +54,8 @@ pub(crate) struct Room {
     pub(crate) forwarded: Forwarded,
     /// Who invited whom and may still hear that he declines.
     pub(crate) invited: VecDeque<(Bare, Bare)>,
+    /// What others have yet to hear.
+    pub(crate) telling: Telling,
     /// The last id of its archive.
     pub(crate) last_id: u64,
 }

@@ -73,7 +73,9 @@ impl Service for Rooms {
     }
 
     fn woken(&self, turn: &mut Turn<'_, Spot>) {
-        create::unlock_in_time(&mut Here::of(&self.0, turn));
+        let mut here = Here::of(&self.0, turn);
+        here.tell_news();
+        create::unlock_in_time(&mut here);
     }
 
     fn farewell(&self, turn: &mut Turn<'_, Spot>) {

@@ -43,6 +43,17 @@ pub(crate) fn affiliation<P: Home>(place: &P, node: &Node, who: &Jid) -> Option<
     node.affiliations.get(who.bare_str()).copied()
 }
 
+/// Whether there is anything here for `who`: presence, a node that it may read or ask to read, or a place on a list.
+pub(crate) fn is_known<P: Home>(place: &P, who: &Jid) -> bool {
+    let knows = |node: &Node| {
+        affiliation(place, node, who).is_some()
+            || may_subscribe(place, node, who).is_ok()
+            || node.subscriptions_of(who.bare_str()).next().is_some()
+    };
+    place.shows_presence_to(who)
+        || place.peek().is_some_and(|nodes| nodes.iter().any(|(_, node)| knows(node)))
+}
+
 /// The subscription by which an address hears of a node: its own, or that of its bare address.
 pub(crate) fn subscription<'n>(node: &'n Node, who: &Jid) -> Option<&'n Subscription> {
     let bare = || node.subscriptions.get(who.bare_str());

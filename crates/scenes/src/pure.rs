@@ -98,6 +98,12 @@ impl Pure {
         })
     }
 
+    /// What went wrong in storage, for failures.
+    #[cfg(feature = "fuzzing")]
+    pub fn log(&self) -> &[String] {
+        &self.log
+    }
+
     /// The counters of stream management go on from `h`; see `Engine::count_from`.
     #[cfg(feature = "fuzzing")]
     pub fn count_from(&mut self, h: u32) {
@@ -361,11 +367,12 @@ impl World for Pure {
                 self.stalled = true;
             }
             Act::StorageResumes => {
-                self.stalled = false;
+                // In the order in which they came: what an outcome causes to be written waits behind the rest.
                 while let Some((ticket, batch)) = self.held.pop_front() {
                     let input = self.commit(ticket, batch);
                     self.input(input);
                 }
+                self.stalled = false;
             }
             Act::StorageFailsOnce => {
                 self.settle();

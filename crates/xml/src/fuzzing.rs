@@ -3,7 +3,7 @@
 //! Oracles: no panic; the same events and verdict however the input is cut; what comes out is a fixed point
 //! of the parser, is readable as a tree, and can be written again.
 //!
-//! Not here: the comparison with another parser (differential.rs) and the fuzzer itself.
+//! Not here: the comparison with another parser (crate `fuzzing`) and the fuzzer itself.
 
 use bytes::Bytes;
 

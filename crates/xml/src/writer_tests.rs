@@ -1,6 +1,6 @@
 //! What the writer makes is what the parser would make of it.
 //!
-//! Not here: the random comparison (differential.rs).
+//! Not here: the random comparison (crate `fuzzing`).
 
 use crate::fuzzing::{canonicalise, check_element};
 use crate::{Event, Framing, Limits, Parser, Writer, XML_NS};

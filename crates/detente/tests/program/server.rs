@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -29,10 +30,10 @@ impl Server {
         Server::start_with(world, &[])
     }
 
-    /// With these variables.
-    fn start_with(world: &World, variables: &[(&str, &str)]) -> Server {
+    /// With these in its environment.
+    fn start_with(world: &World, environment: &[(&str, &str)]) -> Server {
         let mut command = world.command(&["serve", "--log-format", "json"]);
-        command.envs(variables.iter().copied());
+        command.envs(environment.iter().copied());
         for listener in ["C2S", "C2S_TLS", "HTTP", "HTTPS", "METRICS"] {
             command.env(format!("DETENTE_LISTEN__{listener}"), "127.0.0.1:0");
         }
@@ -222,4 +223,38 @@ fn l04_a_reload_keeps_what_works() {
     signal(&server.child, "INT");
     wait_for("stopped");
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+/// sd_notify(3): ready, alive while the engine answers, reloading, stopping.
+#[test]
+fn the_service_manager_hears_how_it_is() {
+    let world = World::new();
+    let path = world.path().join("notify.sock");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let server =
+        Server::start_with(&world, &[("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "200000")]);
+    let hear = |wanted: &str| {
+        let mut buffer = [0; 256];
+        loop {
+            let length = socket.recv(&mut buffer).unwrap();
+            match std::str::from_utf8(&buffer[..length]).unwrap() {
+                said if said == wanted => return,
+                "WATCHDOG=1" => {}
+                other => panic!("{other} instead of {wanted}"),
+            }
+        }
+    };
+    hear("READY=1");
+    hear("WATCHDOG=1");
+    signal(&server.child, "HUP");
+    hear("RELOADING=1");
+    hear("READY=1");
+    // L-02: what a dump would hold is written nowhere.
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    let said = server.stop();
+    assert_eq!(said.code, 0, "{said:?}");
+    hear("STOPPING=1");
 }

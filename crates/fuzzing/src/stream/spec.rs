@@ -40,6 +40,8 @@ pub(super) struct Spec {
     /// restart it may still belong to the document before.
     blank: bool,
     first: bool,
+    /// Waits since a bound client last said something.
+    silent: u32,
     /// How many sessions began and ended, how many stanzas went up.
     pub(super) began: usize,
     pub(super) ended: usize,
@@ -51,6 +53,8 @@ fn said(words: &[&str]) -> Said {
 }
 
 const BIND: &str = "features bind csi limits sm sub ver";
+/// How often 40 seconds pass until a silent client is asked whether it is there (after 300); then it has 30 seconds.
+const WAITS_TO_PROBE: u32 = 8;
 /// Failed logins after which the stream ends.
 const FAILURES_MAX: u8 = 5;
 
@@ -67,6 +71,7 @@ impl Spec {
             open: false,
             blank: false,
             first: true,
+            silent: 0,
             began: 0,
             ended: 0,
             stanzas: 0,
@@ -104,6 +109,11 @@ impl Spec {
     }
 
     pub(super) fn after(&mut self, word: Word) -> Said {
+        match word {
+            Word::Wait => self.silent += 1,
+            Word::EngineStanza | Word::EngineAsks | Word::EngineCloses(_) => {}
+            _ => self.silent = 0,
+        }
         match (self.phase, word) {
             (Phase::Closed, _) => Said::new(),
             (_, Word::Vanish) => {
@@ -376,6 +386,10 @@ impl Spec {
             }
             Word::EngineStanza => said(&["message"]),
             Word::EngineAsks => said(&["r"]),
+            // A BOSH client is silent by design.
+            Word::Wait if self.transport == Transport::Bosh => Said::new(),
+            Word::Wait if self.silent == WAITS_TO_PROBE => said(&[if self.managed { "r" } else { "iq get" }]),
+            Word::Wait if self.silent > WAITS_TO_PROBE => self.error("connection-timeout"),
             Word::Wait => Said::new(),
             _ => self.error("unsupported-stanza-type"),
         }

@@ -16,11 +16,11 @@ mod wishes;
 
 use kernel::{Account, Answer, Card, Event, Feature, Flow, Form, Iq, IqRoute, Kept, Spec, Step, Turn, Way};
 use model::storage::{Loaded, Space};
-use stanza::{IqType, Kind, PresenceType, Stanza, ns};
+use stanza::{Condition, IqType, Kind, PresenceType, Stanza, ns};
 use xml::Writer;
 
 use crate::node::{AFFILIATIONS, NODES, SUBSCRIPTIONS};
-use crate::{defaults, disco, request, subscribe};
+use crate::{access, defaults, disco, request, subscribe};
 
 static CARD: Card = Card {
     specs: &[
@@ -114,6 +114,10 @@ impl Feature for Pep {
     }
 
     fn iq(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Answer<Account> {
+        // RFC 6120 section 13.11: whom nothing here is for hears what it would hear of an account that is not there.
+        if !access::is_known(turn.place, iq.from()) {
+            return Condition::ServiceUnavailable.into();
+        }
         request::answer(turn, iq)
     }
 

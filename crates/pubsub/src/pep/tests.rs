@@ -852,7 +852,9 @@ fn subscribers_without_presence_hear_too() {
     assert!(answer(&seen).contains("<subscription node='n' jid='eve@a.example' subscription='subscribed'/>"));
     let seen = own(&mut scene, "set", &owner("<delete node='n'/>"));
     assert!(events(&seen).len() == 1 && events(&seen)[0].contains("<delete node='n'/>"), "{seen:?}");
-    assert!(answer(&ask(&mut scene, EVE, "get", &pubsub("<subscriptions/>"))).contains("<subscriptions/>"));
+    assert!(
+        answer(&ask(&mut scene, EVE, "get", &pubsub("<subscriptions/>"))).contains("service-unavailable")
+    );
 }
 
 #[test]
@@ -952,22 +954,43 @@ fn there_is_an_end_to_it() {
     assert!(answer(&seen).contains("<item id='299'>") && !answer(&seen).contains("<item id='43'>"));
 }
 
+/// RFC 6120 section 13.11: an account that has nothing for a stranger answers like one that is not there.
 #[test]
-fn strangers_learn_nothing_of_an_account_without_nodes() {
+fn strangers_learn_nothing_of_an_account_that_is_closed_to_them() {
     let mut scene = stage();
-    for payload in [
-        pubsub("<items node='n'/>"),
-        owner("<configure node='n'/>"),
-        pubsub("<subscribe node='n' jid='eve@a.example'/>"),
-    ] {
+    for access in ["presence", "roster", "whitelist"] {
+        own(&mut scene, "set", &with_options(access, "<a xmlns='urn:a'/>", &[("access_model", access)]));
+    }
+    let requests = [
+        pubsub("<items node='presence'/>"),
+        pubsub("<items node='whitelist'/>"),
+        pubsub("<items node='nowhere'/>"),
+        pubsub("<subscribe node='presence' jid='eve@a.example'/>"),
+        pubsub("<publish node='presence'/>"),
+        pubsub("<affiliations/>"),
+        pubsub("<subscriptions/>"),
+        pubsub("<create/>"),
+        pubsub("<nonsense/>"),
+        pubsub(""),
+        owner("<configure node='presence'/>"),
+        owner("<default/>"),
+    ];
+    for payload in &requests {
         for ty in ["get", "set"] {
-            let seen = ask(&mut scene, EVE, ty, &payload);
-            let told = answer(&seen);
-            let same = told.contains(&error("cancel", "service-unavailable"))
-                || told.contains("feature-not-implemented");
-            assert!(same, "{told}");
+            let seen = ask(&mut scene, EVE, ty, payload);
+            assert!(answer(&seen).contains(&error("cancel", "service-unavailable")), "{seen:?}");
         }
     }
+    // Who is on a list is told what is wrong.
+    let list = "<affiliations node='whitelist'><affiliation jid='eve@a.example' affiliation='member'/></affiliations>";
+    own(&mut scene, "set", &owner(list));
+    assert!(answer(&ask(&mut scene, EVE, "get", &requests[1])).contains("<item id='1'>"));
+    refused(
+        &ask(&mut scene, EVE, "get", &requests[0]),
+        "auth",
+        "not-authorized",
+        "presence-subscription-required",
+    );
 }
 
 /// RFC 6120 section 8.3: whatever is asked by whomever, there is one answer, and nothing panics.
@@ -1015,10 +1038,7 @@ fn every_request_is_answered_once() {
             for attr in attrs {
                 let payload = format!("<pubsub xmlns='{ns}'><{name}{attr}>{inner}</{name}>{inner}</pubsub>");
                 for ty in ["get", "set"] {
-                    {
-                        let from = EVE;
-                        answer(&ask(&mut scene, from, ty, &payload));
-                    }
+                    answer(&ask(&mut scene, EVE, ty, &payload));
                     answer(&own(&mut scene, ty, &payload));
                 }
             }
@@ -1055,4 +1075,46 @@ fn a_restart_changes_nothing() {
     scene.open("phone");
     assert_eq!(look(&mut scene), before);
     assert!(before.iter().any(|line| line.contains("bob@a.example/x")), "{before:?}");
+}
+
+/// XEP-0060 section 12.2: who is let in gets the last item.
+#[test]
+fn who_is_let_in_gets_the_last_item() {
+    let tunes = hash_of(TUNES_QUERY);
+    let mut scene = stage();
+    scene.contact("carl@a.example", Active, kernel::Direction::Pending);
+    tune(&mut scene, "a");
+    let id = question(&presence(&mut scene, "carl@a.example/x", &tunes), "carl@a.example/x");
+    assert!(events(&reply(&mut scene, "carl@a.example/x", &id, TUNES_QUERY)).is_empty(), "not yet");
+    let seen = scene.send("phone", "<presence to='carl@a.example' type='subscribed'/>");
+    assert!(events(&seen).len() == 1 && events(&seen)[0].contains("to='carl@a.example/x'"), "{seen:?}");
+}
+
+/// E-20: many resources, hashes and strangers take no more room than there is.
+#[test]
+fn nobody_fills_the_memory() {
+    let mut scene = stage();
+    let questions = |seen: Vec<String>| seen.iter().filter(|line| line.contains("disco#info")).count();
+    let asked: usize = (0..100)
+        .map(|n| questions(presence(&mut scene, &format!("bob@a.example/{n}"), &format!("h{n}"))))
+        .sum();
+    assert_eq!(asked, crate::limits::PEERS_EACH_MAX);
+    let strangers: usize = (0..100)
+        .map(|n| questions(presence(&mut scene, &format!("eve{n}@a.example/x"), &format!("s{n}"))))
+        .sum();
+    assert_eq!(strangers, crate::limits::STRANGERS_MAX);
+    // What rooms send to a resource is no wish of anybody's.
+    let caps = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:c' ver='abc'/>";
+    let room =
+        format!("<presence from='room@muc.example/nick' to='alice@example.org/phone'>{caps}</presence>");
+    assert_eq!(questions(scene.get(&room)), 0);
+    // The old format is asked for, and kept nowhere.
+    scene.contact("dora@a.example", Active, Active);
+    let old = caps.replace(" hash='sha-1'", "");
+    let seen =
+        scene.get(&format!("<presence from='dora@a.example/x' to='alice@example.org'>{old}</presence>"));
+    let id = question(&seen, "dora@a.example/x");
+    let seen = reply(&mut scene, "dora@a.example/x", &id, TUNES_QUERY);
+    assert!(!seen.iter().any(|line| line.starts_with("put caps")), "{seen:?}");
+    assert_eq!(events(&tune(&mut scene, "a")).len(), 1);
 }

@@ -2,7 +2,7 @@
 //!
 //! The ids, … are rows of the project's list of attacks.
 //!
-//! Not here: the comparison with another parser (differential.rs).
+//! Not here: the comparison with another parser (crate `fuzzing`).
 
 use crate::fuzzing::{Seen, check_element, observe};
 use crate::{Error, Event, Fault, Framing, Header, Limit, Limits, Parser, Restricted};

@@ -1,6 +1,6 @@
 //! Trees of good and of corrupt bytes.
 //!
-//! Not here: the random comparison (differential.rs).
+//! Not here: the random comparison (crate `fuzzing`).
 
 use super::*;
 
