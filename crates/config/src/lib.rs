@@ -12,6 +12,7 @@
 //!
 //! Not here: what the settings do (the crates that they are for), reading certificates (net, through [`Certificates`]).
 
+mod calls;
 mod environment;
 mod fault;
 mod files;
@@ -27,6 +28,7 @@ mod template;
 mod tree;
 mod walk;
 
+pub use calls::{External, Turn};
 pub use fault::{Fault, Level, Place};
 pub use files::Certificates;
 pub use init::{Init, InitError, Made};

@@ -7,9 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use address::Jid;
 
-use crate::Config;
 use crate::near::nearest;
 use crate::source::Source;
+use crate::{Config, calls};
 
 /// Checks everything and brings domains into their prepared form.
 pub(crate) fn check(source: &mut Source, config: &mut Config) {
@@ -21,6 +21,7 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     rooms(source, config);
     login(source, config);
     http(source, config);
+    calls::check(source, config);
     log(source, config);
 }
 
@@ -115,13 +116,17 @@ fn listeners(source: &mut Source, config: &Config) {
         ("http", &listen.http),
         ("https", &listen.https),
         ("metrics", &listen.metrics),
+        ("turn", &listen.turn),
+        ("turn_tls", &listen.turn_tls),
     ];
+    // Without a relay those two are not opened.
+    let all = if config.turn.is_on() { &all[..] } else { &all[..5] };
     if all[..4].iter().all(|(_, addresses)| addresses.is_empty()) {
         let fix = "leave at least one of c2s, c2s_tls, http and https as it is by default";
         source.error("listen", "the server would listen nowhere", fix);
     }
     let mut seen: BTreeMap<u16, Vec<(SocketAddr, String)>> = BTreeMap::new();
-    for (name, addresses) in all {
+    for &(name, addresses) in all {
         for (at, text) in addresses.iter().enumerate() {
             let path = format!("listen.{name}[{at}]");
             let Ok(address) = text.parse::<SocketAddr>() else {

@@ -19,6 +19,11 @@ pub(crate) fn render(set: &BTreeMap<String, String>, domains: &[String]) -> Stri
     );
     for (section, about) in SECTIONS {
         let settings = || SETTINGS.iter().filter(|setting| section_of(setting) == *section);
+        if *section == "external.*" {
+            let _ = write!(out, "\n# {about}\n# [external.relay]\n");
+            settings().for_each(|setting| line(&mut out, setting, set, setting.path));
+            continue;
+        }
         if *section != "domain.*" {
             let _ = write!(out, "\n# {about}\n[{section}]\n");
             settings().for_each(|setting| line(&mut out, setting, set, setting.path));
@@ -42,9 +47,10 @@ pub(crate) fn render(set: &BTreeMap<String, String>, domains: &[String]) -> Stri
 }
 
 fn section_of(setting: &Setting) -> &'static str {
-    match setting.path.starts_with("domain.") {
-        true => "domain.*",
-        false => setting.path.split('.').next().unwrap_or_default(),
+    match setting.path.split('.').next().unwrap_or_default() {
+        "domain" => "domain.*",
+        "external" => "external.*",
+        section => section,
     }
 }
 
@@ -68,6 +74,12 @@ fn example(setting: &Setting) -> &'static str {
         "public_url" => "\"https://chat.example.org\"",
         "registration" => "false",
         "resume_location" => "\"xmpp1.example.org:5222\"",
+        "host" => "\"turn.example.org\"",
+        "secret" => "\"something long that nobody guesses\"",
+        "type" => "\"turn\"",
+        "port" => "3478",
+        "transport" => "\"udp\"",
+        "username" | "password" => "\"guest\"",
         "domains" => "[\"example.org\"]",
         _ => "[\"mailto:somebody@example.org\"]",
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::calls::{External, Turn};
 use crate::rooms::Rooms;
 
 /// All of it. Fields are named as in the file and described in [`crate::settings::SETTINGS`].
@@ -26,6 +27,8 @@ pub struct Config {
     pub http: Http,
     pub upload: Upload,
     pub pubsub: PubSub,
+    pub turn: Turn,
+    pub external: BTreeMap<String, External>,
     pub domain: BTreeMap<String, Domain>,
     /// The folder of the file, from which relative paths are seen.
     #[serde(skip)]
@@ -63,6 +66,8 @@ pub struct Listen {
     pub http: Vec<String>,
     pub https: Vec<String>,
     pub metrics: Vec<String>,
+    pub turn: Vec<String>,
+    pub turn_tls: Vec<String>,
     pub resume_location: Option<String>,
 }
 
@@ -293,6 +298,8 @@ impl Default for Listen {
             http: list(&["127.0.0.1:5280"]),
             https: list(&["0.0.0.0:5281", "[::]:5281"]),
             metrics: Vec::new(),
+            turn: list(&["0.0.0.0:3478", "[::]:3478"]),
+            turn_tls: list(&["0.0.0.0:5349", "[::]:5349"]),
             resume_location: None,
         }
     }

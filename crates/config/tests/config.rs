@@ -313,7 +313,7 @@ fn table_and_types_agree() {
     // The types know every setting with a default, and the default is the same.
     let defaults: String = SECTIONS
         .iter()
-        .filter(|(section, _)| *section != "domain.*")
+        .filter(|(section, _)| !section.ends_with(".*"))
         .map(|(section, _)| {
             let lines = SETTINGS
                 .iter()
@@ -339,6 +339,17 @@ fn table_and_types_agree() {
         ..Default::default()
     };
     full.domain.insert("*".to_owned(), own);
+    full.turn.host = text();
+    full.turn.secret = text();
+    let service = config::External {
+        port: Some(1),
+        transport: text(),
+        username: text(),
+        password: text(),
+        secret: text(),
+        ..Default::default()
+    };
+    full.external.insert("*".to_owned(), service);
     let mut fields = BTreeSet::new();
     collect(&toml::Value::try_from(&full).unwrap(), String::new(), &mut fields);
     let table: BTreeSet<String> = SETTINGS.iter().map(|s| s.path.to_owned()).collect();
@@ -429,6 +440,7 @@ fn init_with_every_comment_taken_away_is_still_in_order() {
         let name = line.split(" = ").next().unwrap_or_default();
         SETTINGS.iter().any(|setting| setting.path.rsplit('.').next() == Some(name) && line.contains(" = "))
             || line.starts_with("[domain")
+            || line.starts_with("[external")
     };
     let awake: Vec<&str> =
         text.lines().map(|line| line.strip_prefix("# ").filter(|l| is_setting(l)).unwrap_or(line)).collect();
@@ -568,5 +580,49 @@ fn places_to_resume_are_hosts_perhaps_with_ports() {
                 assert!(checked.faults.len() == 1 && messages(&checked)[0].starts_with(&what), "{text}");
             }
         }
+    }
+}
+
+#[test]
+fn calls_are_checked() {
+    for (text, expected) in [
+        ("[turn]\n", &[][..]),
+        ("[turn]\nexternal_address = [\"203.0.113.1\", \"2001:db8::1\"]\n", &[]),
+        (
+            "[turn]\nexternal_address = [\"turn.example\"]\n",
+            &["error: \"turn.example\" is no address that clients"],
+        ),
+        ("[turn]\nexternal_address = [\"0.0.0.0\"]\n", &["error: \"0.0.0.0\" is no address that clients"]),
+        ("[turn]\nexternal_address = [\"203.0.113.1\", \"203.0.113.2\"]\n", &["error: a second address"]),
+        ("[turn]\nexternal_address = [\"192.168.1.1\"]\n", &["warning: 192.168.1.1 is not reached"]),
+        ("[turn]\nport_first = 50000\nport_last = 49999\n", &["error: it is larger than `port_last`"]),
+        ("[turn]\nport_first = 50000\nport_last = 50099\n", &["warning: there are fewer ports"]),
+        ("[turn]\ndenied_peers = [\"10.0.0.0/33\"]\n", &["error: \"10.0.0.0/33\" is no range"]),
+        ("[turn]\nallowed_peers = [\"here\"]\n", &["error: \"here\" is no range"]),
+        (
+            "[turn]\nexternal_address = [\"203.0.113.1\"]\n[listen]\nturn = []\nturn_tls = []\n",
+            &["error: the relay would listen nowhere"],
+        ),
+        // Ports that are not opened are not taken.
+        ("[listen]\nc2s = [\"0.0.0.0:3478\"]\n", &[]),
+        (
+            "[listen]\nc2s = [\"0.0.0.0:3478\"]\n[turn]\nexternal_address = [\"203.0.113.1\"]\n",
+            &["error: port 3478 is taken by `c2s` already"],
+        ),
+        ("[external.a]\ntype = \"turn\"\nhost = \"b.example\"\nport = 3478\nsecret = \"x\"\n", &[]),
+        ("[external.a]\ntype = \"turn\"\n", &["error: `host` is missing"]),
+        ("[external.a]\nhost = \"b.example\"\n", &["error: `type` is missing"]),
+        (
+            "[external.a]\ntype = \"turn\"\nhost = \"b.example\"\nusername = \"x\"\n",
+            &["error: one of `username` and `password` is missing"],
+        ),
+        (
+            "[external.a]\ntype = \"turn\"\nhost = \"b\"\ntransport = \"tls\"\n",
+            &["error: `transport` cannot be"],
+        ),
+    ] {
+        let found = messages(&read(&format!("{GOOD}{text}"), &[]));
+        let as_expected = found.iter().zip(expected).all(|(found, expected)| found.starts_with(expected));
+        assert!(as_expected && found.len() == expected.len(), "{text}: {found:?}");
     }
 }

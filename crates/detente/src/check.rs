@@ -15,6 +15,12 @@ pub(crate) fn run(given: &Check) -> Result<(), Failure> {
     let path = locate(&given.config)?;
     let config = accept(config::check(&path, environment(), &Reader), &path, true)?;
     println!("{} is in order: {}", path.display(), config.server.domains.join(", "));
+    if !config.turn.is_on() && config.external.is_empty() {
+        println!(
+            "calls: people behind different routers cannot call each other, because there is no relay; \
+             set `external_address` in [turn] to have one"
+        );
+    }
     if given.data {
         data(&config.data_dir())?;
     }

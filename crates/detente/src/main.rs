@@ -5,6 +5,7 @@
 mod adapters;
 #[cfg(feature = "breakable")]
 mod breakable;
+mod calls;
 mod check;
 mod cli;
 mod config_file;

@@ -118,7 +118,9 @@ impl Alone {
         let settings = translate::accounts(config, secret::token_key(&data)?);
         let accounts = Arc::new(runtime.block_on(Accounts::open(store.clone(), settings))?);
         let started = engine::start_time().now.unix_ms;
-        let machine = runtime.block_on(serve::machine(config, &*store, started, Arc::default()))?;
+        // Nobody asks for credentials here.
+        let hosts = translate::hosts(config, started, &Default::default());
+        let machine = runtime.block_on(serve::machine(config, &*store, hosts, started, Arc::default()))?;
         let (engine, inputs) = Handle::new(1);
         let (_, streams) = mailbox::mailbox();
         let known = Known { accounts, files };

@@ -14,6 +14,7 @@ use net::{Adjustable, TlsStore};
 use serde_json::Value;
 
 use crate::adapters::Reader;
+use crate::calls::Secret;
 use crate::config_file::environment;
 use crate::serve::{failed, leave_out_ipv6};
 use crate::translate;
@@ -28,6 +29,8 @@ pub(crate) struct Parts {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) engine: Handle,
     pub(crate) started_ms: u64,
+    /// For credentials of the relay.
+    pub(crate) secret: Secret,
     pub(crate) dials: Dials,
 }
 
@@ -92,7 +95,7 @@ impl Parts {
         self.net.limits.replace(translate::limits(&next));
         self.dials.set(&next);
         self.net.http.replace(translate::http(&next));
-        for (domain, facts) in translate::hosts(&next, self.started_ms) {
+        for (domain, facts) in translate::hosts(&next, self.started_ms, &self.secret) {
             self.engine.send(Input::Facts(domain, facts)).await;
         }
         match differences(&next, &config) {
@@ -120,6 +123,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.upload = now.upload.clone();
     next.rooms = now.rooms.clone();
     next.pubsub = now.pubsub.clone();
+    next.turn = now.turn.clone();
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();
     // A domain that goes at the next start keeps what it has until then.
@@ -191,13 +195,16 @@ mod tests {
             "listen.http",
             "listen.https",
             "listen.metrics",
+            "listen.turn",
+            "listen.turn_tls",
             "log.format",
             "storage.durability",
             "http.public_url",
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
             let section = setting.path.split('.').next().unwrap_or_default();
-            let late = restart.contains(&setting.path) || ["upload", "rooms", "pubsub"].contains(&section);
+            let whole = ["upload", "rooms", "pubsub", "turn"].contains(&section);
+            let late = whole || restart.contains(&setting.path);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);
         }

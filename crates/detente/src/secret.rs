@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 /// Kept beside the database, so that a copy of the database alone holds no token that works.
 const TOKEN_KEY: &str = "token.key";
+/// What credentials of the relay are made with.
+const RELAY_KEY: &str = "turn.key";
 /// Letters and digits that nobody mixes up.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// 20 characters of 5 bits.
@@ -31,13 +33,24 @@ pub(crate) fn random(bytes: &mut [u8]) -> Result<(), Failure> {
 /// # Errors
 /// It cannot be read or written.
 pub(crate) fn token_key(data: &Path) -> Result<[u8; 32], Failure> {
-    let path = data.join(TOKEN_KEY);
+    key(data, TOKEN_KEY, "clients will use passwords again")
+}
+
+/// The secret of the relay for calls; made when there is none.
+///
+/// # Errors
+/// It cannot be read or written.
+pub(crate) fn relay_key(data: &Path) -> Result<[u8; 32], Failure> {
+    key(data, RELAY_KEY, "clients will ask for new credentials")
+}
+
+fn key(data: &Path, name: &str, without: &str) -> Result<[u8; 32], Failure> {
+    let path = data.join(name);
     let failed =
         |error: io::Error| Failure::new(FailureKind::Failed, format_args!("{}: {error}", path.display()));
     match fs::read(&path) {
         Ok(bytes) => {
-            let broken =
-                |_| failed(io::Error::other("not 32 bytes; remove it, and clients will use passwords again"));
+            let broken = |_| failed(io::Error::other(format!("not 32 bytes; remove it, and {without}")));
             return bytes.try_into().map_err(broken);
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),

@@ -12,13 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use accounts::Accounts;
+use address::Jid;
 use admin::{Failure, FailureKind, Gauges, Live, Port};
 use config::{Config, LogFormat};
 use engine::{Engine, Handle, Input, NoFiles, Services};
 use files::Files;
+use kernel::HostFacts;
 use model::query::SessionFilter;
 use model::storage::Read;
 use net::{Net, Phase, TlsStore};
+use relay::Relay;
 use store::Store;
 use store_sqlite::Sqlite;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -33,7 +36,7 @@ use crate::log::Log;
 use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
-use crate::{cli, first_run, notify, retention, secret, services, translate};
+use crate::{calls, cli, first_run, notify, retention, secret, services, translate};
 
 /// Inputs of operators that may wait for the engine.
 const WAITING: usize = 64;
@@ -96,6 +99,7 @@ struct Running {
     phase: watch::Sender<Phase>,
     parts: Parts,
     sweeping: Option<JoinHandle<()>>,
+    relaying: Option<JoinHandle<()>>,
     retention: JoinHandle<()>,
 }
 
@@ -179,23 +183,28 @@ async fn start(
     let port: Arc<dyn Port> =
         Arc::new(Live::new(handle.clone(), Some(gauges), config.server.domains.clone()));
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
+    let secret = calls::secret(config)?;
+    let relay = calls::open(config, &secret)?;
+    settings.relay = relay.clone().map(|relay| Arc::new(calls::Through(relay)) as _);
     // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
     let (phase, phases) = watch::channel(Phase::Running);
     let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases)
         .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))?;
-    let ready = listening(config, &sockets);
+    let ready = listening(config, &sockets, relay.as_ref());
     let parts = Parts {
         tls,
         net: sockets.adjustable(),
         accounts: known.accounts.clone(),
         engine: handle.clone(),
         started_ms: engine::start_time().now.unix_ms,
+        secret,
         dials: Dials::new(config),
     };
     if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
         say(&welcome);
     }
-    let machine = machine(config, &*store, parts.started_ms, parts.dials.recipients.clone()).await?;
+    let hosts = translate::hosts(config, parts.started_ms, &parts.secret);
+    let machine = machine(config, &*store, hosts, parts.started_ms, parts.dials.recipients.clone()).await?;
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
     let files: Arc<dyn engine::Files> = match shelf {
@@ -213,6 +222,7 @@ async fn start(
         sockets: tokio::spawn(sockets.run()),
         phase,
         sweeping,
+        relaying: relay.map(|relay| tokio::spawn(relay.run())),
         retention,
         parts,
     };
@@ -223,13 +233,13 @@ async fn start(
 pub(crate) async fn machine(
     config: &Config,
     store: &dyn Store,
+    hosts: Vec<(Jid, Arc<HostFacts>)>,
     started_ms: u64,
     recipients: Arc<AtomicU32>,
 ) -> Result<Engine, Failure> {
     let highest = store.read(Read::HighestId).await?.into_highest_id();
     let kernel = kernel::Kernel::new(translate::features(recipients));
     let time = engine::start_time();
-    let hosts = translate::hosts(config, started_ms);
     // One that fails here later would make secrets that can be guessed: better none of us.
     let random = Box::new(|bytes: &mut [u8]| {
         if let Err(failure) = secret::random(bytes) {
@@ -247,15 +257,16 @@ pub(crate) fn leave_out_ipv6(config: &mut Config) {
         return;
     }
     let listen = &mut config.listen;
-    for addresses in
-        [&mut listen.c2s, &mut listen.c2s_tls, &mut listen.http, &mut listen.https, &mut listen.metrics]
+    let [c2s, c2s_tls] = [&mut listen.c2s, &mut listen.c2s_tls];
+    let [turn, turn_tls] = [&mut listen.turn, &mut listen.turn_tls];
+    for addresses in [c2s, c2s_tls, &mut listen.http, &mut listen.https, &mut listen.metrics, turn, turn_tls]
     {
         addresses.retain(|address| !address.starts_with("[::]:"));
     }
     tracing::warn!("this system has no IPv6: addresses that begin with [::] are left out");
 }
 
-fn listening(config: &Config, sockets: &Net) -> String {
+fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>) -> String {
     let listen = &config.listen;
     let counts = [
         ("c2s", &listen.c2s),
@@ -263,11 +274,14 @@ fn listening(config: &Config, sockets: &Net) -> String {
         ("http", &listen.http),
         ("https", &listen.https),
         ("metrics", &listen.metrics),
+        ("turn", &listen.turn),
+        ("turn-tls", &listen.turn_tls),
     ];
     let kinds = counts.into_iter().flat_map(|(kind, addresses)| std::iter::repeat_n(kind, addresses.len()));
-    let words: Vec<String> =
-        kinds.zip(sockets.addresses()).map(|(kind, address)| format!("{kind} {address}")).collect();
-    words.join(", ")
+    let words = kinds.zip(sockets.addresses()).map(|(kind, address)| format!("{kind} {address}"));
+    let datagrams = relay.and_then(|relay| relay.addresses().ok()).unwrap_or_default();
+    let words = words.chain(datagrams.iter().map(|address| format!("turn-udp {address}")));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 impl Running {
@@ -283,6 +297,7 @@ impl Running {
     async fn stop(self, signals: &mut Signals) {
         self.administration.abort();
         self.sweeping.inspect(JoinHandle::abort);
+        self.relaying.inspect(JoinHandle::abort);
         self.retention.abort();
         let in_order = async {
             let _ = self.phase.send(Phase::Closing);

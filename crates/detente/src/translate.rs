@@ -16,6 +16,7 @@ use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
 
 use crate::adapters::{Ours, Own};
+use crate::calls::{self, Secret};
 use crate::services;
 
 /// For the store.
@@ -73,7 +74,7 @@ fn capabilities(facts: &HostFacts) -> Arc<[u8]> {
 }
 
 /// For the hosts of the engine.
-pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts>)> {
+pub(crate) fn hosts(config: &Config, started_ms: u64, secret: &Secret) -> Vec<(Jid, Arc<HostFacts>)> {
     let host = |domain: &String| {
         let contacts = config.domain.get(domain).map(|own| own.contacts.fields()).unwrap_or_default();
         let facts = HostFacts {
@@ -85,6 +86,7 @@ pub(crate) fn hosts(config: &Config, started_ms: u64) -> Vec<(Jid, Arc<HostFacts
             }),
             started_ms,
             services: services::listed(config, domain),
+            external: calls::services(config, domain, secret),
             tell_os: config.server.tell_os,
         };
         // Checked when the configuration was read.
@@ -105,7 +107,7 @@ pub(crate) fn streams(config: &Config, grants: &Grants) -> stream::Settings {
         };
         (domain, own)
     };
-    let domains = hosts(config, 0).into_iter().map(of_domain).collect();
+    let domains = hosts(config, 0, &Secret::default()).into_iter().map(of_domain).collect();
     let element_bytes = limits.stanza_bytes;
     stream::Settings {
         domains: Arc::new(Ours(domains, grants.clone())),
@@ -164,6 +166,7 @@ pub(crate) fn sockets(
         limits: limits(config),
         counters: Arc::new(Counters::default()),
         monitor: None,
+        relay: None,
         files,
     }
 }
@@ -191,8 +194,12 @@ fn listeners(config: &Config) -> Vec<Listener> {
         (Kind::Http, &listen.http),
         (Kind::Https, &listen.https),
         (Kind::Watch, &listen.metrics),
+        (Kind::Turn, &listen.turn),
+        (Kind::TurnTls, &listen.turn_tls),
     ];
-    let listeners = all.into_iter().flat_map(|(kind, addresses)| {
+    // Without a relay its sockets stay closed.
+    let all = if config.turn.is_on() { &all[..] } else { &all[..5] };
+    let listeners = all.iter().flat_map(|&(kind, addresses)| {
         // Checked when the configuration was read.
         let parsed = addresses.iter().filter_map(|text| text.parse::<SocketAddr>().ok());
         parsed.map(move |address| Listener { address, kind })

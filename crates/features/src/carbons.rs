@@ -85,6 +85,10 @@ impl Feature for Carbons {
     }
 }
 
+/// Payloads that people miss where they do not see them, even without a body.
+const SPEAKING: [&str; 5] =
+    [ns::RECEIPTS, ns::CHAT_STATES, ns::MARKERS, ns::JINGLE_MESSAGE, ns::CALL_INVITES];
+
 /// Section 6.1, and what must not be passed on as a carbon (CVE-2017-5589).
 fn eligible(way: Way, stanza: &Stanza) -> bool {
     let Kind::Message(ty) = stanza.kind else { return false };
@@ -99,7 +103,7 @@ fn eligible(way: Way, stanza: &Stanza) -> bool {
         MessageType::Normal => {
             payload.has("body", ns::CLIENT)
                 || is_invitation(stanza)
-                || [ns::RECEIPTS, ns::CHAT_STATES, ns::MARKERS].iter().any(|ns| payload.has_ns(ns))
+                || SPEAKING.iter().any(|ns| payload.has_ns(ns))
         }
         MessageType::Groupchat | MessageType::Headline | MessageType::Error => false,
     }

@@ -8,7 +8,7 @@ use kernel::{Account, Answer, Card, Feature, Host, HostFacts, Iq, IqRoute, Spec,
 use stanza::{Condition, ns};
 use xml::Writer;
 
-use crate::{adhoc, caps, upload};
+use crate::{adhoc, caps, external, upload};
 
 static CARD: Card = Card {
     specs: &[
@@ -65,6 +65,7 @@ impl Disco {
             info.forms.push(Form { form_type: ns::SERVER_INFO, ty: "list-multi", fields: contacts });
         }
         upload::advertise(facts, &mut info);
+        external::advertise(facts, &mut info);
         info.vars.sort_unstable();
         info.forms.sort_by_key(|form| form.form_type);
         info

@@ -9,6 +9,7 @@ pub mod blocking;
 pub mod caps;
 mod carbons;
 pub mod disco;
+mod external;
 pub mod last;
 mod notices;
 mod offline;
@@ -49,6 +50,7 @@ pub fn with_limits(
         Box::new(archive::Archive),
         Box::new(blocking::Blocking),
         Box::new(carbons::Carbons),
+        Box::new(external::External),
         Box::new(last::Last),
         Box::new(notices::Notices),
         Box::new(offline::Offline),

@@ -12,6 +12,7 @@ pub mod sasl;
 pub mod sm;
 pub mod source;
 pub mod stream;
+pub mod turn;
 pub mod xml_flat;
 pub mod xml_grammar;
 pub mod xml_stream;
@@ -21,7 +22,7 @@ pub mod xml_tree;
 pub type Target = fn(&[u8]);
 
 /// All targets by their names in fuzz/.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("xml_stream", xml_stream::xml_stream),
     ("xml_tree", xml_tree::xml_tree),
     ("payloads", payloads::payloads),
@@ -29,4 +30,5 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("sasl", sasl::sasl),
     ("stream", stream::stream),
     ("sm", sm::sm),
+    ("turn", turn::turn),
 ];

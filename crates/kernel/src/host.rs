@@ -32,6 +32,8 @@ pub struct HostFacts {
     pub upload: Option<UploadFacts>,
     /// Services that belong to it (XEP-0030 items): address and name.
     pub services: Vec<(Jid, String)>,
+    /// XEP-0215: services that do not speak XMPP, in the order in which they are told.
+    pub external: Vec<ExternalService>,
     /// XEP-0092: whether to tell the operating system.
     pub tell_os: bool,
 }
@@ -43,6 +45,53 @@ pub struct UploadFacts {
     pub file_bytes: u64,
     /// Whether files may stay for good.
     pub permanent: bool,
+}
+
+/// A service that does not speak XMPP (XEP-0215), such as a relay for calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalService {
+    /// `stun`, `stuns`, `turn`, `turns`, or another registered type.
+    pub ty: String,
+    /// Name or address.
+    pub host: String,
+    /// Its port.
+    pub port: Option<u16>,
+    /// `udp` or `tcp`.
+    pub transport: Option<String>,
+    /// How a client shows that it may.
+    pub access: Access,
+}
+
+/// How a client shows an external service that it may use it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Access {
+    /// It need not.
+    Open,
+    /// The same for all.
+    Fixed {
+        /// Name.
+        username: String,
+        /// Password.
+        password: String,
+    },
+    /// By credentials that are made for it and expire.
+    Expiring {
+        /// What the service and we know.
+        secret: Arc<[u8]>,
+        /// How long they hold, in seconds.
+        seconds: u64,
+    },
+}
+
+/// Without what nobody shall read in a log.
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Access::Open => "Open",
+            Access::Fixed { .. } => "Fixed(..)",
+            Access::Expiring { .. } => "Expiring(..)",
+        })
+    }
 }
 
 impl Host {

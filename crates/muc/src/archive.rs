@@ -30,7 +30,8 @@ pub(crate) fn write_id(w: &mut Writer, room: &str, id: u64) {
 /// What a person would look for later; hints decide otherwise (XEP-0334).
 pub(crate) fn is_worth_it(payload: &Payload) -> bool {
     /// Payloads that mean something without a body.
-    const SPEAKING: [&str; 5] = [ns::OMEMO_OLD, ns::OMEMO, ns::MARKERS, ns::RETRACT, ns::REACTIONS];
+    const SPEAKING: [&str; 6] =
+        [ns::OMEMO_OLD, ns::OMEMO, ns::MARKERS, ns::RETRACT, ns::REACTIONS, ns::CALL_INVITES];
     let hint = |name| payload.has(name, ns::HINTS);
     if hint("no-store") || hint("no-permanent-store") {
         return false;
@@ -243,6 +244,7 @@ mod tests {
             ("<subject>a</subject>", true),
             ("<reactions xmlns='urn:xmpp:reactions:0' id='1'/>", true),
             ("<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>", true),
+            ("<invite xmlns='urn:xmpp:call-invites:0'/>", true),
         ] {
             let before = stage.iq(CRONE, "set", ALL).len();
             let said = format!("<message from='{CRONE}' to='{ROOM}' type='groupchat'>{inner}</message>");

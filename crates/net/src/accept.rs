@@ -2,7 +2,7 @@
 //!
 //! RFC 6120 section 3, XEP-0368 version 1.1.0.
 //!
-//! Not here: what the task does (`carrier.rs`, `http/`).
+//! Not here: what the task does (`carrier.rs`, `http/`, `relay.rs`).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +19,7 @@ use crate::framing::Framing;
 use crate::shared::Shared;
 use crate::tls::{Purpose, secure};
 use crate::wire::Wire;
-use crate::{Phase, http};
+use crate::{Phase, http, relay};
 
 /// Connections that the system may have ready for us.
 const BACKLOG: i32 = 4096;
@@ -99,6 +99,8 @@ fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
         Kind::Http => tokio::spawn(http::serve(wire, ip, None, shared.clone())),
         Kind::Https => tokio::spawn(secure_web(wire, ip, shared.clone())),
         Kind::Watch => tokio::spawn(http::serve_watch(wire, ip, shared.clone())),
+        Kind::Turn => tokio::spawn(relay::serve(wire, shared.clone())),
+        Kind::TurnTls => tokio::spawn(secure_relay(wire, ip, shared.clone())),
     };
 }
 
@@ -125,6 +127,12 @@ async fn secure_client(mut wire: Wire, ip: IpAddr, shared: Arc<Shared>) {
 async fn secure_web(mut wire: Wire, ip: IpAddr, shared: Arc<Shared>) {
     if let Some(tls) = Box::pin(secure(&shared, &mut wire, Purpose::Web, ip)).await {
         tokio::spawn(http::serve(wire, ip, Some(tls), shared));
+    }
+}
+
+async fn secure_relay(mut wire: Wire, ip: IpAddr, shared: Arc<Shared>) {
+    if Box::pin(secure(&shared, &mut wire, Purpose::Relay, ip)).await.is_some() {
+        tokio::spawn(relay::serve(wire, shared));
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::counters::Counters;
 use crate::files::Files;
 use crate::monitor::Monitor;
+use crate::relay::Relay;
 use crate::tls::TlsStore;
 
 /// All of it.
@@ -30,6 +31,8 @@ pub struct NetConfig {
     pub files: Option<Arc<dyn Files>>,
     /// What [`Kind::Watch`] tells.
     pub monitor: Option<Arc<dyn Monitor>>,
+    /// Who serves [`Kind::Turn`] and [`Kind::TurnTls`]; `None`: such connections are closed.
+    pub relay: Option<Arc<dyn Relay>>,
 }
 
 /// Settings that a reload replaces. Streams that are open keep what they began with.
@@ -93,6 +96,10 @@ pub enum Kind {
     Https,
     /// HTTP without TLS for those who watch the server: measures and health, nothing else.
     Watch,
+    /// STUN and TURN by TCP (RFC 8656); usually port 3478.
+    Turn,
+    /// The same with TLS; usually port 5349 or 443.
+    TurnTls,
 }
 
 /// Limits that need to see more than one stream, or that hold before there is one.

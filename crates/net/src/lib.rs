@@ -20,6 +20,7 @@ mod monitor;
 mod parts;
 mod peers;
 mod quiet;
+mod relay;
 mod roll;
 mod shared;
 mod tls;
@@ -42,6 +43,7 @@ pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_
 pub use files::{Download, FILES_PATH, Files, Pending, Status, Taking, Upload};
 pub use monitor::{Monitor, Watching};
 pub use parts::PARTS;
+pub use relay::{Duplex, Relay};
 pub use tls::{TlsError, TlsNote, TlsStore};
 
 use shared::Shared;

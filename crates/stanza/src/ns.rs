@@ -169,6 +169,8 @@ pub const ERRORS: &str = "urn:xmpp:errors";
 pub const TIME: &str = "urn:xmpp:time";
 // XEP-0203
 pub const DELAY: &str = "urn:xmpp:delay";
+// XEP-0215
+pub const EXTERNAL_SERVICES: &str = "urn:xmpp:extdisco:2";
 // XEP-0249
 pub const CONFERENCE: &str = "jabber:x:conference";
 // XEP-0277
@@ -254,6 +256,8 @@ pub const REACTIONS: &str = "urn:xmpp:reactions:0";
 pub const SOCIAL_FEED: &str = "urn:xmpp:pubsub-social-feed:1";
 // XEP-0478
 pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
+// XEP-0482
+pub const CALL_INVITES: &str = "urn:xmpp:call-invites:0";
 // XEP-0484
 pub const FAST: &str = "urn:xmpp:fast:0";
 // XEP-0490

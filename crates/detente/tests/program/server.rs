@@ -81,6 +81,40 @@ fn features_of(address: &str) -> String {
     text
 }
 
+/// RFC 8489: who asks is told where it is seen; the rest of the relay is tested in its crates.
+#[test]
+fn a_relay_answers_by_udp_and_tcp() {
+    let world = World::new();
+    let here = "127.0.0.1:0";
+    let variables =
+        [("TURN__EXTERNAL_ADDRESS", "127.0.0.1"), ("LISTEN__TURN", here), ("LISTEN__TURN_TLS", here)];
+    let variables = variables.map(|(name, value)| (format!("DETENTE_{name}"), value));
+    let variables: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let server = Server::start_with(&world, &variables);
+    let request =
+        turn::Builder::new(turn::attribute::BINDING, turn::attribute::Class::Request, [7; 12]).finish();
+    let seen = |answer: &[u8]| {
+        let message = turn::message::Message::parse(answer).unwrap();
+        message.address(turn::attribute::XOR_MAPPED_ADDRESS).unwrap()
+    };
+    let mut answer = [0; 32];
+    let udp = std::net::UdpSocket::bind(here).unwrap();
+    udp.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    udp.send_to(&request, server.address("turn-udp")).unwrap();
+    let length = udp.recv(&mut answer).unwrap();
+    assert_eq!(seen(&answer[..length]), udp.local_addr().unwrap());
+    let mut tcp = TcpStream::connect(server.address("turn")).unwrap();
+    tcp.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    tcp.write_all(&request).unwrap();
+    tcp.read_exact(&mut answer).unwrap();
+    assert_eq!(seen(&answer), tcp.local_addr().unwrap());
+    server.address("turn-tls");
+    let key = std::fs::metadata(world.path().join("run/data/turn.key")).unwrap();
+    assert_eq!((key.permissions().mode() & 0o777, key.len()), (0o600, 32));
+    assert_eq!(server.stop().code, 0);
+}
+
 #[test]
 fn a_server_starts_is_administered_and_stops() {
     let world = World::new();

@@ -138,7 +138,12 @@ fn a_configuration_is_looked_for_in_three_places() {
         world.command(&["check"]).env_remove("DETENTE_CONFIG").current_dir(world.path().join("run")).output();
     assert!(here.unwrap().status.success());
     assert_eq!(world.run(&["check", "--config", "run/detente.toml"]).code, 0);
-    assert_eq!(world.run(&["check"]).out, format!("{} is in order: localhost\n", world.config().display()));
+    let in_order = format!("{} is in order: localhost\n", world.config().display());
+    let said = world.run(&["check"]).out;
+    assert!(said.starts_with(&in_order) && said.contains("there is no relay"), "{said}");
+    let with =
+        world.command(&["check"]).env("DETENTE_TURN__EXTERNAL_ADDRESS", "203.0.113.1").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&with.stdout), in_order);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The message archive: what an account said and heard, in order, on stable storage.
 //!
 //! XEP-0313 1.1.3, XEP-0359 0.7.0 (ids), XEP-0334 1.0.0 (hints), XEP-0441 0.2.0 (preferences),
-//! XEP-0059 1.0 (pages)
+//! XEP-0059 1.0 (pages), XEP-0353 0.8.0 and XEP-0482 0.1.0 (calls)
 //!
 //! Not here: rooms' archives; messages of rooms are not kept in the archives of accounts.
 
@@ -33,6 +33,8 @@ impl Feature for Archive {
                     .note("counts only where a page of no messages is asked for"),
                 Spec::complete("XEP-0441", "0.2.0"),
                 Spec::partial("XEP-0059", "1.0", "no access by index"),
+                Spec::complete("XEP-0353", "0.8.0").note("the server's part: copied to all devices and kept"),
+                Spec::complete("XEP-0482", "0.1.0").note("the server's part: copied to all devices and kept"),
             ],
             account_vars: &[ns::MAM, ns::MAM_EXTENDED],
             steps: &[(Way::Leave, Step::Keep), (Way::Arrive, Step::Keep)],
@@ -106,7 +108,7 @@ fn is_for_the_archive(stanza: &Stanza) -> bool {
         return false;
     }
     /// Payloads that mean something without a body.
-    const SPEAKING: [&str; 9] = [
+    const SPEAKING: [&str; 10] = [
         ns::OMEMO_OLD,
         ns::OMEMO,
         ns::RECEIPTS,
@@ -114,6 +116,7 @@ fn is_for_the_archive(stanza: &Stanza) -> bool {
         ns::RETRACT,
         ns::REACTIONS,
         ns::JINGLE_MESSAGE,
+        ns::CALL_INVITES,
         ns::CONFERENCE,
         ns::MUC_USER,
     ];

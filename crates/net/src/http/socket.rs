@@ -16,7 +16,7 @@ use crate::wire::Wire;
 /// Bytes that may wait to be written before the writer waits.
 const WAITING: usize = 64 * 1024;
 
-/// A socket for hyper. Fails if the peer takes nothing for too long.
+/// A socket for hyper, and for whoever else wants it in this form. Fails if the peer takes nothing for too long.
 pub(crate) struct Socket {
     wire: Wire,
     limit: Duration,

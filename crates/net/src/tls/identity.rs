@@ -25,12 +25,15 @@ pub(crate) enum Purpose {
     Client,
     /// HTTP: `http/1.1`, or a client that offers nothing.
     Web,
+    /// STUN and TURN: `stun.turn` or `stun.nat-discovery` (RFC 7443), or a client that offers nothing.
+    Relay,
 }
 
 /// A certificate with its key.
 pub(crate) struct Identity {
     client: Arc<ServerConfig>,
     web: Arc<ServerConfig>,
+    relay: Arc<ServerConfig>,
     /// RFC 5929 hash of the leaf, if its signature algorithm defines one.
     pub(crate) end_point: Option<Vec<u8>>,
     /// Names in the leaf, lower case; a wildcard as `*.example`.
@@ -119,8 +122,8 @@ impl Identity {
         }
         let end_point = leaf.end_point_hash().map(|hash| digest::digest(hash, &chain[0]).as_ref().to_vec());
         let names = names(&chain[0])?;
-        let (client, web) = configurations(chain, key)?;
-        Ok((Identity { client, web, end_point, names, validity }, notes))
+        let [client, web, relay] = configurations(chain, key)?;
+        Ok((Identity { client, web, relay, end_point, names, validity }, notes))
     }
 
     /// The configuration for a purpose.
@@ -128,6 +131,7 @@ impl Identity {
         match purpose {
             Purpose::Client => self.client.clone(),
             Purpose::Web => self.web.clone(),
+            Purpose::Relay => self.relay.clone(),
         }
     }
 
@@ -188,12 +192,12 @@ fn in_order(
     Ok((chain, notes))
 }
 
-/// One configuration per purpose, with one ticket key for both: a new certificate ends resumption with the old one,
+/// One configuration per purpose, with one ticket key for all: a new certificate ends resumption with the old one,
 /// so that a resumed session never has another `tls-server-end-point` than the client remembers.
 fn configurations(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-) -> Result<(Arc<ServerConfig>, Arc<ServerConfig>), TlsError> {
+) -> Result<[Arc<ServerConfig>; 3], TlsError> {
     let refused = |error: rustls::Error| TlsError::Refused(error.to_string());
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
         .with_safe_default_protocol_versions()
@@ -206,8 +210,10 @@ fn configurations(
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 1; // a client resumes one connection with it and gets the next
     config.max_early_data_size = 0; // early data can be replayed
-    let mut web = config.clone();
-    config.alpn_protocols = vec![b"xmpp-client".to_vec()];
-    web.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok((Arc::new(config), Arc::new(web)))
+    let speaking = |protocols: &[&str]| {
+        let mut config = config.clone();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    };
+    Ok([speaking(&["xmpp-client"]), speaking(&["http/1.1"]), speaking(&["stun.turn", "stun.nat-discovery"])])
 }

@@ -124,6 +124,11 @@ impl Client {
         std::mem::replace(&mut self.seen, rest)
     }
 
+    /// Our end of the connection.
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.tcp.local_addr().unwrap()
+    }
+
     /// Reads to the end.
     pub(crate) fn rest(&mut self) -> String {
         while self.more() {}

@@ -59,6 +59,8 @@ pub(crate) type Links = Arc<Mutex<HashMap<String, (SessionId, Arc<dyn Link>)>>>;
 pub(crate) struct World {
     pub(crate) c2s: SocketAddr,
     pub(crate) direct: SocketAddr,
+    /// Listeners that the test added.
+    pub(crate) more: Vec<SocketAddr>,
     pub(crate) http: SocketAddr,
     pub(crate) https: SocketAddr,
     pub(crate) watch: SocketAddr,
@@ -118,6 +120,7 @@ impl World {
             limits: net::Limits::default(),
             counters: Arc::default(),
             monitor: None,
+            relay: None,
         };
         change(&mut config);
         let counters = config.counters.clone();
@@ -127,7 +130,10 @@ impl World {
         let (links, pause) = (Links::default(), Arc::new(tokio::sync::Mutex::new(())));
         tokio::spawn(engine_loop(ups, links.clone(), lines, pause.clone()));
         let net = Net::bind(config, engine, Arc::new(Accounts), phases).unwrap();
-        let [c2s, direct, http, https, watch] = net.addresses()[..] else { panic!("five listeners") };
+        let [c2s, direct, http, https, watch, ref more @ ..] = net.addresses()[..] else {
+            panic!("five listeners")
+        };
+        let more = more.to_vec();
         let done = tokio::spawn(net.run());
         World {
             c2s,
@@ -135,6 +141,7 @@ impl World {
             http,
             https,
             watch,
+            more,
             tls,
             counters,
             links,
