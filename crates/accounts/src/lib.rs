@@ -12,6 +12,7 @@
 mod accounts;
 mod ask;
 pub mod limits;
+pub mod portable;
 mod query;
 mod record;
 mod registration;

@@ -13,6 +13,7 @@ pub mod last;
 mod notices;
 mod offline;
 pub mod ping;
+pub mod portable;
 pub mod private;
 pub mod recipients;
 pub mod register;

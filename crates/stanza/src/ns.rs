@@ -169,6 +169,15 @@ pub const ERRORS: &str = "urn:xmpp:errors";
 pub const TIME: &str = "urn:xmpp:time";
 // XEP-0203
 pub const DELAY: &str = "urn:xmpp:delay";
+// XEP-0227
+pub const PIE: &str = "urn:xmpp:pie:0";
+pub const PIE_SCRAM: &str = "urn:xmpp:pie:0#scram";
+pub const PIE_MAM: &str = "urn:xmpp:pie:0#mam";
+pub const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
+pub const PRIVACY: &str = "jabber:iq:privacy";
+pub const PROSODY_ACCOUNT: &str = "http://prosody.im/protocol/extended-xep0227";
+/// Ours, for what XEP-0227 has no word for.
+pub const MOVING: &str = "urn:x-detente:moving:0";
 // XEP-0249
 pub const CONFERENCE: &str = "jabber:x:conference";
 // XEP-0277

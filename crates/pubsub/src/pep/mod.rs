@@ -19,6 +19,8 @@ use model::storage::{Loaded, Space};
 use stanza::{IqType, Kind, PresenceType, Stanza, ns};
 use xml::Writer;
 
+pub(crate) use home::access;
+
 use crate::node::{AFFILIATIONS, NODES, SUBSCRIPTIONS};
 use crate::{defaults, disco, request, subscribe};
 
