@@ -28,6 +28,10 @@ Look after it (also while it runs):
   announce     send a message to everybody who is online
   status       say how the server is doing
 
+Move (while it is stopped):
+  export       write all accounts and rooms into a file
+  import       read files of this or another server
+
 For your system:
   completions  words for the Tab key of your shell
   man          manual pages
@@ -81,6 +85,16 @@ pub(crate) enum Command {
     /// See who is connected, and end sessions
     #[command(subcommand)]
     Session(Session),
+    /// Write all accounts and rooms into a file that other servers understand
+    ///
+    /// The form is XEP-0227. The file holds what lets people log in and what they wrote: keep it as safe as the data
+    /// folder. The server must be stopped.
+    Export(Export),
+    /// Read accounts and rooms from files of this or another server
+    ///
+    /// The form is XEP-0227, which Prosody and ejabberd can write, too. Accounts and rooms that exist stay as they are, so
+    /// an import can be repeated. The server must be stopped.
+    Import(Import),
     /// Say how the server is doing
     ///
     /// Exit code 1: it runs, but cannot store anything or does not answer.
@@ -146,6 +160,38 @@ pub(crate) struct Check {
     /// Look at all that is stored, too; the server must be stopped
     #[arg(long)]
     pub(crate) data: bool,
+}
+
+/// `export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Only this account
+    #[arg(conflicts_with = "domain")]
+    pub(crate) jid: Option<String>,
+    /// Only this domain
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// Where to [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Say how much it was as JSON, on standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+}
+
+/// `import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The files; those that they include are found beside them
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Read everything and say what is in it, but store nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 #[derive(Debug, Args)]

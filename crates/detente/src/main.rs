@@ -24,6 +24,7 @@ mod services;
 mod session;
 mod show;
 mod status;
+mod transfer;
 mod translate;
 mod uploads;
 mod user;
@@ -47,6 +48,8 @@ fn main() -> std::process::ExitCode {
         Command::Check(args) => check::run(&args),
         Command::User(command) => user::run(command),
         Command::Session(command) => session::run(command),
+        Command::Export(args) => transfer::export(args),
+        Command::Import(args) => transfer::import(&args),
         Command::Status(common) => status::run(&common),
         Command::Announce { text, domain, common } => session::announce(text, domain, &common),
         Command::Completions { shell } => documents::completions(shell),
