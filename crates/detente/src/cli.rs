@@ -24,6 +24,7 @@ Set it up:
 
 Look after it (also while it runs):
   user         make, list, show, suspend and remove accounts; set passwords
+  invite       make links with which people make accounts
   session      see who is connected, and end sessions
   announce     send a message to everybody who is online
   status       say how the server is doing
@@ -82,6 +83,12 @@ pub(crate) enum Command {
     /// Works while the server runs and while it does not.
     #[command(subcommand, after_help = USER_EXAMPLES)]
     User(User),
+    /// Make links with which people make accounts
+    ///
+    /// Whoever has the link may make an account, once, until it ends. With --contact the new account and that one become
+    /// contacts of each other.
+    #[command(args_conflicts_with_subcommands = true)]
+    Invite(Invite),
     /// See who is connected, and end sessions
     #[command(subcommand)]
     Session(Session),
@@ -160,6 +167,58 @@ pub(crate) struct Check {
     /// Look at all that is stored, too; the server must be stopped
     #[arg(long)]
     pub(crate) data: bool,
+}
+
+/// `invite`.
+#[derive(Debug, Args)]
+pub(crate) struct Invite {
+    #[command(subcommand)]
+    pub(crate) what: Option<InviteWhat>,
+    /// At this domain [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// Becomes a contact of the new account
+    #[arg(long, value_name = "JID")]
+    pub(crate) contact: Option<String>,
+    /// The only name that the new account may have
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// How long it holds, as in 7d or 12h
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = crate::invite::hours)]
+    pub(crate) expires: u64,
+    /// How often it can be used
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) uses: u32,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InviteWhat {
+    /// List the invitations that hold
+    List {
+        /// Only of this domain
+        domain: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// End an invitation
+    Revoke {
+        /// Its id, as it is listed
+        id: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// `user recover`.
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    #[command(flatten)]
+    pub(crate) one: One,
+    /// How long it holds, as in 2d or 12h
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = crate::invite::hours)]
+    pub(crate) expires: u64,
 }
 
 /// `export`.
@@ -294,6 +353,8 @@ pub(crate) enum User {
     Suspend(One),
     /// Allow a suspended account to log in again
     Resume(One),
+    /// Make a link with which an account can choose a new password, once
+    Recover(Recover),
     /// Let an account administer its domain
     Promote(One),
     /// Take the right to administer away from an account

@@ -12,6 +12,7 @@ mod documents;
 mod exit;
 mod first_run;
 mod init;
+mod invite;
 mod log;
 mod notify;
 mod password;
@@ -47,6 +48,7 @@ fn main() -> std::process::ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
         Command::User(command) => user::run(command),
+        Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
         Command::Export(args) => transfer::export(args),
         Command::Import(args) => transfer::import(&args),

@@ -12,6 +12,7 @@ pub mod disco;
 pub mod last;
 mod notices;
 mod offline;
+mod pars;
 pub mod ping;
 pub mod portable;
 pub mod private;
@@ -53,6 +54,7 @@ pub fn with_limits(
         Box::new(last::Last),
         Box::new(notices::Notices),
         Box::new(offline::Offline),
+        Box::new(pars::Pars),
         Box::new(ping::Ping),
         Box::new(private::Private),
         Box::new(recipients::Recipients(recipients_per_minute)),

@@ -14,7 +14,7 @@ use model::spaces::{ACCOUNT, ARCHIVE, PRIVATE, VCARD};
 use model::storage::{Entry, Loaded, LogQuery, Owner, Paging, Read, Space};
 use pubsub::portable::Leaving;
 use serde::Serialize;
-use stanza::{Stanza, ns, when};
+use stanza::{PresenceType, Stanza, ns, when};
 use store::{Store, block_on};
 use xml::Writer;
 
@@ -191,7 +191,7 @@ impl Run<'_> {
         self.rows(ROSTER, owner, |run, jid, value| {
             let Ok(item) = serde_json::from_slice::<Item>(value) else { return Ok(()) };
             if let Some(request) = item.request.clone().filter(|_| item.from == Direction::Pending) {
-                requests.push(request);
+                requests.push((jid.to_owned(), request));
             }
             let mut w = Writer::new(ns::ROSTER);
             if item.listed || item.approved {
@@ -201,8 +201,10 @@ impl Run<'_> {
             Ok(())
         })?;
         self.put(b"</query>\n")?;
-        for request in requests {
-            self.line(request.as_bytes())?;
+        for (from, request) in requests {
+            let (Ok(from), Ok(to)) = (Jid::parse(&from), Jid::parse(owner.as_str())) else { continue };
+            let presence = Stanza::presence(PresenceType::Subscribe).from(&from).to(&to);
+            self.line(&presence.with_inner(request.into_bytes().into()).to_stored())?;
         }
         Ok(())
     }

@@ -83,17 +83,14 @@ impl User {
         if element.attr("type").as_deref() != Some("subscribe") {
             return false;
         }
-        let stanza = Stanza {
-            payload: stanza::Payload::canonical(children(element)),
-            id: element.attr("id").map(|id| Arc::from(&*id)),
-            ..Stanza::presence(stanza::PresenceType::Subscribe)
-        };
-        let stored = stanza.from(from.bare().jid()).to(self.jid.jid()).to_stored();
+        let stored = children(element);
+        let stored =
+            if stored.len() <= kernel::limits::REQUEST_BYTES_MAX { stored } else { Default::default() };
         let item = self.roster.entry(from.bare_str().to_owned()).or_default();
         if item.from != Direction::None {
             return true;
         }
-        let request = String::from_utf8(stored).ok();
+        let request = String::from_utf8(stored.to_vec()).ok();
         self.bytes += request.as_ref().map_or(0, String::len) + from.bare_str().len();
         if self.bytes > kernel::limits::ROSTER_BYTES_MAX {
             return false;

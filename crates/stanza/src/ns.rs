@@ -216,6 +216,8 @@ pub const SID: &str = "urn:xmpp:sid:0";
 // XEP-0373
 pub const OPENPGP_KEYS: &str = "urn:xmpp:openpgp:0:public-keys";
 pub const OPENPGP_SECRET: &str = "urn:xmpp:openpgp:0:secret-key";
+// XEP-0379
+pub const PARS: &str = "urn:xmpp:pars:0";
 // XEP-0380
 pub const ENCRYPTION: &str = "urn:xmpp:eme:0";
 // XEP-0384
@@ -231,6 +233,9 @@ pub const BIND2: &str = "urn:xmpp:bind:0";
 pub const SASL2: &str = "urn:xmpp:sasl:2";
 // XEP-0398
 pub const AVATAR_CONVERSION: &str = "urn:xmpp:pep-vcard-conversion:0";
+// XEP-0401
+pub const INVITE: &str = "urn:xmpp:invite";
+pub const INVITATION: &str = "urn:xmpp:invite#invitation";
 // XEP-0402
 pub const BOOKMARKS: &str = "urn:xmpp:bookmarks:1";
 pub const BOOKMARKS_COMPAT: &str = "urn:xmpp:bookmarks:1#compat";
@@ -259,6 +264,8 @@ pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 // XEP-0441 takes its elements from XEP-0313.
 // XEP-0444
 pub const REACTIONS: &str = "urn:xmpp:reactions:0";
+// XEP-0445
+pub const IBR_TOKEN: &str = "urn:xmpp:ibr-token:0";
 // XEP-0472
 pub const SOCIAL_FEED: &str = "urn:xmpp:pubsub-social-feed:1";
 // XEP-0478
