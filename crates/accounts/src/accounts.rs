@@ -25,7 +25,7 @@ use crate::work::Work;
 /// What the server keeps secret for itself.
 const SECRET: Space = Space("secret");
 /// The owner of [`SECRET`]: no address of an account has this form.
-const SERVER: &str = "server";
+pub(crate) const SERVER: &str = "server";
 
 /// The owner of a document like that of an account, in [`SECRET`].
 const DECOY: &str = "decoy";
@@ -43,6 +43,8 @@ pub struct Accounts {
     pub(crate) work: Work,
     pub(crate) registrations: Mutex<Window>,
     pub(crate) orders: OnceLock<Arc<dyn Orders>>,
+    /// Everything about invitations goes one after the other.
+    pub(crate) invites: AsyncMutex<()>,
     /// Writers of one account go one after the other.
     locks: Vec<AsyncMutex<()>>,
 }
@@ -97,6 +99,7 @@ impl Accounts {
             work: Work::new(settings.threads),
             registrations: Mutex::new(Window::new(bounds)),
             orders: OnceLock::new(),
+            invites: AsyncMutex::new(()),
             locks: (0..limits::STRIPES).map(|_| AsyncMutex::new(())).collect(),
             store,
             settings,

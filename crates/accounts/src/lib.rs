@@ -11,7 +11,9 @@
 
 mod accounts;
 mod ask;
+mod invites;
 pub mod limits;
+pub mod portable;
 mod query;
 mod record;
 mod registration;
@@ -23,4 +25,13 @@ mod window;
 mod work;
 
 pub use accounts::Accounts;
+use model::spec::{Part, Spec};
+
+/// What this crate implements that no feature does.
+pub const PARTS: &[Part] = &[Part {
+    name: "invites",
+    path: "crates/accounts/src/invites.rs",
+    specs: &[Spec::complete("XEP-0445", "0.2.0")],
+}];
+
 pub use settings::{Clock, Orders, Settings};

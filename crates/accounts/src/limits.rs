@@ -19,6 +19,22 @@ pub const REGISTRATIONS_PER_ADDRESS_MAX: usize = 5;
 pub const REGISTRATION_WINDOW_SECONDS: u64 = 3_600;
 /// Addresses remembered at once for that. When all of them are within their window, registration is closed to others.
 pub const REGISTRATION_ADDRESSES_MAX: usize = 10_000;
+/// Characters of an invitation's token, with 5 random bits each: 140 bits.
+pub const INVITE_TOKEN_CHARS: usize = 28;
+/// Characters of an invitation's id, by which it is revoked.
+pub(crate) const INVITE_ID_CHARS: usize = 12;
+/// How long an invitation holds if nobody says, in seconds: 7 days.
+pub const INVITE_SECONDS: u64 = 7 * 86_400;
+/// The longest time that it may hold, in seconds: a year.
+pub const INVITE_SECONDS_MAX: u64 = 366 * 86_400;
+/// How often an invitation may be usable.
+pub const INVITE_USES_MAX: u32 = 1_000;
+/// Who has begun to register in time may finish this many seconds later.
+pub const INVITE_GRACE_SECONDS: u64 = 900;
+/// Open invitations of one account.
+pub const INVITES_PER_ACCOUNT_MAX: usize = 20;
+/// Open invitations of the whole server.
+pub const INVITES_MAX: usize = 10_000;
 /// Accounts in one answer to a list.
 pub const LIST_MAX: u32 = 1_000;
 /// Owners that are looked through in one step when a domain's accounts are listed or counted.

@@ -44,6 +44,19 @@ impl Accounts {
                 AccountQuery::List { domain, after, limit, which } => {
                     self.list(&domain, after, limit, which).await
                 }
+                AccountQuery::Invite(wanted) => self.invite(*wanted).await,
+                AccountQuery::LookUp { token } => self.look_up(&token).await,
+                AccountQuery::Invitations { domain, by } => self.invitations(&domain, by.as_ref()).await,
+                AccountQuery::Revoke { domain, id } => self.revoke(&domain, &id).await,
+                AccountQuery::Redeem { account, password, token } => {
+                    self.redeem(account, &password, &token).await
+                }
+                AccountQuery::Recover { account, password, token } => {
+                    self.recover(account, &password, &token).await
+                }
+                AccountQuery::Vouch { account, contact, token } => {
+                    self.vouch(&account, &contact, &token).await
+                }
                 AccountQuery::Count { domain, which } => self.count(&domain, which).await,
             }
         })
@@ -191,7 +204,7 @@ fn info(account: Bare, record: &Record) -> AccountInfo {
     AccountInfo { account, suspended: record.suspended, admin: record.admin, created: record.created }
 }
 
-fn reason(error: PasswordError) -> &'static str {
+pub(crate) fn reason(error: PasswordError) -> &'static str {
     match error {
         PasswordError::Empty => "the password is empty",
         PasswordError::TooLong => "the password is longer than 1,023 bytes",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use model::query::{AccountFound, AccountQuery};
 use sasl::Hash;
+use stanza::Stanza;
 use store::BoxFuture;
 
 /// A clock: Unix milliseconds.
@@ -15,6 +16,9 @@ pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 pub trait Orders: Send + Sync {
     /// Carries an order out.
     fn order(&self, query: AccountQuery) -> BoxFuture<'_, AccountFound>;
+
+    /// Brings a stanza on its way.
+    fn bring(&self, stanza: Stanza) -> BoxFuture<'_, ()>;
 }
 
 /// All of it.
@@ -24,6 +28,8 @@ pub struct Settings {
     pub domains: Vec<String>,
     /// Domains on which anybody may make an account in-band (XEP-0077).
     pub registration: Vec<String>,
+    /// Whether who holds an invitation may make an account.
+    pub invitations: bool,
     /// Hashes for which new passwords get SCRAM keys. The first one also serves to check `PLAIN`. Never empty.
     pub hashes: Vec<Hash>,
     /// PBKDF2 iterations of new keys, from [`sasl::limits::ITERATIONS_MIN`] to [`sasl::limits::ITERATIONS_MAX`].
@@ -44,6 +50,7 @@ impl Settings {
         Settings {
             domains,
             registration: Vec::new(),
+            invitations: true,
             hashes: vec![Hash::Sha256, Hash::Sha1],
             iterations: sasl::limits::ITERATIONS_DEFAULT,
             tokens: true,

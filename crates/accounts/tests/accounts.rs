@@ -460,7 +460,7 @@ async fn j02_registration_is_limited(parts: Parts) {
         let payload = format!("<query xmlns='jabber:iq:register'>{inner}</query>");
         let iq = Stanza { id: Some("1".into()), ..Stanza::new(Kind::Iq(kind)) };
         let iq = Stanza { payload: stanza::Payload::canonical(payload.into_bytes().into()), ..iq };
-        let ask = Ask::Register(Box::new(Registration { domain: bare(domain), iq }));
+        let ask = Ask::Register(Box::new(Registration { domain: bare(domain), iq, token: None }));
         let Answer::Registration(reply) = world.accounts.ask(ask, ip(from)).await else {
             panic!("not an answer to that")
         };

@@ -6,6 +6,7 @@
 mod args;
 mod client;
 mod failure;
+mod invites;
 pub mod limits;
 mod measures;
 mod monitor;

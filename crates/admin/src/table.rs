@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use store::BoxFuture;
 
 use crate::args::{Arg, ArgKind, Args};
-use crate::{Failure, FailureKind, Port, notices, sessions, users};
+use crate::{Failure, FailureKind, Port, invites, notices, sessions, users};
 
 /// What a command comes to.
 pub(crate) type Outcome<'a> = BoxFuture<'a, Result<Value, Failure>>;
@@ -101,6 +101,40 @@ pub const COMMANDS: &[Command] = &[
         "Ends all sessions of an account; it may log in again.",
         [JID],
         sessions::end
+    ),
+    command!(
+        "user recover",
+        true,
+        "Makes a token with which an account can choose a new password, once.",
+        [JID, arg("hours", ArgKind::Number, false, "How long it holds.")],
+        invites::recover
+    ),
+    command!(
+        "invite",
+        true,
+        "Makes an invitation: whoever has it may make an account.",
+        [
+            arg("domain", ArgKind::Domain, false, "At this domain; else at the first one."),
+            arg("contact", ArgKind::Account, false, "Becomes a contact of the new account."),
+            arg("name", ArgKind::Text, false, "The only name that the new account may have."),
+            arg("hours", ArgKind::Number, false, "How long it holds."),
+            arg("uses", ArgKind::Number, false, "How often it can be used.")
+        ],
+        invites::invite
+    ),
+    command!(
+        "invite list",
+        false,
+        "Lists the invitations that hold.",
+        [arg("domain", ArgKind::Domain, false, "Only of this domain.")],
+        invites::list
+    ),
+    command!(
+        "invite revoke",
+        true,
+        "Ends an invitation.",
+        [arg("id", ArgKind::Text, true, "As it is listed.")],
+        invites::revoke
     ),
     command!("status", false, "Tells how the server is doing.", [], status),
     command!(

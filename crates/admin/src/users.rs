@@ -20,15 +20,18 @@ pub(crate) async fn order(port: &dyn Port, account: &Bare, query: AccountQuery) 
             Err(Failure::new(FailureKind::Exists, format_args!("{account} exists already")))
         }
         AccountFound::Refused(why) => Err(Failure::new(FailureKind::Refused, why)),
-        AccountFound::Accounts(_) | AccountFound::Count(_) => Err(strange()),
+        AccountFound::Accounts(_)
+        | AccountFound::Count(_)
+        | AccountFound::Invited(_)
+        | AccountFound::Invitations(_) => Err(strange()),
     }
 }
 
-fn no_such(account: &Bare) -> Failure {
+pub(crate) fn no_such(account: &Bare) -> Failure {
     Failure::new(FailureKind::NotFound, format_args!("there is no account {account}"))
 }
 
-fn strange() -> Failure {
+pub(crate) fn strange() -> Failure {
     Failure::new(
         FailureKind::Failed,
         "the account store gave an answer to another question; please report this",

@@ -51,6 +51,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "upload",
         "Files that people send to others (XEP-0363), on the listener `https` or behind `public_url`.",
     ),
+    (
+        "invitations",
+        "Invitations: links with which people become contacts and make accounts (XEP-0401, XEP-0445).",
+    ),
     ("pubsub", "Publish and subscribe as a service of its own (XEP-0060), at `pubsub.` before each domain."),
     (
         "turn",
@@ -368,6 +372,14 @@ pub const SETTINGS: &[Setting] = &[
         "false",
         "Whether a client may upload a file to stay for good, as for a blog.",
     ),
+    s(
+        "invitations.enabled",
+        Kind::Flag,
+        "true",
+        "Whether who holds an invitation may make an account, also where registration is not open.",
+    ),
+    s("invitations.users", Kind::Flag, "true", "Whether every user may invite; else only operators."),
+    s("invitations.days", Kind::Number(1, 366), "7", "How long the invitations of users hold, in days."),
     s(
         "pubsub.enabled",
         Kind::Flag,

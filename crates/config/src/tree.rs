@@ -29,6 +29,7 @@ pub struct Config {
     pub pubsub: PubSub,
     pub turn: Turn,
     pub external: BTreeMap<String, External>,
+    pub invitations: Invitations,
     pub domain: BTreeMap<String, Domain>,
     /// The folder of the file, from which relative paths are seen.
     #[serde(skip)]
@@ -38,8 +39,23 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
+pub struct Invitations {
+    pub enabled: bool,
+    pub users: bool,
+    pub days: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
 pub struct PubSub {
     pub enabled: bool,
+}
+
+impl Default for Invitations {
+    fn default() -> Invitations {
+        Invitations { enabled: true, users: true, days: 7 }
+    }
 }
 
 impl Default for PubSub {
@@ -240,9 +256,11 @@ impl Config {
     /// Where files of a domain's people are found: the beginning of an `https` address. `None`: uploads are off, or there
     /// is no such way in.
     pub fn upload_origin(&self, domain: &str) -> Option<String> {
-        if !self.upload.enabled {
-            return None;
-        }
+        self.https_origin(domain).filter(|_| self.upload.enabled)
+    }
+
+    /// Where a domain is found with `https`, if it is.
+    fn https_origin(&self, domain: &str) -> Option<String> {
         if let Some(url) = self.http.public_url.as_ref().filter(|url| url.starts_with("https://")) {
             return Some(url.trim_end_matches('/').to_owned());
         }
@@ -251,6 +269,12 @@ impl Config {
             "443" => format!("https://{domain}"),
             port => format!("https://{domain}:{port}"),
         })
+    }
+
+    /// What stands before the token in the address of an invitation's page; `None`: there is no way in with `https`.
+    pub fn invite_page(&self, domain: &str) -> Option<String> {
+        let origin = self.https_origin(domain).filter(|_| self.invitations.enabled)?;
+        Some(format!("{origin}/invite/"))
     }
 
     /// Whether anybody may make an account at that domain.

@@ -13,6 +13,7 @@ use files::Files;
 use model::grant::{Grant, Grants};
 use model::query::{AccountFound, AccountQuery};
 use net::{Answering, TlsStore};
+use stanza::Stanza;
 use store::{BoxFuture, Fault};
 use stream::Ask;
 
@@ -52,6 +53,11 @@ impl net::Authority for Known {
         Box::pin(async move { accounts.ask(ask, peer).await })
     }
 
+    fn visitor(&self, query: AccountQuery, peer: IpAddr) -> net::Pending<'static, AccountFound> {
+        let accounts = self.accounts.clone();
+        Box::pin(async move { accounts.visitor(query, peer).await })
+    }
+
     fn authenticated(&self, account: &Bare, peer: IpAddr) {
         tracing::info!(%account, %peer, "logged in");
     }
@@ -69,6 +75,13 @@ impl Orders for ThroughEngine {
                 .unwrap_or(AccountFound::Refused("the server is stopping; try again later"))
         })
     }
+
+    fn bring(&self, stanza: Stanza) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            // A server that stops brings nothing; the new account asks again when it logs in.
+            let _ = self.0.bring(stanza).await;
+        })
+    }
 }
 
 /// Our domains, and the rights of their accounts.
@@ -80,6 +93,8 @@ pub(crate) struct Ours(pub(crate) HashMap<String, Own>, pub(crate) Grants);
 pub(crate) struct Own {
     /// Whether anybody may sign up there.
     pub(crate) registers: bool,
+    /// Whether who holds an invitation may sign up there.
+    pub(crate) invites: bool,
     /// What it can (XEP-0115, a canonical `<c/>`).
     pub(crate) capabilities: Arc<[u8]>,
     /// Where its sessions are best resumed.
@@ -93,6 +108,10 @@ impl stream::Domains for Ours {
 
     fn registers(&self, domain: &str) -> bool {
         self.0.get(domain).is_some_and(|own| own.registers)
+    }
+
+    fn invites(&self, domain: &str) -> bool {
+        self.0.get(domain).is_some_and(|own| own.invites)
     }
 
     fn capabilities(&self, domain: &str) -> Arc<[u8]> {

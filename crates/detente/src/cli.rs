@@ -24,9 +24,14 @@ Set it up:
 
 Look after it (also while it runs):
   user         make, list, show, suspend and remove accounts; set passwords
+  invite       make links with which people make accounts
   session      see who is connected, and end sessions
   announce     send a message to everybody who is online
   status       say how the server is doing
+
+Move (while it is stopped):
+  export       write all accounts and rooms into a file
+  import       read files of this or another server
 
 For your system:
   completions  words for the Tab key of your shell
@@ -78,9 +83,25 @@ pub(crate) enum Command {
     /// Works while the server runs and while it does not.
     #[command(subcommand, after_help = USER_EXAMPLES)]
     User(User),
+    /// Make links with which people make accounts
+    ///
+    /// Whoever has the link may make an account, once, until it ends. With --contact the new account and that one become
+    /// contacts of each other.
+    #[command(args_conflicts_with_subcommands = true)]
+    Invite(Invite),
     /// See who is connected, and end sessions
     #[command(subcommand)]
     Session(Session),
+    /// Write all accounts and rooms into a file that other servers understand
+    ///
+    /// The form is XEP-0227. The file holds what lets people log in and what they wrote: keep it as safe as the data
+    /// folder. The server must be stopped.
+    Export(Export),
+    /// Read accounts and rooms from files of this or another server
+    ///
+    /// The form is XEP-0227, which Prosody and ejabberd can write, too. Accounts and rooms that exist stay as they are, so
+    /// an import can be repeated. The server must be stopped.
+    Import(Import),
     /// Say how the server is doing
     ///
     /// Exit code 1: it runs, but cannot store anything or does not answer.
@@ -146,6 +167,90 @@ pub(crate) struct Check {
     /// Look at all that is stored, too; the server must be stopped
     #[arg(long)]
     pub(crate) data: bool,
+}
+
+/// `invite`.
+#[derive(Debug, Args)]
+pub(crate) struct Invite {
+    #[command(subcommand)]
+    pub(crate) what: Option<InviteWhat>,
+    /// At this domain [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// Becomes a contact of the new account
+    #[arg(long, value_name = "JID")]
+    pub(crate) contact: Option<String>,
+    /// The only name that the new account may have
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// How long it holds, as in 7d or 12h
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = crate::invite::hours)]
+    pub(crate) expires: u64,
+    /// How often it can be used
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) uses: u32,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InviteWhat {
+    /// List the invitations that hold
+    List {
+        /// Only of this domain
+        domain: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// End an invitation
+    Revoke {
+        /// Its id, as it is listed
+        id: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// `user recover`.
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    #[command(flatten)]
+    pub(crate) one: One,
+    /// How long it holds, as in 2d or 12h
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = crate::invite::hours)]
+    pub(crate) expires: u64,
+}
+
+/// `export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Only this account
+    #[arg(conflicts_with = "domain")]
+    pub(crate) jid: Option<String>,
+    /// Only this domain
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// Where to [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Say how much it was as JSON, on standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+}
+
+/// `import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The files; those that they include are found beside them
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Read everything and say what is in it, but store nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -248,6 +353,8 @@ pub(crate) enum User {
     Suspend(One),
     /// Allow a suspended account to log in again
     Resume(One),
+    /// Make a link with which an account can choose a new password, once
+    Recover(Recover),
     /// Let an account administer its domain
     Promote(One),
     /// Take the right to administer away from an account

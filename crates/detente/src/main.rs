@@ -13,6 +13,7 @@ mod documents;
 mod exit;
 mod first_run;
 mod init;
+mod invite;
 mod log;
 mod notify;
 mod password;
@@ -25,6 +26,7 @@ mod services;
 mod session;
 mod show;
 mod status;
+mod transfer;
 mod translate;
 mod uploads;
 mod user;
@@ -47,7 +49,10 @@ fn main() -> std::process::ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
         Command::User(command) => user::run(command),
+        Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
+        Command::Export(args) => transfer::export(args),
+        Command::Import(args) => transfer::import(&args),
         Command::Status(common) => status::run(&common),
         Command::Announce { text, domain, common } => session::announce(text, domain, &common),
         Command::Completions { shell } => documents::completions(shell),

@@ -74,6 +74,11 @@ impl Reach {
         Ok(Reach { config: config_file::read(file)?, alone: None })
     }
 
+    /// The configuration.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Carries a command out.
     ///
     /// # Errors

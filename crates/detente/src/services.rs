@@ -37,6 +37,16 @@ pub(crate) fn listed(config: &Config, domain: &str) -> Vec<(Jid, String)> {
     rooms.chain(nodes).collect()
 }
 
+/// The addresses of the rooms and nodes of these domains.
+pub(crate) fn addresses(config: &Config, domains: &[String]) -> (Vec<String>, Vec<String>) {
+    let rooms = domains.iter().filter_map(|domain| rooms(config, domain, 0));
+    let nodes = domains.iter().filter_map(|domain| nodes(config, domain));
+    (
+        rooms.map(|rooms| rooms.domain.as_str().to_owned()).collect(),
+        nodes.map(|nodes| nodes.domain().as_str().to_owned()).collect(),
+    )
+}
+
 /// The nodes of a domain, if it has any.
 fn nodes(config: &Config, domain: &str) -> Option<PubSub> {
     let name = format!("pubsub.{domain}");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use address::Jid;
 use config::Config;
-use kernel::{HostFacts, UploadFacts};
+use kernel::{HostFacts, InviteFacts, UploadFacts};
 use model::grant::Grants;
 use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
@@ -80,6 +80,11 @@ pub(crate) fn hosts(config: &Config, started_ms: u64, secret: &Secret) -> Vec<(J
         let facts = HostFacts {
             contacts: contacts.into_iter().map(|(field, uris)| (field.to_owned(), uris.to_vec())).collect(),
             registration: config.registers(domain),
+            invites: config.invitations.enabled.then(|| InviteFacts {
+                users: config.invitations.users,
+                seconds: config.invitations.days.saturating_mul(86_400),
+                page: config.invite_page(domain),
+            }),
             upload: config.upload_origin(domain).map(|_| UploadFacts {
                 file_bytes: config.upload.file_bytes,
                 permanent: config.upload.permanent,
@@ -102,6 +107,7 @@ pub(crate) fn streams(config: &Config, grants: &Grants) -> stream::Settings {
         let domain = domain.as_str().to_owned();
         let own = Own {
             registers: config.registers(&domain),
+            invites: config.invitations.enabled,
             capabilities: capabilities(&facts),
             resume_location: config.resume_location(&domain).map(Arc::from),
         };
@@ -218,6 +224,7 @@ pub(crate) fn http(config: &Config) -> HttpSettings {
         websocket: default.websocket.filter(|_| http.websocket),
         bosh: default.bosh.filter(|_| http.bosh),
         public_url: http.public_url.clone(),
+        invitations: config.invitations.enabled,
         welcome: http.welcome,
         origins,
         trusted_proxies: http.trusted_proxies.iter().filter_map(|ip| ip.parse().ok()).collect(),

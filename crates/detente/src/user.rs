@@ -19,6 +19,7 @@ pub(crate) fn run(command: User) -> Result<(), Failure> {
         User::Resume(one) => simple(&one, "user resume", "may log in again"),
         User::Promote(one) => simple(&one, "user promote", "may administer its domain"),
         User::Demote(one) => simple(&one, "user demote", "may no longer administer its domain"),
+        User::Recover(given) => crate::invite::recover(&given),
         User::Remove { one, yes } => remove(&one, yes),
     }
 }

@@ -28,7 +28,13 @@ pub(crate) fn rows() -> Vec<Row> {
     let of_features = kernel
         .cards()
         .flat_map(|card| card.specs.iter().map(|spec| row(card.name, path_of(card.name), spec)));
-    let parts = stream::PARTS.iter().chain(net::PARTS).chain(muc::PARTS).chain(pubsub::PARTS);
+    let parts = stream::PARTS
+        .iter()
+        .chain(net::PARTS)
+        .chain(muc::PARTS)
+        .chain(pubsub::PARTS)
+        .chain(moving::PARTS)
+        .chain(accounts::PARTS);
     let of_parts =
         parts.flat_map(|part| part.specs.iter().map(|spec| row(part.name, part.path.to_owned(), spec)));
     of_features.chain(of_parts).collect()

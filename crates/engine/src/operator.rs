@@ -91,12 +91,13 @@ impl Engine {
             return;
         }
         match query {
-            AccountQuery::Create { account, .. } => {
+            AccountQuery::Create { account, .. } | AccountQuery::Redeem { account, .. } => {
                 // What is still in memory under this name was not this account's.
                 self.drop_account(account, &not_authorized());
             }
             AccountQuery::SetPassword { .. } if zoo::is(zoo::Fault::PasswordKeepsSessions) => {}
             AccountQuery::SetPassword { account, .. }
+            | AccountQuery::Recover { account, .. }
             | AccountQuery::Suspend { account, suspended: true } => {
                 self.end_sessions(account, by, not_authorized());
             }

@@ -18,7 +18,7 @@ use xml::{El, Writer};
 /// Most addresses that one account may block.
 pub const BLOCKED_MAX: usize = 1_000;
 
-const BLOCKLIST: Space = Space("blocklist");
+pub(crate) const BLOCKLIST: Space = Space("blocklist");
 
 static CARD: Card = Card {
     specs: &[Spec::complete("XEP-0191", "1.3")],

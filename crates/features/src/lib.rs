@@ -13,7 +13,9 @@ mod external;
 pub mod last;
 mod notices;
 mod offline;
+mod pars;
 pub mod ping;
+pub mod portable;
 pub mod private;
 pub mod recipients;
 pub mod register;
@@ -54,6 +56,7 @@ pub fn with_limits(
         Box::new(last::Last),
         Box::new(notices::Notices),
         Box::new(offline::Offline),
+        Box::new(pars::Pars),
         Box::new(ping::Ping),
         Box::new(private::Private),
         Box::new(recipients::Recipients(recipients_per_minute)),

@@ -17,7 +17,7 @@ pub(crate) const MOTD: Space = Space("motd");
 /// The same, for those whose account is younger than it.
 pub(crate) const WELCOME: Space = Space("welcome");
 /// One [`Seen`] for each account that was shown something.
-const SEEN: Space = Space("notices");
+pub(crate) const SEEN: Space = Space("notices");
 
 /// What all users of a domain shall read.
 #[derive(Clone, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use stanza::{Kind, MessageType, Stanza, StanzaError, ns};
 
 use crate::when::write_delay;
 
-const OFFLINE: Space = Space("offline");
+pub(crate) const OFFLINE: Space = Space("offline");
 /// Most messages that wait for one account.
 pub(crate) const OFFLINE_MAX: u64 = 1_000;
 /// Most bytes of them, as they are stored.

@@ -26,6 +26,8 @@ pub struct HostFacts {
     pub contacts: Vec<(String, Vec<String>)>,
     /// Whether accounts may be made in-band (XEP-0077).
     pub registration: bool,
+    /// XEP-0401: who may invite, and where the pages for invitations are; `None`: nobody.
+    pub invites: Option<InviteFacts>,
     /// When the server started, in Unix milliseconds.
     pub started_ms: u64,
     /// XEP-0363: what may be uploaded; `None` if nothing.
@@ -36,6 +38,17 @@ pub struct HostFacts {
     pub external: Vec<ExternalService>,
     /// XEP-0092: whether to tell the operating system.
     pub tell_os: bool,
+}
+
+/// What the operator says about invitations (XEP-0401).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InviteFacts {
+    /// Whether every user may invite, or operators only.
+    pub users: bool,
+    /// How long an invitation holds, in seconds.
+    pub seconds: u64,
+    /// What stands before the token in the address of its page; `None`: there are no pages.
+    pub page: Option<String>,
 }
 
 /// What the operator says about uploads (XEP-0363).

@@ -33,7 +33,7 @@ pub use answer::{Answer, Iq, Then, answer};
 pub use card::{Card, Form, IqRoute, Kept, Target, Who};
 pub use effects::{Effect, Effects, Resume};
 pub use feature::{Event, Feature, Flow, Step, Way};
-pub use host::{Access, ExternalService, Host, HostFacts, UploadFacts};
+pub use host::{Access, ExternalService, Host, HostFacts, InviteFacts, UploadFacts};
 pub use kernel::Kernel;
 pub use model::spec::{Spec, Status};
 pub use roster::{Direction, Item, ROSTER, Roster};

@@ -3,6 +3,7 @@
 //! Not here: any rule about what the values mean; I/O, clocks, XML.
 
 pub mod grant;
+pub mod invite;
 pub mod link;
 pub mod query;
 pub mod spaces;

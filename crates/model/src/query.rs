@@ -7,6 +7,7 @@
 
 use address::Bare;
 
+use crate::invite::{Invitation, Invite, Made};
 use crate::storage::{Loaded, Read};
 pub use crate::upload::{Purpose, Slot, UploadFound, UploadQuery, UploadedFile};
 
@@ -136,6 +137,54 @@ pub enum AccountQuery {
         /// Which of them.
         which: Which,
     },
+    /// Makes an invitation. Answer: [`AccountFound::Invited`].
+    Invite(Box<Invite>),
+    /// What an invitation is for. Answer: [`AccountFound::Invitations`] with one, or [`AccountFound::No`].
+    LookUp {
+        /// The secret.
+        token: Password,
+    },
+    /// Which invitations hold. Answer: [`AccountFound::Invitations`].
+    Invitations {
+        /// At which domain.
+        domain: String,
+        /// Only those of this account.
+        by: Option<Bare>,
+    },
+    /// Ends an invitation.
+    Revoke {
+        /// At which domain.
+        domain: String,
+        /// Its id.
+        id: String,
+    },
+    /// Makes an account with an invitation; [`AccountFound::No`]: that one does not allow it.
+    Redeem {
+        /// Its address.
+        account: Bare,
+        /// Its password.
+        password: Password,
+        /// The secret.
+        token: Password,
+    },
+    /// Sets a password with the token of a recovery.
+    Recover {
+        /// Whose.
+        account: Bare,
+        /// The new one.
+        password: Password,
+        /// The secret.
+        token: Password,
+    },
+    /// Whether somebody may become a contact without being asked (XEP-0379); uses the token up.
+    Vouch {
+        /// Whose contact.
+        account: Bare,
+        /// Who.
+        contact: Bare,
+        /// The secret.
+        token: Password,
+    },
     /// How many accounts a domain has.
     Count {
         /// Which domain.
@@ -169,6 +218,10 @@ pub enum AccountFound {
     Refused(&'static str),
     /// What is known of the accounts that were asked for.
     Accounts(Vec<AccountInfo>),
+    /// An invitation was made.
+    Invited(Box<(Made, Invitation)>),
+    /// Invitations.
+    Invitations(Vec<Invitation>),
     /// How many.
     Count(u64),
 }

@@ -151,6 +151,8 @@ pub struct HttpSettings {
     /// Where clients reach this HTTP server from outside, as in `https://chat.example:5281`, for host-meta. `None`: the
     /// host that was asked, if it is ours.
     pub public_url: Option<String>,
+    /// Whether there are pages for invitations.
+    pub invitations: bool,
     /// Whether the welcome page is shown at `/`.
     pub welcome: bool,
     /// Which web pages may connect, besides those of the same host.
@@ -195,6 +197,7 @@ impl Default for HttpSettings {
             websocket: Some("/xmpp-websocket".into()),
             bosh: Some("/http-bind".into()),
             public_url: None,
+            invitations: false,
             welcome: true,
             origins: Origins::Listed(Vec::new()),
             trusted_proxies: Vec::new(),

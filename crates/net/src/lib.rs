@@ -41,6 +41,7 @@ pub use authority::{Answering, Authority};
 pub use config::{Adjustable, BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
 pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_name};
 pub use files::{Download, FILES_PATH, Files, Pending, Status, Taking, Upload};
+pub use http::invite::INVITE_PATH;
 pub use monitor::{Monitor, Watching};
 pub use parts::PARTS;
 pub use relay::{Duplex, Relay};

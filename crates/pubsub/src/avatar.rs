@@ -22,7 +22,7 @@ use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::own;
 
 /// The hash of the photo that card and node agree on: one document of hexadecimal digits.
-const PHOTO: Space = Space("photo-hash");
+pub(crate) const PHOTO: Space = Space("photo-hash");
 
 static CARD: Card = Card {
     specs: &[
@@ -114,6 +114,11 @@ fn picture(ty: String, text: &str) -> Option<Picture> {
     let text: String = text.split_ascii_whitespace().collect();
     let decoded = BASE64_STANDARD.decode(&text).ok().filter(|decoded| !decoded.is_empty())?;
     Some(Picture { ty, text, bytes: decoded.len(), hash: hex(&Sha1::digest(&decoded)) })
+}
+
+/// The hash of a card's photo.
+pub(crate) fn hash_of(card: El<'_>) -> Option<String> {
+    photo(card).map(|picture| picture.hash)
 }
 
 fn photo(card: El<'_>) -> Option<Picture> {

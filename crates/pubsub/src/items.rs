@@ -64,6 +64,25 @@ fn numbered(node: &str, seq: u64) -> String {
     key(node, &format!("{:016x}", u64::MAX - seq))
 }
 
+/// How an item is stored.
+pub(crate) fn stored(owner: &Owner, node: &str, entry: &Entry, payload: &[u8]) -> [Write; 2] {
+    let head = Head { at: entry.at_ms, id: entry.id.to_string(), by: entry.by.to_string() };
+    // Texts and numbers cannot fail to be written.
+    let mut value = serde_json::to_vec(&head).unwrap_or_default();
+    value.push(b'\n');
+    value.extend_from_slice(payload);
+    let row = Row(entry.at_ms, entry.size, entry.id.to_string(), entry.by.to_string());
+    let row = serde_json::to_vec(&row).unwrap_or_default();
+    let key: Arc<str> = numbered(node, entry.seq).into();
+    let put = |space, value: Vec<u8>| Write::MapPut {
+        space,
+        owner: owner.clone(),
+        key: key.clone(),
+        value: value.into(),
+    };
+    [put(ITEMS, value), put(INDEX, row)]
+}
+
 impl Index {
     /// What [`Index::read`] brought.
     pub(crate) fn hydrate(stored: Loaded) -> Index {
@@ -103,15 +122,9 @@ impl Index {
         // Numbers grow even if two publications happen in one turn.
         let seq = self.0.last().map_or(wanted.seq, |last| wanted.seq.max(last.seq + 1));
         let entry = Entry { seq, ..wanted };
-        let head = Head { at: entry.at_ms, id: entry.id.to_string(), by: entry.by.to_string() };
-        // Texts and numbers cannot fail to be written.
-        let mut value = serde_json::to_vec(&head).unwrap_or_default();
-        value.push(b'\n');
-        value.extend_from_slice(payload);
-        let key = numbered(node, entry.seq);
-        fx.put_map(ITEMS, owner.clone(), &key, value);
-        let row = Row(entry.at_ms, entry.size, entry.id.to_string(), entry.by.to_string());
-        fx.put_map(INDEX, owner.clone(), &key, serde_json::to_vec(&row).unwrap_or_default());
+        for write in stored(owner, node, &entry, payload) {
+            fx.write(write);
+        }
         self.0.push(entry);
     }
 

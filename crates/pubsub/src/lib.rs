@@ -7,6 +7,7 @@
 //! Not here: what anybody publishes means, but for the few nodes that older protocols must agree with.
 
 mod access;
+mod arriving;
 mod avatar;
 mod bookmarks;
 mod config;
@@ -27,6 +28,7 @@ mod options;
 mod own;
 mod owner;
 mod pep;
+pub mod portable;
 mod publish;
 mod request;
 mod retract;

@@ -89,11 +89,12 @@ pub(crate) struct Node {
     pub(crate) subscriptions: BTreeMap<Jid, Subscription>,
 }
 
+/// A node's record in storage.
 #[derive(Serialize, Deserialize)]
-struct Record {
-    config: Config,
-    creator: String,
-    created_ms: u64,
+pub(crate) struct Record {
+    pub(crate) config: Config,
+    pub(crate) creator: String,
+    pub(crate) created_ms: u64,
 }
 
 impl Node {

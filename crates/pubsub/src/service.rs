@@ -26,7 +26,7 @@ static RULES: Rules = Rules {
 };
 
 /// The service sees nobody's presence and nobody's roster.
-const ACCESS: &[Access] = &[Access::Open, Access::Authorize, Access::Whitelist];
+pub(crate) const ACCESS: &[Access] = &[Access::Open, Access::Authorize, Access::Whitelist];
 
 /// What the service can (section 10), besides itself.
 const FEATURES: &[&str] = &[

@@ -171,6 +171,15 @@ pub const TIME: &str = "urn:xmpp:time";
 pub const DELAY: &str = "urn:xmpp:delay";
 // XEP-0215
 pub const EXTERNAL_SERVICES: &str = "urn:xmpp:extdisco:2";
+// XEP-0227
+pub const PIE: &str = "urn:xmpp:pie:0";
+pub const PIE_SCRAM: &str = "urn:xmpp:pie:0#scram";
+pub const PIE_MAM: &str = "urn:xmpp:pie:0#mam";
+pub const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
+pub const PRIVACY: &str = "jabber:iq:privacy";
+pub const PROSODY_ACCOUNT: &str = "http://prosody.im/protocol/extended-xep0227";
+/// Ours, for what XEP-0227 has no word for.
+pub const MOVING: &str = "urn:x-detente:moving:0";
 // XEP-0249
 pub const CONFERENCE: &str = "jabber:x:conference";
 // XEP-0277
@@ -209,6 +218,8 @@ pub const SID: &str = "urn:xmpp:sid:0";
 // XEP-0373
 pub const OPENPGP_KEYS: &str = "urn:xmpp:openpgp:0:public-keys";
 pub const OPENPGP_SECRET: &str = "urn:xmpp:openpgp:0:secret-key";
+// XEP-0379
+pub const PARS: &str = "urn:xmpp:pars:0";
 // XEP-0380
 pub const ENCRYPTION: &str = "urn:xmpp:eme:0";
 // XEP-0384
@@ -224,6 +235,9 @@ pub const BIND2: &str = "urn:xmpp:bind:0";
 pub const SASL2: &str = "urn:xmpp:sasl:2";
 // XEP-0398
 pub const AVATAR_CONVERSION: &str = "urn:xmpp:pep-vcard-conversion:0";
+// XEP-0401
+pub const INVITE: &str = "urn:xmpp:invite";
+pub const INVITATION: &str = "urn:xmpp:invite#invitation";
 // XEP-0402
 pub const BOOKMARKS: &str = "urn:xmpp:bookmarks:1";
 pub const BOOKMARKS_COMPAT: &str = "urn:xmpp:bookmarks:1#compat";
@@ -252,6 +266,8 @@ pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 // XEP-0441 takes its elements from XEP-0313.
 // XEP-0444
 pub const REACTIONS: &str = "urn:xmpp:reactions:0";
+// XEP-0445
+pub const IBR_TOKEN: &str = "urn:xmpp:ibr-token:0";
 // XEP-0472
 pub const SOCIAL_FEED: &str = "urn:xmpp:pubsub-social-feed:1";
 // XEP-0478

@@ -37,6 +37,9 @@ pub(crate) fn write_offered(io: &mut Io, peer: &Peer) {
         w.close();
         write_bindings(&mut w, offer);
     }
+    if peer.may_be_invited(&io.settings) {
+        w.open("register", ns::IBR_TOKEN).close();
+    }
     if peer.may_register(&io.settings) {
         w.open("register", ns::REGISTER_FEATURE).close();
     }

@@ -1,6 +1,7 @@
 //! Features are offered, nobody is authenticated: the peer's choice, and in-band registration.
 //!
-//! RFC 6120 sections 4.3.3 and 4.9.3.12; XEP-0077 version 2.4, section 4 (registration as a stream feature).
+//! RFC 6120 sections 4.3.3 and 4.9.3.12; XEP-0077 version 2.4, section 4 (registration as a stream feature);
+//! XEP-0445 version 0.2.0.
 //!
 //! Not here: what was offered (features.rs), who may register (the shell).
 
@@ -49,24 +50,31 @@ impl Offered {
         let (Ok(iq), Some(domain)) = (Stanza::from_element(element), self.peer.domain.clone()) else {
             return Err(not_authorized());
         };
-        let wanted =
-            matches!(iq.kind, Kind::Iq(IqType::Get | IqType::Set)) && iq.payload.has_ns(ns::REGISTER);
-        if !wanted {
+        let preauth = iq.payload.child("preauth", ns::PARS).and_then(|preauth| preauth.attr("token"));
+        let preauth = preauth.filter(|_| self.peer.may_be_invited(&io.settings));
+        let registers = iq.payload.has_ns(ns::REGISTER) || preauth.is_some();
+        if !(matches!(iq.kind, Kind::Iq(IqType::Get | IqType::Set)) && registers) {
             return Err(not_authorized());
         }
-        io.out(Output::Ask(Ask::Register(Box::new(Registration { domain, iq }))));
-        Ok(State::Registering(Registering { peer: self.peer }))
+        let token = self.peer.token.clone();
+        io.out(Output::Ask(Ask::Register(Box::new(Registration { domain, iq, token }))));
+        Ok(State::Registering(Registering { peer: self.peer, preauth }))
     }
 }
 
 /// Waits for the answer to a registration.
 pub(crate) struct Registering {
     peer: Box<Peer>,
+    /// The token of an invitation that is being looked at (XEP-0445).
+    preauth: Option<String>,
 }
 
 impl Registering {
-    pub(crate) fn handle_answer(self, io: &mut Io, reply: &Stanza) -> State {
+    pub(crate) fn handle_answer(mut self, io: &mut Io, reply: &Stanza) -> State {
         io.wire.stanza(reply);
+        if reply.kind == Kind::Iq(IqType::Result) && self.preauth.is_some() {
+            self.peer.token = self.preauth.take();
+        }
         State::Offered(Offered { peer: self.peer })
     }
 }

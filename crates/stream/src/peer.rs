@@ -24,6 +24,8 @@ pub(crate) struct Peer {
     /// `from` of the last header. A hint until there is a [`Peer::login`].
     pub(crate) from: Option<Bare>,
     pub(crate) failures: u8,
+    /// The token of an invitation that was accepted (XEP-0445).
+    pub(crate) token: Option<String>,
     pub(crate) login: Option<LoggedIn>,
 }
 
@@ -65,7 +67,13 @@ impl Peer {
     /// Whether an account may be created on this stream.
     pub(crate) fn may_register(&self, settings: &Settings) -> bool {
         let open = self.domain.as_ref().is_some_and(|domain| settings.domains.registers(domain.domain()));
-        open && self.login.is_none() && self.channel(settings).is_secure()
+        (open || self.may_be_invited(settings)) && self.login.is_none() && self.channel(settings).is_secure()
+    }
+
+    /// Whether who holds an invitation may create an account on this stream (XEP-0445).
+    pub(crate) fn may_be_invited(&self, settings: &Settings) -> bool {
+        let invites = self.domain.as_ref().is_some_and(|domain| settings.domains.invites(domain.domain()));
+        invites && self.login.is_none() && self.channel(settings).is_secure()
     }
 
     /// For the engine.

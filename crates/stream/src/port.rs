@@ -104,8 +104,10 @@ pub struct Issued {
 pub struct Registration {
     /// The domain of the stream.
     pub domain: Bare,
-    /// The iq `get` or `set` with `jabber:iq:register`.
+    /// The iq `get` or `set` with `jabber:iq:register`, or the `set` with `<preauth/>` (XEP-0445).
     pub iq: Stanza,
+    /// The token of an invitation that was accepted on this stream.
+    pub token: Option<String>,
 }
 
 /// What the account store says.

@@ -45,6 +45,11 @@ pub trait Domains: Send + Sync + fmt::Debug {
         let _ = domain;
         false
     }
+    /// Whether who holds an invitation may create an account there (XEP-0445).
+    fn invites(&self, domain: &str) -> bool {
+        let _ = domain;
+        false
+    }
     /// The capabilities of `domain` (XEP-0115 section 6.3), as a canonical `<c/>`; empty if there are none to tell.
     fn capabilities(&self, domain: &str) -> Arc<[u8]> {
         let _ = domain;

@@ -57,7 +57,17 @@ impl Stream {
         };
         let (random, mut clock) = (Random::new(seed), Clock::new(now));
         clock.deadline = Some(now + settings.timeouts.authenticate);
-        let peer = Peer { ip, link, random, tls: None, domain: None, from: None, failures: 0, login: None };
+        let peer = Peer {
+            ip,
+            link,
+            random,
+            tls: None,
+            domain: None,
+            from: None,
+            failures: 0,
+            token: None,
+            login: None,
+        };
         let io = Io {
             id,
             parser: Parser::new(framing, settings.limits_before_auth),

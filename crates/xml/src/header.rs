@@ -70,6 +70,11 @@ impl Header {
         self.prefix_of(ns).is_some()
     }
 
+    /// All declarations as (prefix, namespace), in source order; the prefix of the default namespace is empty.
+    pub fn declared(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.declared.iter().map(|(prefix, ns)| (prefix.as_str(), ns.as_str()))
+    }
+
     /// The prefix declared for this namespace.
     pub fn prefix_of(&self, ns: &str) -> Option<&str> {
         self.declared

@@ -1,12 +1,14 @@
 //! Ad-Hoc Commands of a hosted domain: listing, running, sessions.
 //!
-//! XEP-0050 1.3.0 (complete for commands of one form), XEP-0004 2.13.2 (forms), XEP-0133 1.3.1 (commands)
+//! XEP-0050 1.3.0 (complete for commands of one form), XEP-0004 2.13.2 (forms), XEP-0133 1.3.1 (commands),
+//! XEP-0401 0.6.0 (invitations)
 //!
 //! Every stage checks anew who asks.
 //!
 //! Not here: the commands (`admin/`, `user.rs`), their stages (`stages.rs`).
 
 mod admin;
+mod invite;
 mod listing;
 mod running;
 mod stages;
@@ -28,6 +30,7 @@ static CARD: Card = Card {
     specs: &[
         Spec::complete("XEP-0050", "1.3.0"),
         Spec::complete("XEP-0004", "2.13.2").note("the forms that the server shows and reads"),
+        Spec::complete("XEP-0401", "0.6.0"),
         Spec::partial(
             "XEP-0133",
             "1.3.1",
@@ -110,6 +113,11 @@ impl Call {
         self.found_with(fields, |_| ())
     }
 
+    /// The same as a form of another type.
+    pub(crate) fn found_as(&self, form_type: &str, fields: &[(&str, Vec<String>)]) -> Answer<Host> {
+        self.answer("completed", |w| forms::result(w, form_type, fields, |_| ()))
+    }
+
     /// The same with something behind the fields.
     pub(crate) fn found_with(
         &self,
@@ -141,7 +149,7 @@ pub(crate) fn bad_payload() -> StanzaError {
 }
 
 fn commands() -> impl Iterator<Item = &'static Command> {
-    admin::COMMANDS.iter().chain(user::COMMANDS)
+    admin::COMMANDS.iter().chain(user::COMMANDS).chain(invite::COMMANDS)
 }
 
 fn find(node: &str) -> Option<&'static Command> {

@@ -16,7 +16,9 @@ use model::storage::{Entry, Loaded, Owner, Space, Write};
 use stanza::{Condition, Kind, MessageType, Stanza, ns};
 use xml::Writer;
 
-use prefs::{PREFS, Prefs};
+pub(crate) use prefs::PREFS;
+use prefs::Prefs;
+pub use prefs::{prefs_read, prefs_write};
 
 /// See the file's header.
 pub(crate) struct Archive;

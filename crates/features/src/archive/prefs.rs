@@ -13,7 +13,7 @@ use stanza::{Condition, StanzaError, ns};
 use xml::{El, Writer};
 
 /// Where preferences are stored.
-pub(super) const PREFS: Space = Space("archive-prefs");
+pub(crate) const PREFS: Space = Space("archive-prefs");
 /// Most addresses in each of the two lists.
 pub(crate) const LIST_MAX: usize = 1_000;
 
@@ -108,6 +108,17 @@ pub(super) fn set(turn: &mut Turn<'_, Account>, given: El<'_>) -> Answer<Account
         }
         Err(error) => error.into(),
     }
+}
+
+/// Writes stored preferences as `<prefs/>`.
+pub fn prefs_write(stored: Bytes) -> Bytes {
+    Prefs::read(Some(stored)).write()
+}
+
+/// `<prefs/>` as it is stored; `None` if it is not what it should be.
+pub fn prefs_read(el: El<'_>) -> Option<Bytes> {
+    // Text, lists and one word cannot fail to be written.
+    read_request(el).ok().map(|prefs| serde_json::to_vec(&prefs).unwrap_or_default().into())
 }
 
 fn read_request(given: El<'_>) -> Result<Prefs, StanzaError> {

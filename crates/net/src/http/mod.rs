@@ -5,7 +5,9 @@
 //! Not here: what is behind the routes (`host_meta.rs`, `welcome.rs`, `upload.rs`, `websocket/`, `bosh/`).
 
 mod download;
+mod form;
 mod host_meta;
+pub(crate) mod invite;
 mod reply;
 mod request;
 mod socket;
@@ -113,6 +115,9 @@ async fn route(web: &Arc<Web>, request: Request<Incoming>) -> Response<Body> {
         _ if is(&settings.websocket) => crate::websocket::upgrade::answer(web, asked, request),
         _ if is(&settings.bosh) => crate::bosh::answer(web, asked, request).await,
         _ if let Some((files, rest)) = file(web, &path) => upload::answer(web, files, rest, request).await,
+        _ if let Some(token) = path.strip_prefix(invite::INVITE_PATH).filter(|_| settings.invitations) => {
+            invite::answer(web, asked, token, request).await
+        }
         "/" if settings.welcome => only_get(&request).unwrap_or_else(|| welcome::page(&asked, web)),
         _ => Reply::plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
     }

@@ -27,6 +27,14 @@ const ALL: &[Access] =
 /// What is nobody else's business can be shown to nobody else, whatever a client thinks (E-15).
 const OWN: &[Access] = &[Access::Whitelist];
 
+/// Which access an account's node of that name may have.
+pub(crate) fn access(node: &str) -> &'static [Access] {
+    match node {
+        ns::BOOKMARKS | ns::BOOKMARKS_OLD | ns::DISPLAYED | ns::OPENPGP_SECRET => OWN,
+        _ => ALL,
+    }
+}
+
 impl Home for Account {
     fn rules() -> &'static Rules {
         &RULES
@@ -47,11 +55,7 @@ impl Home for Account {
     }
 
     fn offer(&self, node: &str) -> Offer {
-        let access = match node {
-            ns::BOOKMARKS | ns::BOOKMARKS_OLD | ns::DISPLAYED | ns::OPENPGP_SECRET => OWN,
-            _ => ALL,
-        };
-        Offer { collections: false, access }
+        Offer { collections: false, access: access(node) }
     }
 
     fn owns(&self, who: &Jid) -> bool {

@@ -19,6 +19,8 @@ use model::storage::{Loaded, Space};
 use stanza::{Condition, IqType, Kind, PresenceType, Stanza, ns};
 use xml::Writer;
 
+pub(crate) use home::access;
+
 use crate::node::{AFFILIATIONS, NODES, SUBSCRIPTIONS};
 use crate::{access, defaults, disco, request, subscribe};
 

@@ -1,0 +1,78 @@
+//! Pre-authenticated roster subscription: who comes with an invitation becomes a contact without being asked.
+//!
+//! XEP-0379 0.3.3 (complete)
+//!
+//! Not here: who holds which invitation (accounts), making one (`adhoc/invite.rs`).
+
+use address::Jid;
+use kernel::{Account, Card, Direction, Feature, Flow, Spec, Step, Turn, Way};
+use model::query::{AccountFound, AccountQuery, Found, Password, Query};
+use model::storage::Owner;
+use stanza::{Kind, PresenceType, Stanza, ns};
+
+/// Most bytes of a token; a longer one is none.
+const TOKEN_BYTES_MAX: usize = 256;
+
+static CARD: Card = Card {
+    specs: &[Spec::complete("XEP-0379", "0.3.3")],
+    steps: &[(Way::Arrive, Step::Screen)],
+    ..Card::named("pars")
+};
+
+/// XEP-0379.
+pub(crate) struct Pars;
+
+impl Feature for Pars {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn step(&self, _: Way, _: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
+        let Some(from) =
+            stanza.from.as_ref().filter(|_| stanza.kind == Kind::Presence(PresenceType::Subscribe))
+        else {
+            return Flow::On;
+        };
+        let Some(preauth) = stanza.payload.child("preauth", ns::PARS) else { return Flow::On };
+        let known = turn.place.roster.item(from.bare_str()).is_some_and(kernel::Item::shown_to);
+        // Nobody shall see by what happens that he is blocked.
+        let token = preauth.attr("token").filter(|token| token.len() <= TOKEN_BYTES_MAX);
+        let Some(token) = token.filter(|_| !known && !turn.place.blocks(from)) else { return Flow::On };
+        let (account, contact) = (turn.place.jid.clone(), from.bare());
+        let query = AccountQuery::Vouch {
+            account: account.clone(),
+            contact: contact.clone(),
+            token: Password::new(token),
+        };
+        // Section 4.1: whatever the answer, the request goes on, and then as any other.
+        let mut request = stanza.clone();
+        request.payload = request.payload.without(|child| child.is("preauth", ns::PARS));
+        turn.fx.ask(&account, Query::Account(query), move |turn, found| {
+            if let Ok(Found::Account(AccountFound::Done)) = found {
+                agree(turn, contact.jid());
+            }
+            turn.fx.route(request);
+        });
+        Flow::Stop
+    }
+}
+
+/// The user agrees in advance, and asks in turn (section 3.4).
+fn agree(turn: &mut Turn<'_, Account>, contact: &Jid) {
+    let owner = Owner::from(turn.place.jid.text());
+    let mut item = turn.place.roster.item(contact.as_str()).cloned().unwrap_or_default();
+    let asks = item.to == Direction::None;
+    (item.approved, item.listed) = (true, true);
+    if asks {
+        item.to = Direction::Pending;
+    }
+    let fits = turn.place.roster.len() < kernel::limits::ROSTER_ITEMS_MAX;
+    if !fits || !turn.place.roster.fits(contact.as_str(), &item) {
+        return;
+    }
+    turn.place.roster.set(&owner, contact, item, turn.fx);
+    if asks {
+        let own = turn.place.jid.jid().clone();
+        turn.fx.route(Stanza::presence(PresenceType::Subscribe).from(&own).to(contact));
+    }
+}
