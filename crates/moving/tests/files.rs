@@ -1,6 +1,7 @@
 //! Files of other servers come in, ours go out and come in again, broken ones are told with their line.
 //!
 //! XEP-0227 1.1
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
