@@ -92,6 +92,7 @@ pub struct Engine {
     pub(crate) stopping: bool,
     /// What sessions left behind and could not be stored: it is tried again.
     pub(crate) left: Vec<(Bare, SessionId, Parcel)>,
+    pub(crate) left_bytes: usize,
     outputs: VecDeque<Output>,
     pub(crate) last_place: u64,
     last_session: u64,
@@ -136,6 +137,7 @@ impl Engine {
             removing: HashSet::new(),
             stopping: false,
             left: Vec::new(),
+            left_bytes: 0,
             outputs: VecDeque::new(),
             last_place: 0,
             last_session: 0,

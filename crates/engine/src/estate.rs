@@ -66,18 +66,22 @@ impl Engine {
 
     /// The same, when storage may be well again: nobody else has it any more.
     pub(crate) fn leave_later(&mut self, account: Bare, session: SessionId, parcel: Parcel) {
-        if self.left.len() >= limits::LEFT_MAX || zoo::is(zoo::Fault::EstateLost) {
+        let bytes = self.left_bytes + parcel.stanza.size();
+        let full = self.left.len() >= limits::LEFT_MAX || bytes > limits::LEFT_BYTES_MAX;
+        if full || zoo::is(zoo::Fault::EstateLost) {
             let id = parcel.stanza.id.as_deref();
             return tracing::error!(id, "an undelivered stanza cannot be kept and is lost");
         }
         if self.left.is_empty() {
             self.timers.set(self.time.mono_ms + limits::LEFT_AGAIN_MS, Due::Left);
         }
+        self.left_bytes = bytes;
         self.left.push((account, session, parcel));
     }
 
     /// It is time to try again.
     pub(crate) fn try_left(&mut self) {
+        self.left_bytes = 0;
         for (account, session, parcel) in std::mem::take(&mut self.left) {
             self.work.push_back(Work::Undelivered(account, session, parcel));
         }

@@ -63,5 +63,7 @@ pub const FAREWELLS_MAX: usize = 256;
 pub const HOPS_MAX: u8 = 16;
 /// Most stanzas that sessions have left behind and storage would not take: they are tried again. More are lost.
 pub const LEFT_MAX: usize = 10_000;
+/// The same in bytes.
+pub const LEFT_BYTES_MAX: usize = 64 << 20;
 /// After what time, in milliseconds.
 pub const LEFT_AGAIN_MS: u64 = 1_000;

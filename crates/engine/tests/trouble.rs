@@ -15,8 +15,8 @@ use kernel::{
 };
 use model::grant::{Grant, Grants};
 use model::link::{
-    About, Bind, Client, ClientState, Down, Enable, Link, Resource, Resume, SessionId, StreamId, Transport,
-    Up,
+    About, Bind, Client, ClientState, Down, Enable, End, Link, Resource, Resume, SessionId, StreamId,
+    Transport, Up,
 };
 use model::query::{AccountFound, AccountQuery, Found, Password, Query};
 use model::spaces::ACCOUNT;
@@ -533,6 +533,35 @@ fn what_two_devices_are_to_get_is_left_once() {
     // Nobody keeps it here, so each time that it is left its sender hears of it.
     let bounced = his.said().iter().filter(|said| said.contains("service-unavailable")).count();
     assert_eq!(bounced, 1);
+}
+
+/// What a session never got is not lost when it cannot be stored, and is not tried without a pause.
+#[test]
+fn what_cannot_be_left_is_left_later() {
+    let sm = Some(Enable { resume: true, max: None });
+    let mut world = World::new();
+    let (romeo, his) = world.connect(ROMEO, sm);
+    let (juliet, _) = world.connect(JULIET, sm);
+    world.send(romeo, ROMEO, JULIET, message(1));
+    // With her message goes what another's client writes, so there is something to store.
+    let other = "benvolio@a.example/x";
+    let (benvolio, _) = world.connect(other, None);
+    let kept = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{KEPT}'/>").into());
+    world.full = true;
+    let kept = kept.from(&Jid::parse(other).unwrap()).to(&Jid::parse("benvolio@a.example").unwrap());
+    let time = Time { now: Now { unix_ms: 1 }, mono_ms: world.ms };
+    world.engine.handle(time, Input::Up(Up::Stanza(benvolio, kept)));
+    world.input(Input::Up(Up::Closed(juliet, StreamId(1), End::Clean)));
+    let bounced = |his: &Pipe| his.said().iter().filter(|said| said.contains("service-unavailable")).count();
+    assert_eq!(bounced(&his), 0);
+    world.full = false;
+    world.pass(limits::LEFT_AGAIN_MS - 1);
+    assert_eq!(bounced(&his), 0);
+    // Nobody keeps it here: its sender hears of it, now that this can be stored.
+    world.pass(1);
+    assert_eq!(bounced(&his), 1);
+    world.pass(limits::LEFT_AGAIN_MS);
+    assert_eq!(bounced(&his), 0);
 }
 
 #[test]

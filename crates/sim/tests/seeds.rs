@@ -24,4 +24,4 @@ fn seeds_pass() {
 }
 
 /// Debug builds are slow.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 30;
