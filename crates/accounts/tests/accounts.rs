@@ -85,6 +85,7 @@ impl World {
                 })
                 .collect::<Vec<_>>()
                 .join(" "),
+            other => format!("{other:?}"),
         }
     }
 
