@@ -15,7 +15,7 @@ use crate::forms::Field;
 /// All of them.
 pub(crate) static COMMANDS: &[Command] = &[
     Command {
-        node: "urn:xmpp:invite#invite",
+        node: ns::INVITE_CONTACT,
         name: "Invite somebody to chat with me",
         admin: false,
         fields: &[],
@@ -23,7 +23,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         run: invite,
     },
     Command {
-        node: "urn:xmpp:invite#create-account",
+        node: ns::INVITE_ACCOUNT,
         name: "Invite somebody to make an account",
         admin: false,
         fields: &[
