@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use accounts::{Accounts, Settings, limits};
 use address::Bare;
 use model::grant::Grant;
+use model::invite::{Invite, Purpose};
 use model::link::Client;
 use model::query::{AccountFound, AccountQuery, Password, Which};
 use sasl::{Channel, Condition, Exchange, Hash, Mechanism, Nonce, Offer, Slot, Step};
@@ -77,6 +78,10 @@ impl World {
             AccountFound::Exists => "exists".to_owned(),
             AccountFound::Refused(why) => format!("refused: {why}"),
             AccountFound::Count(n) => n.to_string(),
+            AccountFound::Invited(made) => made.0.token,
+            AccountFound::Invitations(found) => {
+                found.iter().map(|one| format!("{}x{}", one.domain, one.left)).collect::<Vec<_>>().join(" ")
+            }
             AccountFound::Accounts(infos) => infos
                 .iter()
                 .map(|info| {
@@ -214,6 +219,9 @@ over_both! {
     tokens_are_bounded_and_rotate
     j02_registration_is_limited
     l01_nothing_stored_is_a_secret_in_clear
+    j04_an_invitation_is_used_once_whoever_is_first
+    j05_invitations_end_are_revoked_and_keep_names
+    a_way_back_works_once_and_for_nothing_else
 }
 
 async fn orders_are_carried_out(parts: Parts) {
@@ -510,4 +518,115 @@ async fn l01_nothing_stored_is_a_secret_in_clear(parts: Parts) {
     for secret in ["pencil", token.expose(), "phone"] {
         assert!(!all.contains(secret), "{secret} in {all}");
     }
+}
+
+/// An invitation of bob's, or one for a name, or a way back for bob.
+fn wanted(purpose: Purpose, name: Option<&str>, uses: u32) -> AccountQuery {
+    let account = (purpose != Purpose::Account).then(|| bare("bob@a.example"));
+    AccountQuery::Invite(Box::new(Invite {
+        domain: "a.example".into(),
+        purpose,
+        account,
+        name: name.map(str::to_owned),
+        seconds: 3_600,
+        uses,
+        by: Some(bare("bob@a.example")),
+    }))
+}
+
+fn redeem(account: &str, token: &str) -> AccountQuery {
+    AccountQuery::Redeem {
+        account: bare(account),
+        password: Password::new("pencil2"),
+        token: Password::new(token),
+    }
+}
+
+async fn j04_an_invitation_is_used_once_whoever_is_first(parts: Parts) {
+    let world = World::with_bob(parts).await;
+    let token = world.answer(wanted(Purpose::Contact, None, 1)).await;
+    assert!(token.len() >= 26 && token.bytes().all(|byte| byte.is_ascii_alphanumeric()), "140 random bits");
+    let names = ["a", "b", "c", "d"].map(|name| format!("{name}@a.example"));
+    let answers = tokio::join!(
+        world.answer(redeem(&names[0], &token)),
+        world.answer(redeem(&names[1], &token)),
+        world.answer(redeem(&names[2], &token)),
+        world.answer(redeem(&names[3], &token)),
+    );
+    let mut answers = [answers.0, answers.1, answers.2, answers.3];
+    answers.sort();
+    assert_eq!(answers, ["done", "no", "no", "no"]);
+    // The token itself is nowhere in storage.
+    let map =
+        model::storage::Read::Map { space: model::storage::Space("invitation"), owner: "server".into() };
+    let other = world.answer(wanted(Purpose::Account, None, 2)).await;
+    let stored = format!("{:?}", world.store.read(map).await.unwrap().into_map());
+    assert!(!stored.contains(&other) && stored.contains("bob@a.example"));
+    for (account, expected) in [
+        ("e@a.example", "done"),
+        ("e@a.example", "exists"),
+        ("f@open.example", "no"),
+        ("f@a.example", "done"),
+        ("g@a.example", "no"),
+    ] {
+        assert_eq!(world.answer(redeem(account, &other)).await, expected, "{account}");
+    }
+    // Who came by bob's invitation is vouched for, once.
+    let vouch = |contact: &str, token: &str| AccountQuery::Vouch {
+        account: bare("bob@a.example"),
+        contact: bare(contact),
+        token: Password::new(token),
+    };
+    let mut vouched = 0;
+    for name in &names {
+        vouched += u32::from(world.answer(vouch(name, "")).await == "done");
+        assert_eq!(world.answer(vouch(name, "")).await, "no");
+    }
+    assert_eq!(vouched, 1);
+    let token = world.answer(wanted(Purpose::Contact, None, 1)).await;
+    assert_eq!(world.answer(vouch("x@y.example", &token)).await, "done");
+    assert_eq!(world.answer(vouch("x@y.example", &token)).await, "no");
+}
+
+async fn j05_invitations_end_are_revoked_and_keep_names(parts: Parts) {
+    let world = World::with_bob(parts).await;
+    let token = world.answer(wanted(Purpose::Account, Some("juliet"), 1)).await;
+    let look = |token: &str| AccountQuery::LookUp { token: Password::new(token) };
+    assert_eq!(world.answer(look(&token)).await, "a.examplex1");
+    assert_eq!(world.answer(look("other")).await, "no");
+    assert_eq!(world.answer(redeem("romeo@a.example", &token)).await, "no");
+    let other = world.answer(wanted(Purpose::Account, None, 1)).await;
+    assert_eq!(world.answer(redeem("juliet@a.example", &other)).await, "exists");
+    // Who has begun may finish for a while; nobody begins any more.
+    world.now.fetch_add(3_600, Ordering::Relaxed);
+    assert_eq!(world.answer(look(&token)).await, "no");
+    assert_eq!(world.answer(redeem("juliet@a.example", &token)).await, "done");
+    world.now.fetch_add(limits::INVITE_GRACE_SECONDS, Ordering::Relaxed);
+    assert_eq!(world.answer(redeem("late@a.example", &other)).await, "no");
+    for _ in 0..limits::INVITES_PER_ACCOUNT_MAX {
+        assert!(!world.answer(wanted(Purpose::Contact, None, 1)).await.starts_with("refused"));
+    }
+    assert!(world.answer(wanted(Purpose::Contact, None, 1)).await.starts_with("refused: there are too many"));
+    let all = AccountQuery::Invitations { domain: "a.example".into(), by: None };
+    let AccountFound::Invitations(all) = world.accounts.answer(all).await.unwrap() else { panic!() };
+    let revoke = |id: &str| AccountQuery::Revoke { domain: "a.example".into(), id: id.to_owned() };
+    assert_eq!(world.answer(revoke(&all[0].id)).await, "done");
+    assert_eq!(world.answer(revoke(&all[0].id)).await, "no");
+    assert!(!world.answer(wanted(Purpose::Contact, None, 1)).await.starts_with("refused"));
+}
+
+async fn a_way_back_works_once_and_for_nothing_else(parts: Parts) {
+    let world = World::with_bob(parts).await;
+    let token = world.answer(wanted(Purpose::Recovery, None, 5)).await;
+    let recover = |account: &str| AccountQuery::Recover {
+        account: bare(account),
+        password: Password::new("pencil3"),
+        token: Password::new(token.as_str()),
+    };
+    assert_eq!(world.answer(redeem("eve@a.example", &token)).await, "no");
+    assert_eq!(world.answer(recover("eve@a.example")).await, "no");
+    assert_eq!(world.answer(recover("bob@a.example")).await, "done");
+    assert!(world.password("bob@a.example", "pencil3").await);
+    assert_eq!(world.answer(recover("bob@a.example")).await, "no");
+    assert_eq!(world.answer(wanted(Purpose::Recovery, None, 1)).await.len(), limits::INVITE_TOKEN_CHARS);
 }

@@ -76,3 +76,38 @@ fn agree(turn: &mut Turn<'_, Account>, contact: &Jid) {
         turn.fx.route(Stanza::presence(PresenceType::Subscribe).from(&own).to(contact));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::Scene;
+
+    #[test]
+    fn who_has_the_right_token_becomes_a_contact() {
+        for (token, known, agreed, asked) in [
+            ("<preauth xmlns='urn:xmpp:pars:0' token='right'/>", false, true, true),
+            ("<preauth xmlns='urn:xmpp:pars:0' token='wrong'/>", false, false, true),
+            ("<preauth xmlns='urn:xmpp:pars:0' token='right'/>", true, false, false),
+            ("<preauth xmlns='urn:xmpp:pars:0'/>", false, false, false),
+            ("", false, false, false),
+        ] {
+            let mut scene = Scene::one(Pars);
+            scene.open("phone");
+            if known {
+                scene.contact("bob@a.example", Direction::None, Direction::Active);
+            }
+            let request = format!(
+                "<presence from='bob@a.example' to='alice@example.org' type='subscribe'>{token}</presence>"
+            );
+            let seen = scene.get(&request);
+            let has = |line: &str| seen.iter().any(|seen| seen.starts_with(line));
+            assert_eq!(has("ask vouch alice@example.org bob@a.example"), asked, "{seen:?}");
+            assert_eq!(has("put roster bob@a.example = {"), agreed || !(asked || known), "{seen:?}");
+            let ours = "-> <presence from='alice@example.org' to='bob@a.example' type='subscribe'/>";
+            assert_eq!(has(ours), agreed, "{seen:?}");
+            // It goes on without the token.
+            let again = "-> <presence from='bob@a.example' to='alice@example.org' type='subscribe'/>";
+            assert_eq!(has(again), asked, "{seen:?}");
+        }
+    }
+}

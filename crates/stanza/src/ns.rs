@@ -236,7 +236,8 @@ pub const SASL2: &str = "urn:xmpp:sasl:2";
 // XEP-0398
 pub const AVATAR_CONVERSION: &str = "urn:xmpp:pep-vcard-conversion:0";
 // XEP-0401
-pub const INVITE: &str = "urn:xmpp:invite";
+pub const INVITE_CONTACT: &str = "urn:xmpp:invite#invite";
+pub const INVITE_ACCOUNT: &str = "urn:xmpp:invite#create-account";
 pub const INVITATION: &str = "urn:xmpp:invite#invitation";
 // XEP-0402
 pub const BOOKMARKS: &str = "urn:xmpp:bookmarks:1";

@@ -15,7 +15,7 @@ use crate::forms::Field;
 /// All of them.
 pub(crate) static COMMANDS: &[Command] = &[
     Command {
-        node: "urn:xmpp:invite#invite",
+        node: ns::INVITE_CONTACT,
         name: "Invite somebody to chat with me",
         admin: false,
         fields: &[],
@@ -23,7 +23,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         run: invite,
     },
     Command {
-        node: "urn:xmpp:invite#create-account",
+        node: ns::INVITE_ACCOUNT,
         name: "Invite somebody to make an account",
         admin: false,
         fields: &[
@@ -93,4 +93,36 @@ fn make(call: Call, mut wanted: Invite) -> Answer<Host> {
             _ => StanzaError::from(Condition::InternalServerError).into(),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::{HostFacts, InviteFacts};
+
+    use crate::adhoc::AdHoc;
+    use crate::scene::Scene;
+
+    #[test]
+    fn who_may_invite_gets_a_link() {
+        for (users, from, page, link) in
+            [(true, "alice", true, true), (false, "alice", true, false), (false, "root", false, true)]
+        {
+            let mut scene = Scene::one(AdHoc);
+            let page = page.then(|| "https://example.org/invite/".to_owned());
+            let invites = Some(InviteFacts { users, seconds: 60, page: page.clone() });
+            scene.facts(HostFacts { invites, ..HostFacts::default() });
+            scene.register("alice@example.org", "x", false);
+            scene.register("root@example.org", "x", true);
+            let seen = scene.host(&format!(
+                "<iq from='{from}@example.org/a' to='example.org' type='set' id='1'><command \
+                 xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:invite#invite' action='execute'/></iq>"
+            ));
+            let seen = seen.join("\n");
+            let uri = format!("xmpp:{from}@example.org?roster;preauth=TOKEN;ibr=y");
+            assert_eq!(seen.contains(&uri), link, "{seen}");
+            let landing = "<value>https://example.org/invite/TOKEN</value>";
+            assert_eq!(seen.contains(landing), link && page.is_some(), "{seen}");
+            assert_eq!(seen.contains("urn:xmpp:invite#invitation"), link, "{seen}");
+        }
+    }
 }

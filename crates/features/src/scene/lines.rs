@@ -52,6 +52,14 @@ pub(super) fn tell_query(query: &Query) -> Option<String> {
         Q::EndSessions { account } => format!("ask end {account}"),
         Q::Remove { account } => format!("ask remove {account}"),
         Q::SetAdmin { account, admin } => format!("ask admin {account} {admin}"),
+        Q::Invite(wanted) => {
+            format!("ask invite {:?} {:?} {:?}", wanted.purpose, wanted.account, wanted.name)
+        }
+        Q::Vouch { account, contact, .. } => format!("ask vouch {account} {contact}"),
+        Q::Revoke { id, .. } => format!("ask revoke {id}"),
+        Q::Redeem { account, .. } => format!("ask redeem {account}"),
+        Q::Recover { account, .. } => format!("ask recover {account}"),
+        Q::LookUp { .. } | Q::Invitations { .. } => return None,
         // Questions change nothing.
         Q::Show { .. } | Q::List { .. } | Q::Count { .. } => return None,
     })
