@@ -90,7 +90,6 @@ impl World {
                 })
                 .collect::<Vec<_>>()
                 .join(" "),
-            other => format!("{other:?}"),
         }
     }
 
