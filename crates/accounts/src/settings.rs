@@ -28,8 +28,6 @@ pub struct Settings {
     pub domains: Vec<String>,
     /// Domains on which anybody may make an account in-band (XEP-0077).
     pub registration: Vec<String>,
-    /// Whether who holds an invitation may make an account.
-    pub invitations: bool,
     /// Hashes for which new passwords get SCRAM keys. The first one also serves to check `PLAIN`. Never empty.
     pub hashes: Vec<Hash>,
     /// PBKDF2 iterations of new keys, from [`sasl::limits::ITERATIONS_MIN`] to [`sasl::limits::ITERATIONS_MAX`].
@@ -50,7 +48,6 @@ impl Settings {
         Settings {
             domains,
             registration: Vec::new(),
-            invitations: true,
             hashes: vec![Hash::Sha256, Hash::Sha1],
             iterations: sasl::limits::ITERATIONS_DEFAULT,
             tokens: true,
