@@ -24,4 +24,4 @@ fn seeds_pass() {
 }
 
 /// Debug builds are slow.
-const SEEDS: u64 = 30;
+const SEEDS: u64 = 40;
