@@ -243,7 +243,8 @@ mod tests {
         let config = Config::default();
         let sockets = sockets(&config, Arc::new(TlsStore::new()), None, &Grants::default());
         assert_eq!(sockets.limits, net::Limits::default());
-        assert_eq!(format!("{:?}", sockets.http), format!("{:?}", HttpSettings::default()));
+        let parts = HttpSettings { invitations: true, ..HttpSettings::default() };
+        assert_eq!(format!("{:?}", sockets.http), format!("{parts:?}"));
         let streams = streams(&config, &Grants::default());
         assert_eq!((streams.timeouts, streams.rate), (stream::Timeouts::default(), stream::Rate::default()));
         assert_eq!((streams.limits, streams.auth_failures_max), (xml::Limits::CLIENT, 5));
