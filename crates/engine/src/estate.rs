@@ -68,7 +68,7 @@ impl Engine {
     pub(crate) fn leave_later(&mut self, account: Bare, session: SessionId, parcel: Parcel) {
         let bytes = self.left_bytes + parcel.stanza.size();
         let full = self.left.len() >= limits::LEFT_MAX || bytes > limits::LEFT_BYTES_MAX;
-        if full || zoo::is(zoo::Fault::EstateLost) {
+        if full {
             let id = parcel.stanza.id.as_deref();
             return tracing::error!(id, "an undelivered stanza cannot be kept and is lost");
         }

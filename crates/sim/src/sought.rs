@@ -50,9 +50,7 @@ fn signs(fault: zoo::Fault) -> (&'static [history::Kind], bool) {
         Fault::FlushTwice | Fault::RerouteToAll | Fault::LeftTwice => (&[Duplicated], false),
         Fault::InvalidNotCounted | Fault::OldStreamHeard => (&[Duplicated, NewId], true),
         Fault::OrderByTime | Fault::PageReversed => (&[ArchiveOrder, ArchiveHole], false),
-        Fault::DropOnDetach | Fault::LostWhileResuming | Fault::EstateLost => {
-            (&[Lost, ArchiveHole, Answers], false)
-        }
+        Fault::DropOnDetach | Fault::LostWhileResuming => (&[Lost, ArchiveHole, Answers], false),
         Fault::CopyOfBlocked => (&[Forbidden], false),
         Fault::GhostSession | Fault::InactiveDropped => (&[Presence], false),
         Fault::LateAsNew => (&[Reordered, Duplicated], false),

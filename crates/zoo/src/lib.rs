@@ -49,7 +49,6 @@ faults! {
     LostWhileResuming, "lost-while-resuming", "What comes while a session is handed over is dropped.";
     GhostSession, "ghost-session", "Nobody is told that a session has ended.";
     NewBeforeKept, "new-before-kept", "Messages that come overtake those that wait for an account.";
-    EstateLost, "estate-lost", "What a session never got is lost when it cannot be stored at once.";
     RerouteToAll, "reroute-to-all", "What one session never got goes to all others, who have it.";
     LeftTwice, "left-twice", "What several devices were to get is left once for each when an error of storage ends all of them.";
     LateAsNew, "late-as-new", "What one session never got comes to another without a mark.";
