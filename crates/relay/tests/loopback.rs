@@ -1,6 +1,6 @@
 //! Clients by UDP and by a stream, and peers, over real sockets.
 //!
-//! Not here: TLS (the program's tests), the rules in detail (crate `turn`).
+//! Not here: TLS (interop, and the tests of `net`), the rules in detail (crate `turn`).
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::net::SocketAddr;
