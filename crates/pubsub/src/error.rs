@@ -5,6 +5,7 @@
 //! Not here: when they are given.
 
 use stanza::{Condition, ErrorType, StanzaError, ns};
+use xml::Writer;
 
 /// `condition` of its usual type, with the pubsub-specific `name`.
 pub(crate) const fn with(condition: Condition, ty: ErrorType, name: &'static str) -> StanzaError {
@@ -24,8 +25,10 @@ const fn unauthorized(name: &'static str) -> StanzaError {
 }
 
 /// The node or the service does not support a feature (the part of its name after `#`).
-pub(crate) const fn unsupported(feature: &'static str) -> StanzaError {
-    with(Condition::FeatureNotImplemented, ErrorType::Cancel, "unsupported").app_attr("feature", feature)
+pub(crate) fn unsupported(feature: &str) -> StanzaError {
+    let mut w = Writer::new(ns::CLIENT);
+    w.open("unsupported", ns::PUBSUB_ERRORS).attr("feature", feature).close();
+    StanzaError::from(Condition::FeatureNotImplemented).ty(ErrorType::Cancel).details(w.finish())
 }
 
 pub(crate) const CLOSED_NODE: StanzaError = with(Condition::NotAllowed, ErrorType::Cancel, "closed-node");

@@ -22,14 +22,12 @@ pub struct StanzaError {
     pub app: Option<(&'static str, &'static str)>,
     /// An application-specific condition with content of its own, in canonical form below [`ns::CLIENT`].
     pub details: Option<Bytes>,
-    /// An attribute of the application-specific condition: name and value.
-    pub app_attr: Option<(&'static str, &'static str)>,
 }
 
 impl StanzaError {
     /// An error of the type that the RFC recommends for `condition`.
     pub const fn new(condition: Condition, ty: ErrorType) -> StanzaError {
-        StanzaError { condition, ty, text: None, app: None, app_attr: None, details: None }
+        StanzaError { condition, ty, text: None, app: None, details: None }
     }
 
     /// The same error with an explanation.
@@ -53,13 +51,6 @@ impl StanzaError {
         self
     }
 
-    /// The same error with an attribute of its application-specific condition.
-    #[must_use]
-    pub const fn app_attr(mut self, name: &'static str, value: &'static str) -> StanzaError {
-        self.app_attr = Some((name, value));
-        self
-    }
-
     /// The same error with another type.
     #[must_use]
     pub const fn ty(mut self, ty: ErrorType) -> StanzaError {
@@ -75,11 +66,7 @@ impl StanzaError {
             w.open("text", ns::STANZAS).attr("xml:lang", "en").text(text).close();
         }
         if let Some((name, ns)) = self.app {
-            w.open(name, ns);
-            if let Some((name, value)) = self.app_attr {
-                w.attr(name, value);
-            }
-            w.close();
+            w.open(name, ns).close();
         }
         if let Some(details) = &self.details {
             w.raw(details);
