@@ -34,4 +34,4 @@ pub const PARTS: &[Part] = &[Part {
     specs: &[Spec::complete("XEP-0445", "0.2.0")],
 }];
 
-pub use settings::{Clock, Orders, Settings};
+pub use settings::{Orders, Settings};

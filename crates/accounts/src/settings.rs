@@ -2,15 +2,10 @@
 //!
 //! Not here: where the values come from (config), which mechanisms are offered (stream).
 
-use std::sync::Arc;
-
 use model::query::{AccountFound, AccountQuery};
 use sasl::Hash;
 use stanza::Stanza;
-use store::BoxFuture;
-
-/// A clock: Unix milliseconds.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+use store::{BoxFuture, Clock, system_clock};
 
 /// The way to whoever carries out orders that sessions must hear of: the engine while the server runs.
 pub trait Orders: Send + Sync {
@@ -53,12 +48,7 @@ impl Settings {
             tokens: true,
             token_key,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
-            clock: Arc::new(system_clock),
+            clock: system_clock(),
         }
     }
-}
-
-fn system_clock() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -20,5 +20,5 @@ mod usage;
 
 pub use arrival::{Arrival, Put, Refusal};
 pub use files::Files;
-pub use settings::{Clock, Settings};
+pub use settings::Settings;
 pub use stored::Stored;

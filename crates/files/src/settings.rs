@@ -3,10 +3,8 @@
 //! Not here: where the values come from (config).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-/// A clock: Unix milliseconds.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+use store::{Clock, system_clock};
 
 /// All of it.
 #[derive(Clone)]
@@ -41,12 +39,7 @@ impl Settings {
             keep_days: 30,
             slot_seconds: 300,
             permanent: false,
-            clock: Arc::new(system_clock),
+            clock: system_clock(),
         }
     }
-}
-
-fn system_clock() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

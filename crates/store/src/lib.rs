@@ -5,6 +5,7 @@
 //! Not here: what is stored (`model::storage`), databases (`store-sqlite`).
 
 mod blobs;
+mod clock;
 mod fault;
 pub mod memory;
 mod promise;
@@ -17,6 +18,7 @@ use std::pin::Pin;
 use model::storage::{Batch, Entry, Loaded, Read};
 
 pub use blobs::{BlobHash, Blobs, Intake};
+pub use clock::{Clock, system_clock};
 pub use fault::{Fault, FaultKind};
 pub use promise::{Fulfil, Promise, block_on, promise};
 
