@@ -4,7 +4,7 @@
 //! figure is the CPU time that the server's processes spend per operation. Every work counts what it sent and
 //! received and fails when anything is lost, doubled or out of order.
 //!
-//! Its client (`target`, `login`, `session`) is public for others that want a client from outside.
+//! Its client (`target`, `login`, `session`, `tls`) is public for others that want a client from outside.
 //!
 //! Not here: starting servers and comparing them (`bench/run`).
 
@@ -19,7 +19,7 @@ pub mod scan;
 mod scram;
 pub mod session;
 pub mod target;
-mod tls;
+pub mod tls;
 pub mod wire;
 mod work;
 
