@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use address::Bare;
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::rand;
 use kernel::{Direction, Item, ROSTER};
 use model::invite::{Invitation, Invite, Made, Purpose};
 use model::query::{AccountFound, AccountQuery, Password};
@@ -25,7 +25,7 @@ use crate::Accounts;
 use crate::accounts::{SERVER, bug, owner};
 use crate::limits;
 use crate::record::Record;
-use crate::tokens;
+use crate::tokens::{self, key};
 
 /// One map of the server: the token's hash to its [`Row`].
 const INVITES: Space = Space("invitation");
@@ -94,11 +94,6 @@ impl Row {
             }
         }
     }
-}
-
-fn key(token: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, token.as_bytes());
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn id(key: &str) -> String {

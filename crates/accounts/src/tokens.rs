@@ -24,9 +24,9 @@ pub(crate) fn forget_all(account: &Bare) -> Write {
     Write::MapClear { space: TOKENS, owner: owner(account), prefix: "".into() }
 }
 
-/// The installation in storage: of one length, whatever the client calls itself.
-fn key(client: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, client.as_bytes());
+/// What a client says, as a key in storage: of one length, and of no use to who reads it there.
+pub(crate) fn key(said: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, said.as_bytes());
     hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -21,6 +21,6 @@ pub use args::{Arg, ArgKind, Args};
 pub use client::ask;
 pub use failure::{Failure, FailureKind};
 pub use monitor::Gauges;
-pub use port::{Direct, Live, Port};
+pub use port::{Live, Port};
 pub use socket::{Socket, bind};
 pub use table::{COMMANDS, Command, command, run};

@@ -1,10 +1,9 @@
-//! Who carries commands out: the engine of a running server, or the account store alone.
+//! Who carries commands out: the engine, in a server or for one command.
 //!
 //! Not here: how a command finds one or the other (detente).
 
 use std::sync::Arc;
 
-use accounts::Accounts;
 use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use serde_json::Value;
@@ -83,33 +82,6 @@ impl Port for Live {
             self.engine.send(Input::Inject(stanza)).await;
             Ok(())
         })
-    }
-
-    fn domains(&self) -> &[String] {
-        &self.domains
-    }
-}
-
-/// On a store that no server has open.
-pub struct Direct {
-    accounts: Arc<Accounts>,
-    domains: Vec<String>,
-}
-
-impl Direct {
-    /// On these accounts.
-    pub fn new(accounts: Arc<Accounts>, domains: Vec<String>) -> Direct {
-        Direct { accounts, domains }
-    }
-}
-
-impl Port for Direct {
-    fn account(&self, query: AccountQuery) -> BoxFuture<'_, Result<AccountFound, Failure>> {
-        Box::pin(async move { Ok(self.accounts.answer(query).await?) })
-    }
-
-    fn sessions(&self, _: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>> {
-        Box::pin(std::future::ready(Ok(None)))
     }
 
     fn domains(&self) -> &[String] {
