@@ -19,6 +19,8 @@ impl Engine {
             self.batch.sessions.clear();
             self.batch.spots.clear();
             self.batch.left.clear();
+            self.batch.returned.clear();
+            self.batch.gone.clear();
             return;
         }
         let mut held = std::mem::take(&mut self.batch);
@@ -63,6 +65,7 @@ impl Engine {
                 Out::Send(session, parcel) if parcel.token.is_some() => {
                     accounts.extend(self.account_of(session));
                 }
+                Out::Away(_, away) => self.abroad.never_left(away.number),
                 Out::Send(..) => {}
             }
         }
@@ -73,6 +76,8 @@ impl Engine {
         for spot in failed.spots {
             self.drop_spot(&spot);
         }
+        failed.tokens.into_iter().for_each(|token| self.abroad.fail(token));
+        self.abroad_again(failed.returned, failed.gone);
         for (account, session, parcel) in failed.left {
             self.leave_later(account, session, parcel);
         }
@@ -96,7 +101,9 @@ impl Engine {
     }
 
     fn settle(&mut self, token: Token) {
-        let Some(device) = self.devices.get_mut(&token.session) else { return };
+        let Some(device) = self.devices.get_mut(&token.session) else {
+            return self.abroad.release(token);
+        };
         device.incoming.release(token);
         device.answer();
         if device.resuming.is_some() && device.incoming.is_settled() {
@@ -107,6 +114,7 @@ impl Engine {
     fn let_out(&mut self, out: Out) {
         match out {
             Out::Send(session, parcel) => self.send(session, parcel),
+            Out::Away(neighbour, away) => self.abroad.send(neighbour, away),
             Out::Bound(session, bound) => self.bound_out(session, bound),
             Out::Enable(session, enable) => self.enable_out(session, enable),
             Out::Hold(session) => self.hold_messages(session),

@@ -222,7 +222,7 @@ pub(crate) struct Incoming {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) session: SessionId,
-    seq: u64,
+    pub(crate) seq: u64,
 }
 
 impl Incoming {

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use address::{Bare, Jid};
 use kernel::{Account, Host, HostFacts, Kernel, Service, Spot};
+use model::away::Neighbours;
 use model::link::{Bound, SessionId, Up};
 use model::query::{AccountFound, AccountQuery, Query};
-use model::storage::Batch;
+use model::storage::{Batch, Entry, Owner};
 
+use crate::away::Abroad;
 use crate::device::{Device, Token};
 use crate::held::{Held, Line, Parcel};
 use crate::ids::Ids;
@@ -64,6 +66,8 @@ pub struct Engine {
     /// Services by their domain.
     pub(crate) services: HashMap<String, Arc<dyn Service>>,
     pub(crate) spots: Spots,
+    /// What is on its way to neighbours, and from them.
+    pub(crate) abroad: Abroad,
     pub(crate) accounts: HashMap<Bare, Place>,
     pub(crate) idle: VecDeque<Bare>,
     pub(crate) devices: HashMap<SessionId, Device>,
@@ -116,6 +120,7 @@ impl Engine {
             hosts: hosts.collect(),
             services: HashMap::new(),
             spots: Spots::default(),
+            abroad: Abroad::default(),
             accounts: HashMap::new(),
             idle: VecDeque::new(),
             devices: HashMap::new(),
@@ -153,6 +158,19 @@ impl Engine {
         self
     }
 
+    /// The same engine with these neighbours; the first that owns a domain gets what is for it. `spooled` is what
+    /// [`crate::spooled`] has found: it goes on its way again.
+    #[must_use]
+    pub fn with_neighbours(
+        mut self,
+        neighbours: Vec<Arc<dyn Neighbours>>,
+        spooled: Vec<(Owner, Entry)>,
+    ) -> Engine {
+        self.abroad.neighbours = neighbours;
+        self.recall(spooled);
+        self
+    }
+
     /// Takes an input. [`Engine::finish`] must follow after the last one of a batch.
     pub fn handle(&mut self, time: Time, input: Input) {
         self.time = time;
@@ -160,6 +178,8 @@ impl Engine {
             Input::Up(up) => self.up(up),
             Input::Committed(ticket, outcome) => self.committed(ticket, outcome),
             Input::Found(ticket, found) => self.found(ticket, found),
+            Input::Fate(number, fate) => self.fate(number, fate),
+            Input::Restored(domain) => self.restored(domain),
             Input::Account(query, reply) => self.operator(query, reply),
             Input::Sessions(filter, reply) => {
                 let found = self.sessions(&filter);
@@ -174,6 +194,7 @@ impl Engine {
                 accounts: self.accounts.len(),
                 batches: self.line.len(),
                 questions: self.asked.len(),
+                away: self.abroad.len(),
             }),
             Input::Facts(domain, facts) => {
                 if let Some(host) = self.hosts.get_mut(domain.as_str()) {
@@ -239,6 +260,7 @@ impl Engine {
         let (name, up) = match up {
             Up::Bind(bind) => return self.bind(bind),
             Up::Resume(resume) => return self.resume(*resume),
+            Up::Arrived(arrived) => return self.arrived(*arrived),
             Up::Stanza(name, _) | Up::Refused(name, _) | Up::Ack(name, _) | Up::AckRequest(name) => {
                 (name, up)
             }
@@ -253,7 +275,7 @@ impl Engine {
             Up::ClientState(_, state) => self.client_state(session, state),
             Up::Enable(_, enable) => self.enable(session, enable),
             Up::Closed(_, stream, end) => self.stream_closed(session, stream, end),
-            Up::Bind(_) | Up::Resume(_) => {}
+            Up::Bind(_) | Up::Resume(_) | Up::Arrived(_) => {}
         }
     }
 

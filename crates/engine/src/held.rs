@@ -6,11 +6,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use address::Bare;
+use model::away::Away;
 use model::link::{Bound, Enable, SessionId};
 use model::query::Query;
-use model::storage::Write;
+use model::storage::{Owner, Write};
 use stanza::{Stanza, StreamError};
 
+use crate::away::Returned;
 use crate::device::Token;
 use crate::engine::{Asked, Ticket};
 
@@ -18,6 +20,8 @@ use crate::engine::{Asked, Ticket};
 pub(crate) enum Out {
     /// A stanza for a session.
     Send(SessionId, Parcel),
+    /// A stanza for a neighbour.
+    Away(usize, Away),
     /// A new session's address.
     Bound(SessionId, Box<Bound>),
     /// Stream management begins.
@@ -82,6 +86,10 @@ pub(crate) struct Held {
     pub(crate) changed: Vec<Bare>,
     /// The places of services that had a turn in it: who is in them, and what was said there last, may be wrong too.
     pub(crate) spots: Vec<Bare>,
+    /// What came back from neighbours in it.
+    pub(crate) returned: Vec<Returned>,
+    /// What neighbours have got, and it takes out of the spool.
+    pub(crate) gone: Vec<(Owner, Vec<u64>)>,
     /// What sessions have left behind and found its way in it. Nobody would send it again.
     pub(crate) left: Vec<(Bare, SessionId, Parcel)>,
 }

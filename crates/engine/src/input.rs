@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use address::{Bare, Jid};
 use kernel::{HostFacts, Now};
+use model::away::Fate;
 use model::link::Up;
 use model::query::{AccountFound, AccountQuery, Found, SessionFilter, SessionFound};
 use stanza::{Stanza, StanzaError};
@@ -32,6 +33,8 @@ pub struct Standing {
     pub batches: usize,
     /// Questions that wait for an answer.
     pub questions: usize,
+    /// Stanzas on their way to neighbours.
+    pub away: usize,
 }
 
 /// An input.
@@ -42,6 +45,10 @@ pub enum Input {
     Committed(Ticket, Result<(), StanzaError>),
     /// The answer to a question.
     Found(Ticket, Result<Found, StanzaError>),
+    /// What became of a stanza that a neighbour took, by its number.
+    Fate(u64, Fate),
+    /// A domain can be reached again after its stream broke: what either side knows of the other's presence may be old.
+    Restored(String),
     /// An operator (or the sign-up page) wants something of accounts.
     Account(AccountQuery, Box<dyn FnOnce(AccountFound) + Send>),
     /// An operator wants to know who is connected.

@@ -9,6 +9,7 @@
 //! Not here: what happens to a stanza (kernel, features), how it travels (stream, net), how it is stored (store).
 
 mod asks;
+mod away;
 mod bind;
 mod commit;
 mod contained;
@@ -28,6 +29,7 @@ mod resume;
 mod route;
 mod run;
 mod sm;
+mod spool;
 mod spots;
 mod timers;
 mod turns;
@@ -35,4 +37,5 @@ mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
 pub use input::{Input, Standing, Time};
+pub use spool::spooled;
 pub use run::{Accounts, Files, Handle, NoFiles, Services, run, start_time};

@@ -67,3 +67,19 @@ pub const LEFT_MAX: usize = 10_000;
 pub const LEFT_BYTES_MAX: usize = 64 << 20;
 /// After what time, in milliseconds.
 pub const LEFT_AGAIN_MS: u64 = 1_000;
+/// Most stanzas on their way to one domain of a neighbour; more are answered with `resource-constraint`.
+pub const AWAY_DOMAIN_MAX: usize = 1_000;
+/// The same in bytes.
+pub const AWAY_DOMAIN_BYTES_MAX: usize = 4 << 20;
+/// Most stanzas on their way to all neighbours.
+pub const AWAY_MAX: usize = 50_000;
+/// The same in bytes.
+pub const AWAY_BYTES_MAX: usize = 64 << 20;
+/// Most domains to which something is on its way.
+pub const AWAY_DOMAINS_MAX: usize = 4_096;
+/// How long what a neighbour has got stays in the spool, in milliseconds: deletions are gathered.
+pub const SPOOL_CLEAR_MS: u64 = 1_000;
+/// Most deletions that are gathered.
+pub const SPOOL_CLEAR_MAX: usize = 512;
+/// Accounts that look after their contacts at a domain that can be reached again, in one piece of work.
+pub const REPAIR_MAX: usize = 64;

@@ -158,6 +158,8 @@ impl Engine {
                 Due::Slow(session) => self.look_again(session),
                 Due::Wake(spot, wish) => self.wake_spot(&spot, wish),
                 Due::Left => self.try_left(),
+                Due::Spool => self.clear_spool(),
+                Due::Returned => self.try_returned(),
                 _ => {}
             }
         }
@@ -237,5 +239,6 @@ impl Engine {
             let error = StreamError::new(StreamCondition::SystemShutdown, "the server is stopping");
             self.batch.outs.push(Out::Close(session, Some(error)));
         }
+        self.clear_spool();
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! RFC 6120 section 10.4 and 10.5.
 //!
-//! Not here: other servers; until federation is built a stanza for one is answered with an error.
+//! Not here: what becomes of a stanza that goes away (away).
 
 use address::Jid;
 use model::link::SessionId;
-use stanza::{Condition, Kind, PresenceType, Stanza, ns};
+use stanza::{Kind, PresenceType, Stanza, StanzaError, ns};
 
 use crate::device::Token;
 use crate::engine::Engine;
@@ -25,7 +25,7 @@ impl Engine {
             let service = service.clone();
             return self.with_spot(&service, &to.bare(), stanza, cause, token);
         } else if !self.hosts.contains_key(to.domain()) {
-            self.refuse(&stanza, cause, Condition::RemoteServerNotFound);
+            self.send_away(stanza, cause);
         } else if to.local().is_none() {
             let session = stanza.from.as_ref().and_then(|from| self.session_of(from));
             let mut left = Some(head(&stanza));
@@ -61,12 +61,13 @@ impl Engine {
         }
     }
 
-    fn refuse(&mut self, stanza: &Stanza, cause: Cause, condition: Condition) {
-        // Broadcast presence and probes to a domain that cannot be reached deserve no answer each.
-        if is_fleeting(stanza.kind) {
+    pub(crate) fn refuse(&mut self, stanza: &Stanza, cause: Cause, error: StanzaError) {
+        // Broadcast presence and probes to a domain that cannot be reached deserve no answer each; who wants to enter
+        // a room waits for one.
+        if is_fleeting(stanza.kind) && !stanza.payload.has("x", ns::MUC) {
             return;
         }
-        if let Some(reply) = stanza.error(condition.into()) {
+        if let Some(reply) = stanza.error(error) {
             self.work.push_back(Work::Route(reply, cause.next(), None));
         }
     }
@@ -77,7 +78,7 @@ fn wishes(stanza: &Stanza) -> bool {
     stanza.kind == Kind::Presence(PresenceType::Available) && stanza.payload.has_ns(ns::CAPS)
 }
 
-fn is_fleeting(kind: Kind) -> bool {
+pub(crate) fn is_fleeting(kind: Kind) -> bool {
     use PresenceType::{Available, Error, Probe, Unavailable};
     matches!(kind, Kind::Presence(Available | Unavailable | Probe | Error))
 }

@@ -95,6 +95,11 @@ pub async fn run(mut engine: Engine, mut ups: Inbox, mut inputs: mpsc::Receiver<
     let mut pending: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
     let mut batch = Vec::with_capacity(limits::BATCH_MAX);
     let (mut said, mut stopping) = (Vec::with_capacity(limits::BATCH_MAX), false);
+    // What was left from the last time goes on its way.
+    engine.finish();
+    while let Some(output) = engine.poll_output() {
+        pending.push(carry_out(output, &services));
+    }
     loop {
         let over = ups.is_over();
         if over && inputs.is_closed() && inputs.is_empty() && pending.is_empty() {

@@ -21,6 +21,10 @@ pub(crate) enum Due {
     Wake(Bare, u64),
     /// What sessions left behind could not be stored.
     Left,
+    /// What neighbours have got is to be taken out of the spool.
+    Spool,
+    /// What came back from neighbours could not be stored.
+    Returned,
 }
 
 /// Timers by time.

@@ -31,6 +31,8 @@ pub(crate) enum Work {
     End(SessionId),
     /// An account is to be removed: the next of its contacts are told, or that was all and the ticket is answered.
     Remove(Bare, Ticket),
+    /// A domain can be reached again: the next accounts look after those whom they know there.
+    Repair(Arc<str>, Vec<Bare>),
     /// A question that is not asked because too many are.
     TooMuchAsked(Asked),
 }
@@ -89,6 +91,7 @@ impl Engine {
             Work::End(session) => self.end_session(session),
             Work::Remove(account, ticket) => self.remove(account, ticket),
             Work::TooMuchAsked(asked) => self.too_much_asked(asked),
+            Work::Repair(domain, accounts) => self.repair(domain, accounts),
         }
     }
 
@@ -232,6 +235,8 @@ impl Engine {
     pub(crate) fn hold(&mut self, token: Token) {
         if let Some(device) = self.devices.get_mut(&token.session) {
             device.incoming.hold(token);
+        } else {
+            self.abroad.hold(token);
         }
     }
 

@@ -109,6 +109,26 @@ impl Kernel {
         show(turn, from);
     }
 
+    /// A domain can be reached again after its stream broke: the account asks who is there of those whom it may see
+    /// (section 4.3), and tells them who is here (section 4.2.2), since either may have been lost.
+    pub fn reconnected(&self, turn: &mut Turn<'_, Account>, domain: &str) {
+        if turn.place.available().next().is_none() {
+            return;
+        }
+        let there = |contact: &Jid| contact.domain() == domain && !self.hidden(turn.place, contact);
+        let contacts = turn.place.roster.iter().filter(|(contact, _)| there(contact));
+        let contacts: Vec<_> =
+            contacts.map(|(contact, item)| (contact.clone(), item.seen(), item.shown_to())).collect();
+        for (contact, seen, shown) in contacts {
+            if seen {
+                turn.fx.route(Stanza::presence(PresenceType::Probe).from(&turn.place.jid).to(&contact));
+            }
+            if shown {
+                show(turn, &contact);
+            }
+        }
+    }
+
     fn broadcast(&self, turn: &mut Turn<'_, Account>, stanza: &Stanza) {
         for (contact, item) in turn.place.roster.iter() {
             if item.shown_to() && !self.hidden(turn.place, contact) {

@@ -229,6 +229,7 @@ impl Share {
 fn weight(up: &Up) -> usize {
     match up {
         Up::Stanza(_, stanza) | Up::Refused(_, Some(stanza)) => stanza.size(),
+        Up::Arrived(arrived) => arrived.stanza.size(),
         _ => SMALL,
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use address::{Bare, Jid};
 use stanza::{Stanza, StanzaError, StreamError};
 
+use crate::away::Arrived;
 use crate::grant::Grant;
 
 /// One connection, unique for the life of the process.
@@ -52,6 +53,8 @@ pub enum Up {
     ClientState(SessionId, ClientState),
     /// The stream has ended. Sent exactly once for each stream that was ever bound or resumed.
     Closed(SessionId, StreamId, End),
+    /// A stanza from a neighbour. It comes the same way as what clients say, so that all get their turns.
+    Arrived(Box<Arrived>),
 }
 
 /// From the engine to a stream.

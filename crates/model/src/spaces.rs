@@ -10,5 +10,7 @@ pub const ACCOUNT: Space = Space("account");
 pub const ARCHIVE: Space = Space("archive");
 /// Private XML, one map per account (XEP-0049): the key is `{namespace}name`.
 pub const PRIVATE: Space = Space("private");
+/// Stanzas for other servers that have not got them yet, one log per domain.
+pub const SPOOL: Space = Space("spool");
 /// The visiting card of an account, one document (XEP-0054).
 pub const VCARD: Space = Space("vcard");

@@ -241,7 +241,7 @@ impl Peer {
                 self.ended += 1;
                 return;
             }
-            Up::Refused(..) | Up::Ack(..) | Up::ClientState(..) => return,
+            Up::Refused(..) | Up::Ack(..) | Up::ClientState(..) | Up::Arrived(_) => return,
         };
         self.stream.handle_down(now, down);
     }

@@ -1,0 +1,358 @@
+//! The seam to neighbours: what leaves for them, what came back, and what comes from them.
+//!
+//! RFC 6120 sections 8.3.3 and 10.4, RFC 6121 section 4; docs/decisions/016-neighbours.md
+//!
+//! Not here: who they are and how they are reached (whoever implements `model::away::Neighbours`), reading the spool at
+//! the start (`spool.rs`).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use address::{Bare, Jid};
+use model::away::{Arrived, Away, Fate, Neighbours, Patience, Receipt};
+use model::link::SessionId;
+use model::spaces::SPOOL;
+use model::storage::{Cull, Entry, Owner, Write};
+use stanza::{Condition, Kind, MessageType, PresenceType, Stanza, StanzaError, ns};
+
+use crate::device::Token;
+use crate::engine::Engine;
+use crate::held::{Cause, Out};
+use crate::limits;
+use crate::places::Place;
+use crate::timers::Due;
+use crate::turns::Work;
+
+/// In a token: the stanza is no session's, but came from a neighbour. No session has this number.
+const ARRIVAL: SessionId = SessionId(u64::MAX);
+
+/// What is on its way to neighbours, and from them.
+#[derive(Default)]
+pub(crate) struct Abroad {
+    pub(crate) neighbours: Vec<Arc<dyn Neighbours>>,
+    /// What they have taken, or are about to, by its number.
+    travelling: HashMap<u64, Traveller>,
+    domains: HashMap<String, Load>,
+    bytes: usize,
+    /// What they have got, and is still in the spool.
+    gone: BTreeMap<Owner, Vec<u64>>,
+    gone_count: usize,
+    /// There is a timer for it.
+    clearing: bool,
+    /// What came back and could not be stored.
+    again: Vec<Returned>,
+    arrivals: HashMap<u64, Arrival>,
+    last_arrival: u64,
+}
+
+/// A stanza on its way.
+struct Traveller {
+    stanza: Arc<Stanza>,
+    /// It is written down.
+    spooled: bool,
+}
+
+/// How much is on its way to a domain.
+#[derive(Default)]
+struct Load {
+    count: usize,
+    bytes: usize,
+}
+
+/// A stanza that came from a neighbour.
+struct Arrival {
+    /// In how many places it still waits.
+    places: u32,
+    receipt: Receipt,
+}
+
+/// A stanza that came back.
+pub(crate) struct Returned {
+    number: u64,
+    traveller: Traveller,
+    error: StanzaError,
+}
+
+impl Abroad {
+    pub(crate) fn len(&self) -> usize {
+        self.travelling.len()
+    }
+
+    fn owner(&self, domain: &str) -> Option<usize> {
+        self.neighbours.iter().position(|neighbour| neighbour.owns(domain))
+    }
+
+    /// Whether there is room for one more.
+    fn has_room(&self, domain: &str, bytes: usize) -> bool {
+        let of_domain = match self.domains.get(domain) {
+            Some(load) => {
+                load.count < limits::AWAY_DOMAIN_MAX && load.bytes + bytes <= limits::AWAY_DOMAIN_BYTES_MAX
+            }
+            None => self.domains.len() < limits::AWAY_DOMAINS_MAX,
+        };
+        of_domain && self.travelling.len() < limits::AWAY_MAX && self.bytes + bytes <= limits::AWAY_BYTES_MAX
+    }
+
+    fn set_out(&mut self, number: u64, traveller: Traveller) {
+        let bytes = traveller.stanza.size();
+        let domain = domain_of(&traveller.stanza);
+        match self.domains.get_mut(domain) {
+            Some(load) => (load.count, load.bytes) = (load.count + 1, load.bytes + bytes),
+            None => _ = self.domains.insert(domain.to_owned(), Load { count: 1, bytes }),
+        }
+        self.bytes += bytes;
+        self.travelling.insert(number, traveller);
+    }
+
+    fn come_home(&mut self, number: u64) -> Option<Traveller> {
+        let traveller = self.travelling.remove(&number)?;
+        let (bytes, domain) = (traveller.stanza.size(), domain_of(&traveller.stanza));
+        self.bytes -= bytes;
+        if let Some(load) = self.domains.get_mut(domain) {
+            (load.count, load.bytes) = (load.count - 1, load.bytes - bytes);
+            if load.count == 0 {
+                self.domains.remove(domain);
+            }
+        }
+        Some(traveller)
+    }
+
+    /// What was written with it is stored.
+    pub(crate) fn send(&self, neighbour: usize, away: Away) {
+        if let Some(neighbour) = self.neighbours.get(neighbour) {
+            neighbour.send(away);
+        }
+    }
+
+    /// What was written with it could not be stored: who sent it sends it again.
+    pub(crate) fn never_left(&mut self, number: u64) {
+        self.come_home(number);
+    }
+
+    /// A stanza from a neighbour waits in one more place.
+    pub(crate) fn hold(&mut self, token: Token) {
+        if let Some(arrival) = self.arrivals.get_mut(&token.seq).filter(|_| token.session == ARRIVAL) {
+            arrival.places += 1;
+        }
+    }
+
+    /// In one place less.
+    pub(crate) fn release(&mut self, token: Token) {
+        let Some(arrival) = self.arrivals.get_mut(&token.seq).filter(|_| token.session == ARRIVAL) else {
+            return;
+        };
+        arrival.places -= 1;
+        if arrival.places == 0
+            && let Some(arrival) = self.arrivals.remove(&token.seq)
+        {
+            (arrival.receipt)(true);
+        }
+    }
+
+    /// What it caused could not be stored.
+    pub(crate) fn fail(&mut self, token: Token) {
+        if token.session == ARRIVAL
+            && let Some(arrival) = self.arrivals.remove(&token.seq)
+        {
+            (arrival.receipt)(false);
+        }
+    }
+}
+
+impl Engine {
+    /// A stanza for a domain that is not ours.
+    pub(crate) fn send_away(&mut self, stanza: Stanza, cause: Cause) {
+        let Some(neighbour) = self.abroad.owner(domain_of(&stanza)) else {
+            return self.refuse(&stanza, cause, Condition::RemoteServerNotFound.into());
+        };
+        if !self.abroad.has_room(domain_of(&stanza), stanza.size()) {
+            return self.refuse(&stanza, cause, Condition::ResourceConstraint.into());
+        }
+        let number = self.ids.next(self.time.now.unix_ms);
+        let spooled = self.is_spooled(&stanza);
+        if spooled {
+            let entry = Entry {
+                id: number,
+                at_ms: self.time.now.unix_ms,
+                with: None,
+                resource: None,
+                tag: 0,
+                value: stanza.to_stored().into(),
+            };
+            let owner = Owner::from(domain_of(&stanza));
+            self.batch.writes.push(Write::LogAppend { space: SPOOL, owner, entry });
+        }
+        self.leave_for(neighbour, number, stanza, spooled);
+    }
+
+    fn leave_for(&mut self, neighbour: usize, number: u64, stanza: Stanza, spooled: bool) {
+        let patience = patience(&stanza);
+        let stanza = Arc::new(stanza);
+        self.abroad.set_out(number, Traveller { stanza: stanza.clone(), spooled });
+        self.batch.outs.push(Out::Away(neighbour, Away { number, stanza, patience }));
+    }
+
+    /// Whether a stanza is written down until its neighbour has it. What rooms hand out is not: they have archives, and
+    /// a message to two hundred occupants would be written two hundred times.
+    fn is_spooled(&self, stanza: &Stanza) -> bool {
+        let from = stanza.from.as_ref().map(Jid::domain);
+        match stanza.kind {
+            Kind::Message(MessageType::Groupchat) => !from.is_some_and(|from| self.services.contains_key(from)),
+            _ => patience(stanza) == Patience::Long && !stanza.payload.has("no-store", ns::HINTS),
+        }
+    }
+
+    /// A neighbour has something, or will not get it.
+    pub(crate) fn fate(&mut self, number: u64, fate: Fate) {
+        let Some(traveller) = self.abroad.come_home(number) else { return };
+        match fate {
+            Fate::Delivered if traveller.spooled => {
+                let owner = Owner::from(domain_of(&traveller.stanza));
+                self.gone(owner, vec![number]);
+            }
+            Fate::Delivered => {}
+            Fate::Failed(error) => self.returned(Returned { number, traveller, error }),
+        }
+    }
+
+    /// A stanza comes back: its sender hears of it in the same batch in which it leaves the spool.
+    fn returned(&mut self, returned: Returned) {
+        let cause = self.new_cause();
+        let stanza = returned.traveller.stanza.clone();
+        if returned.traveller.spooled {
+            let what = Cull::Ids(vec![returned.number]);
+            let owner = Owner::from(domain_of(&stanza));
+            self.batch.writes.push(Write::LogDelete { space: SPOOL, owner, what });
+        }
+        self.refuse(&stanza, cause, returned.error.clone());
+        self.batch.returned.push(returned);
+    }
+
+    /// A batch could not be stored in which this came back, or was taken out of the spool.
+    pub(crate) fn abroad_again(&mut self, returned: Vec<Returned>, gone: Vec<(Owner, Vec<u64>)>) {
+        if !returned.is_empty() && self.abroad.again.is_empty() {
+            self.timers.set(self.time.mono_ms + limits::LEFT_AGAIN_MS, Due::Returned);
+        }
+        self.abroad.again.extend(returned);
+        gone.into_iter().for_each(|(owner, ids)| self.gone(owner, ids));
+    }
+
+    /// It is time to try again.
+    pub(crate) fn try_returned(&mut self) {
+        for returned in std::mem::take(&mut self.abroad.again) {
+            self.returned(returned);
+        }
+    }
+
+    /// Neighbours have got these: they leave the spool some time soon.
+    fn gone(&mut self, owner: Owner, ids: Vec<u64>) {
+        let abroad = &mut self.abroad;
+        abroad.gone_count += ids.len();
+        abroad.gone.entry(owner).or_default().extend(ids);
+        if !std::mem::replace(&mut abroad.clearing, true) {
+            self.timers.set(self.time.mono_ms + limits::SPOOL_CLEAR_MS, Due::Spool);
+        }
+        if abroad.gone_count >= limits::SPOOL_CLEAR_MAX && abroad.again.is_empty() && !self.is_congested() {
+            self.take_out();
+        }
+    }
+
+    /// Takes out of the spool what neighbours have got.
+    pub(crate) fn clear_spool(&mut self) {
+        self.abroad.clearing = false;
+        self.take_out();
+    }
+
+    fn take_out(&mut self) {
+        self.abroad.gone_count = 0;
+        for (owner, ids) in std::mem::take(&mut self.abroad.gone) {
+            let (space, what) = (SPOOL, Cull::Ids(ids.clone()));
+            self.batch.writes.push(Write::LogDelete { space, owner: owner.clone(), what });
+            self.batch.gone.push((owner, ids));
+        }
+    }
+
+    /// What was in the spool at the start goes on its way again.
+    pub(crate) fn recall(&mut self, spooled: Vec<(Owner, Entry)>) {
+        for (owner, entry) in spooled {
+            let stanza = Stanza::from_stored(&entry.value).ok().filter(|stanza| stanza.to.is_some());
+            let Some(stanza) = stanza else {
+                tracing::error!(id = entry.id, "an entry of the spool cannot be read and is dropped");
+                self.gone(owner, vec![entry.id]);
+                continue;
+            };
+            let ours = self.is_ours(domain_of(&stanza));
+            match self.abroad.owner(domain_of(&stanza)).filter(|_| !ours) {
+                Some(neighbour) => self.leave_for(neighbour, entry.id, stanza, true),
+                // The domain is ours by now, or nobody's.
+                None => {
+                    let cause = self.new_cause();
+                    self.gone(owner, vec![entry.id]);
+                    self.work.push_back(Work::Route(stanza, cause, None));
+                }
+            }
+        }
+    }
+
+    /// Whether a domain is one of accounts or of a service here.
+    fn is_ours(&self, domain: &str) -> bool {
+        self.hosts.contains_key(domain) || self.services.contains_key(domain)
+    }
+
+    /// A stanza from a neighbour. Its stream has checked whom it speaks for; that nobody speaks for us, and that we pass
+    /// nothing on between others, is looked at again here.
+    pub(crate) fn arrived(&mut self, arrived: Arrived) {
+        let Arrived { stanza, receipt } = arrived;
+        let of = |jid: &Option<Jid>| jid.as_ref().is_some_and(|jid| self.is_ours(jid.domain()));
+        if stanza.from.is_none() || of(&stanza.from) || !of(&stanza.to) {
+            tracing::warn!("a stanza from a neighbour with addresses that it may not use is dropped");
+            return receipt(true);
+        }
+        self.abroad.last_arrival += 1;
+        let token = Token { session: ARRIVAL, seq: self.abroad.last_arrival };
+        self.abroad.arrivals.insert(token.seq, Arrival { places: 1, receipt });
+        let cause = self.new_cause();
+        self.work.push_back(Work::Route(stanza, cause, Some(token)));
+    }
+
+    /// A domain can be reached again: whoever knows somebody there asks, and tells, who is there.
+    pub(crate) fn restored(&mut self, domain: String) {
+        let knows = |place: &Place| match place {
+            Place::Ready(ready) => {
+                ready.account.available().next().is_some()
+                    && ready.account.roster.iter().any(|(contact, _)| contact.domain() == domain)
+            }
+            Place::Loading(_) => false,
+        };
+        let accounts = self.accounts.iter().filter(|(_, place)| knows(place));
+        let mut accounts: Vec<Bare> = accounts.map(|(account, _)| account.clone()).collect();
+        // A hash map has no order of its own, and the same inputs shall have the same outputs.
+        accounts.sort_unstable();
+        self.work.push_back(Work::Repair(domain.into(), accounts));
+    }
+
+    /// Some at a time, so that others get their turns.
+    pub(crate) fn repair(&mut self, domain: Arc<str>, mut accounts: Vec<Bare>) {
+        let later = accounts.split_off(accounts.len().min(limits::REPAIR_MAX));
+        for account in accounts {
+            self.own_turn(&account, None, |kernel, turn| kernel.reconnected(turn, &domain));
+        }
+        if !later.is_empty() {
+            self.work.push_back(Work::Repair(domain, later));
+        }
+    }
+}
+
+fn domain_of(stanza: &Stanza) -> &str {
+    stanza.to.as_ref().map_or("", Jid::domain)
+}
+
+/// How long a stanza may wait.
+fn patience(stanza: &Stanza) -> Patience {
+    use PresenceType::{Subscribe, Subscribed, Unsubscribe, Unsubscribed};
+    match stanza.kind {
+        Kind::Message(MessageType::Error | MessageType::Headline) => Patience::Brief,
+        Kind::Message(_) | Kind::Presence(Subscribe | Subscribed | Unsubscribe | Unsubscribed) => Patience::Long,
+        Kind::Presence(_) | Kind::Iq(_) => Patience::Brief,
+    }
+}

@@ -1,0 +1,1 @@
+//! Other servers: finding them, connecting, and one queue for each.
