@@ -132,6 +132,8 @@ impl Init {
             ("c2s_tls", 5223, &hosts),
             ("http", 5280, &inside),
             ("https", 5281, &hosts),
+            ("s2s", 5269, &hosts),
+            ("s2s_tls", 5270, &hosts),
         ] {
             let port = port(base)?;
             let addresses: Vec<String> = hosts.iter().map(|host| format!("{host}:{port}")).collect();

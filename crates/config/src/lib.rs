@@ -15,6 +15,7 @@
 mod calls;
 mod environment;
 mod fault;
+mod federation;
 mod files;
 mod init;
 mod meaning;
@@ -30,6 +31,7 @@ mod walk;
 
 pub use calls::{External, Turn};
 pub use fault::{Fault, Level, Place};
+pub use federation::{Demand, Federate, Federation, Remote, ServerAuth};
 pub use files::Certificates;
 pub use init::{Init, InitError, Made};
 pub use read::{Checked, check, read};

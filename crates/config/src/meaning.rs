@@ -9,7 +9,7 @@ use address::Jid;
 
 use crate::near::nearest;
 use crate::source::Source;
-use crate::{Config, calls};
+use crate::{Config, calls, federation};
 
 /// Checks everything and brings domains into their prepared form.
 pub(crate) fn check(source: &mut Source, config: &mut Config) {
@@ -22,6 +22,7 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     login(source, config);
     http(source, config);
     calls::check(source, config);
+    federation::check(source, config);
     log(source, config);
 }
 
@@ -110,6 +111,7 @@ fn is_uri(text: &str) -> bool {
 
 fn listeners(source: &mut Source, config: &Config) {
     let listen = &config.listen;
+    let of_servers = [("s2s", &listen.s2s), ("s2s_tls", &listen.s2s_tls)];
     let all = [
         ("c2s", &listen.c2s),
         ("c2s_tls", &listen.c2s_tls),
@@ -121,12 +123,14 @@ fn listeners(source: &mut Source, config: &Config) {
     ];
     // Without a relay those two are not opened.
     let all = if config.turn.is_on() { &all[..] } else { &all[..5] };
+    // And those of other servers only where there is something to say to them.
+    let of_servers = if config.federates() { &of_servers[..] } else { &[] };
     if all[..4].iter().all(|(_, addresses)| addresses.is_empty()) {
         let fix = "leave at least one of c2s, c2s_tls, http and https as it is by default";
         source.error("listen", "the server would listen nowhere", fix);
     }
     let mut seen: BTreeMap<u16, Vec<(SocketAddr, String)>> = BTreeMap::new();
-    for &(name, addresses) in all {
+    for &(name, addresses) in all.iter().chain(of_servers) {
         for (at, text) in addresses.iter().enumerate() {
             let path = format!("listen.{name}[{at}]");
             let Ok(address) = text.parse::<SocketAddr>() else {

@@ -24,6 +24,11 @@ pub(crate) fn render(set: &BTreeMap<String, String>, domains: &[String]) -> Stri
             settings().for_each(|setting| line(&mut out, setting, set, setting.path));
             continue;
         }
+        if *section == "federation.domain.*" {
+            let _ = write!(out, "\n# {about}\n# [federation.domain.\"old.example\"]\n");
+            settings().for_each(|setting| line(&mut out, setting, set, setting.path));
+            continue;
+        }
         if *section != "domain.*" {
             let _ = write!(out, "\n# {about}\n[{section}]\n");
             settings().for_each(|setting| line(&mut out, setting, set, setting.path));
@@ -48,6 +53,7 @@ pub(crate) fn render(set: &BTreeMap<String, String>, domains: &[String]) -> Stri
 
 fn section_of(setting: &Setting) -> &'static str {
     match setting.path.split('.').next().unwrap_or_default() {
+        "federation" if setting.path.contains('*') => "federation.domain.*",
         "domain" => "domain.*",
         "external" => "external.*",
         section => section,
@@ -70,6 +76,9 @@ fn line(out: &mut String, setting: &Setting, set: &BTreeMap<String, String>, pat
 fn example(setting: &Setting) -> &'static str {
     match setting.path.rsplit('.').next().unwrap_or_default() {
         "certificate" => "\"certs/example.org.crt\"",
+        "ca_file" => "\"authorities.pem\"",
+        "tls" => "\"optional\"",
+        "auth" => "\"dialback\"",
         "key" => "\"certs/example.org.key\"",
         "public_url" => "\"https://chat.example.org\"",
         "registration" => "false",

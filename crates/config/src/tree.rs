@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::calls::{External, Turn};
+use crate::federation::Federation;
 use crate::rooms::Rooms;
 
 /// All of it. Fields are named as in the file and described in [`crate::settings::SETTINGS`].
@@ -29,6 +30,7 @@ pub struct Config {
     pub pubsub: PubSub,
     pub turn: Turn,
     pub external: BTreeMap<String, External>,
+    pub federation: Federation,
     pub invitations: Invitations,
     pub domain: BTreeMap<String, Domain>,
     /// The folder of the file, from which relative paths are seen.
@@ -84,6 +86,8 @@ pub struct Listen {
     pub metrics: Vec<String>,
     pub turn: Vec<String>,
     pub turn_tls: Vec<String>,
+    pub s2s: Vec<String>,
+    pub s2s_tls: Vec<String>,
     pub resume_location: Option<String>,
 }
 
@@ -324,6 +328,8 @@ impl Default for Listen {
             metrics: Vec::new(),
             turn: list(&["0.0.0.0:3478", "[::]:3478"]),
             turn_tls: list(&["0.0.0.0:5349", "[::]:5349"]),
+            s2s: list(&["0.0.0.0:5269", "[::]:5269"]),
+            s2s_tls: list(&["0.0.0.0:5270", "[::]:5270"]),
             resume_location: None,
         }
     }

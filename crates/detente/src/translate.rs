@@ -173,6 +173,7 @@ pub(crate) fn sockets(
         counters: Arc::new(Counters::default()),
         monitor: None,
         relay: None,
+        servers: None,
         files,
     }
 }

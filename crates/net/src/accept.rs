@@ -19,7 +19,7 @@ use crate::framing::Framing;
 use crate::shared::Shared;
 use crate::tls::{Purpose, secure};
 use crate::wire::Wire;
-use crate::{Phase, http, relay};
+use crate::{Phase, http, relay, servers};
 
 /// Connections that the system may have ready for us.
 const BACKLOG: i32 = 4096;
@@ -92,6 +92,9 @@ fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
     if prepare(&tcp).is_err() {
         return; // the peer is gone already
     }
+    if let Kind::S2s | Kind::S2sDirectTls = kind {
+        return servers::hand_over(tcp, ip, kind == Kind::S2sDirectTls, permit, shared);
+    }
     let wire = Wire::new(tcp, permit, counters.clone());
     match kind {
         Kind::C2s => tokio::spawn(client(wire, ip, None, shared.clone())),
@@ -101,11 +104,15 @@ fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
         Kind::Watch => tokio::spawn(http::serve_watch(wire, ip, shared.clone())),
         Kind::Turn => tokio::spawn(relay::serve(wire, shared.clone())),
         Kind::TurnTls => tokio::spawn(secure_relay(wire, ip, shared.clone())),
+        Kind::S2s | Kind::S2sDirectTls => return,
     };
 }
 
 /// No delay for small writes; and the system finds out about peers that are gone, whether we write or not.
-fn prepare(tcp: &TcpStream) -> io::Result<()> {
+///
+/// # Errors
+/// If the peer is gone already.
+pub fn prepare(tcp: &TcpStream) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     let socket = SockRef::from(tcp);
     let keepalive =

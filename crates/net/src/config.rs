@@ -10,6 +10,7 @@ use crate::counters::Counters;
 use crate::files::Files;
 use crate::monitor::Monitor;
 use crate::relay::Relay;
+use crate::servers::Servers;
 use crate::tls::TlsStore;
 
 /// All of it.
@@ -33,6 +34,8 @@ pub struct NetConfig {
     pub monitor: Option<Arc<dyn Monitor>>,
     /// Who serves [`Kind::Turn`] and [`Kind::TurnTls`]; `None`: such connections are closed.
     pub relay: Option<Arc<dyn Relay>>,
+    /// Who serves [`Kind::S2s`] and [`Kind::S2sDirectTls`]; `None`: such connections are closed.
+    pub servers: Option<Arc<dyn Servers>>,
 }
 
 /// Settings that a reload replaces. Streams that are open keep what they began with.
@@ -100,6 +103,10 @@ pub enum Kind {
     Turn,
     /// The same with TLS; usually port 5349 or 443.
     TurnTls,
+    /// XMPP of other servers with STARTTLS (RFC 6120); usually port 5269.
+    S2s,
+    /// The same with TLS from the first byte (XEP-0368); usually port 5270.
+    S2sDirectTls,
 }
 
 /// Limits that need to see more than one stream, or that hold before there is one.

@@ -22,6 +22,7 @@ mod peers;
 mod quiet;
 mod relay;
 mod roll;
+mod servers;
 mod shared;
 mod tls;
 mod websocket;
@@ -37,6 +38,7 @@ use stanza::{StreamCondition, StreamError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub use accept::prepare;
 pub use authority::{Answering, Authority};
 pub use config::{Adjustable, BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
 pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_name};
@@ -44,7 +46,9 @@ pub use files::{Download, FILES_PATH, Files, Pending, Status, Taking, Upload};
 pub use http::invite::INVITE_PATH;
 pub use monitor::{Monitor, Watching};
 pub use parts::PARTS;
+pub use peers::Permit;
 pub use relay::{Duplex, Relay};
+pub use servers::{Guest, Servers};
 pub use tls::{TlsError, TlsNote, TlsStore};
 
 use shared::Shared;

@@ -53,7 +53,7 @@ pub(crate) struct Attempt {
 }
 
 /// A connection counted against its address; ends when dropped.
-pub(crate) struct Permit {
+pub struct Permit {
     peers: Arc<Peers>,
     of: Option<IpAddr>,
 }

@@ -17,6 +17,7 @@ use rustls::server::NoServerSessionStorage;
 use rustls::sign::CertifiedKey;
 
 use super::der;
+use super::servers::Servers;
 
 /// What a TLS connection is for; decides the application protocol (RFC 7301).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(crate) struct Identity {
     client: Arc<ServerConfig>,
     web: Arc<ServerConfig>,
     relay: Arc<ServerConfig>,
+    /// For other servers.
+    pub(crate) servers: Servers,
     /// RFC 5929 hash of the leaf, if its signature algorithm defines one.
     pub(crate) end_point: Option<Vec<u8>>,
     /// Names in the leaf, lower case; a wildcard as `*.example`.
@@ -122,8 +125,10 @@ impl Identity {
         }
         let end_point = leaf.end_point_hash().map(|hash| digest::digest(hash, &chain[0]).as_ref().to_vec());
         let names = names(&chain[0])?;
+        let servers =
+            Servers::new(chain.clone(), &key).map_err(|error| TlsError::Refused(error.to_string()))?;
         let [client, web, relay] = configurations(chain, key)?;
-        Ok((Identity { client, web, relay, end_point, names, validity }, notes))
+        Ok((Identity { client, web, relay, servers, end_point, names, validity }, notes))
     }
 
     /// The configuration for a purpose.

@@ -8,6 +8,7 @@ mod der;
 mod handshake;
 mod identity;
 mod secure;
+mod servers;
 mod store;
 
 pub(crate) use identity::Purpose;

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustls::{ClientConfig, ServerConfig};
+
 use super::identity::{Identity, TlsError, TlsNote};
 
 /// All certificates. Handshakes take what is there when they begin; running connections keep what they have.
@@ -88,6 +90,23 @@ impl TlsStore {
     /// First and last second of validity of a domain's certificate, Unix time.
     pub fn validity(&self, domain: &str) -> Option<(i64, i64)> {
         self.table().domains.get(domain).map(|identity| identity.validity)
+    }
+
+    /// TLS for a connection from another server that asks for `name`; `None` without any certificate.
+    pub fn accepting(&self, name: Option<&str>) -> Option<Arc<ServerConfig>> {
+        self.identity(name).map(|identity| identity.servers.accepting.clone())
+    }
+
+    /// TLS for a connection to another server on behalf of `local`. `direct`: TLS comes first (XEP-0368). The peer's
+    /// certificate is not judged by it.
+    pub fn connecting(&self, local: &str, direct: bool) -> Option<Arc<ClientConfig>> {
+        let servers = &self.identity(Some(local))?.servers;
+        Some(if direct { servers.connecting_direct.clone() } else { servers.connecting.clone() })
+    }
+
+    /// Whether the certificate that is shown on behalf of `name` is one for it.
+    pub fn proves(&self, name: &str) -> bool {
+        self.identity(Some(name)).is_some_and(|identity| identity.covers(name))
     }
 
     /// What to serve to a client that asks for `name`.

@@ -121,6 +121,7 @@ impl World {
             counters: Arc::default(),
             monitor: None,
             relay: None,
+            servers: None,
         };
         change(&mut config);
         let counters = config.counters.clone();

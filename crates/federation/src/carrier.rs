@@ -1,0 +1,384 @@
+//! One stream with another server: carries bytes between its socket and its machine, and what comes of them to others.
+//!
+//! RFC 6120 section 4, XEP-0198 1.6.3 (what is acknowledged is stored), XEP-0288 1.0.1
+//!
+//! Not here: what is said (s2s), who wants it (`lane.rs`), what outputs mean (`outputs.rs`).
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use address::Bare;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use mailbox::Share;
+use net::Phase;
+use rustls::pki_types::CertificateDer;
+use s2s::{Answer, End, Ended, Pair, Refusal, Stream, Unsendable, Verdict, Verification};
+use stanza::{StreamCondition, StreamError};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::counters::Failure;
+use crate::courier::{Command, Courier, InFlight, Kept, Waiting, Word};
+use crate::dial::now;
+use crate::ledger::Ledger;
+use crate::limits;
+use crate::shared::{Open, Shared};
+use crate::wire::Wire;
+
+/// Bytes read at once.
+const READ: usize = 16 * 1024;
+
+/// Who opened a stream.
+pub(crate) enum Side {
+    /// We did.
+    Out { pair: Pair, direct_tls: bool },
+    /// The other server did.
+    In { direct_tls: bool },
+}
+
+/// How a stream ended.
+pub(crate) struct Finish {
+    pub(crate) why: End,
+    /// Why the pair that it was opened for was refused, if it was.
+    pub(crate) refusal: Option<Refusal>,
+    /// Whether it ever took stanzas.
+    pub(crate) was_up: bool,
+}
+
+/// An answer, and what of a broken stream comes with it.
+pub(crate) type Answered = (Answer, Option<(InFlight, Arc<Ledger>)>);
+
+pub(crate) struct Carrier {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) stream: Stream,
+    pub(crate) wire: Wire,
+    pub(crate) side: Side,
+    pub(crate) me: Courier,
+    commands: mpsc::UnboundedReceiver<Command>,
+    /// The peer's certificates.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) share: Share,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) in_flight: InFlight,
+    /// What the stream would not take yet.
+    pub(crate) pending: VecDeque<Waiting>,
+    pub(crate) questions: FuturesUnordered<BoxFuture<'static, Answered>>,
+    pub(crate) verifications: HashMap<u64, oneshot::Sender<Verdict>>,
+    last_verification: u64,
+    /// Pairs for which it takes stanzas.
+    pub(crate) ready: Vec<Pair>,
+    /// Pairs that others have proven on it, and the domains for which it was counted.
+    pub(crate) proven: (Vec<Pair>, Vec<Bare>),
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) ended: Option<Box<Ended>>,
+    pub(crate) was_up: bool,
+    out: Vec<u8>,
+    out_at: usize,
+    /// When the peer must have taken something of that.
+    stuck: Option<Instant>,
+    _open: Open,
+}
+
+/// What the socket did.
+enum Moved {
+    Read(usize),
+    Written,
+    End,
+}
+
+impl Carrier {
+    /// `None`: there are too many already.
+    pub(crate) fn new(shared: Arc<Shared>, stream: Stream, tcp: TcpStream, side: Side) -> Option<Carrier> {
+        let open = shared.open(matches!(side, Side::In { .. }))?;
+        let (to, commands) = mpsc::unbounded_channel();
+        Some(Carrier {
+            stream,
+            wire: Wire::Plain(tcp),
+            side,
+            me: Courier { id: shared.number(), to },
+            commands,
+            chain: Vec::new(),
+            share: shared.mailbox.share(),
+            ledger: Arc::default(),
+            in_flight: InFlight::new(),
+            pending: VecDeque::new(),
+            questions: FuturesUnordered::new(),
+            verifications: HashMap::new(),
+            last_verification: 0,
+            ready: Vec::new(),
+            proven: Default::default(),
+            refusal: None,
+            ended: None,
+            was_up: false,
+            out: Vec::new(),
+            out_at: 0,
+            stuck: None,
+            _open: open,
+            shared,
+        })
+    }
+
+    /// A way to it.
+    pub(crate) fn courier(&self) -> Courier {
+        self.me.clone()
+    }
+
+    /// It goes on where another broke: what that one had in flight is its own.
+    pub(crate) fn inherit(&mut self, in_flight: InFlight, ledger: Arc<Ledger>) {
+        self.in_flight.extend(in_flight);
+        self.ledger = ledger;
+    }
+
+    /// Carries until the stream has ended.
+    pub(crate) async fn run(mut self) -> Finish {
+        let mut phase = self.shared.phase.clone();
+        let mut closing = false;
+        let direct = matches!(self.side, Side::Out { direct_tls: true, .. } | Side::In { direct_tls: true });
+        if direct && !self.secure().await {
+            self.stream.handle_eof(now());
+        }
+        let mut buffer = vec![0; READ];
+        loop {
+            self.outputs().await;
+            if self.ended.is_some() {
+                break;
+            }
+            self.stream.take_bytes(&mut self.out);
+            if self.stuck.is_none() && !self.out.is_empty() {
+                self.stuck = Some(Instant::now() + limits::WRITE);
+            }
+            let due = self.stream.poll_timeout().map(Instant::from_std).into_iter().chain(self.stuck).min();
+            let timeout = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let reads = self.stream.wants_input();
+            let ledger = self.ledger.clone();
+            tokio::select! {
+                moved = moved(&mut self.wire, &self.out, &mut self.out_at, &mut buffer, reads) => {
+                    self.moved(moved, &buffer);
+                }
+                Some(command) = self.commands.recv() => self.command(command).await,
+                Some((answer, left)) = self.questions.next(), if !self.questions.is_empty() => {
+                    left.into_iter().for_each(|(in_flight, ledger)| self.inherit(in_flight, ledger));
+                    self.stream.handle_answer(now(), answer);
+                }
+                () = ledger.changed() => self.stored(),
+                () = timeout => self.timeout(),
+                _ = phase.wait_for(|phase| *phase == Phase::Closing), if !closing => {
+                    closing = true;
+                    self.stream.close(now(), None);
+                }
+            }
+        }
+        self.finish().await
+    }
+
+    fn moved(&mut self, moved: io::Result<Moved>, buffer: &[u8]) {
+        match moved {
+            Ok(Moved::Read(n)) => self.stream.handle_input(now(), &buffer[..n]),
+            Ok(Moved::Written) if self.out_at == self.out.len() => {
+                self.out.clear();
+                self.out.shrink_to(READ);
+                (self.out_at, self.stuck) = (0, None);
+                self.stream.handle_written(now());
+            }
+            Ok(Moved::Written) => self.stuck = Some(Instant::now() + limits::WRITE),
+            Ok(Moved::End) | Err(_) => self.stream.handle_eof(now()),
+        }
+    }
+
+    fn timeout(&mut self) {
+        match self.stuck {
+            Some(until) if until <= Instant::now() => {
+                self.out.clear();
+                (self.out_at, self.stuck) = (0, None);
+                self.wire = Wire::Gone;
+                self.stream.handle_eof(now());
+            }
+            _ => self.stream.handle_timeout(now()),
+        }
+    }
+
+    fn stored(&mut self) {
+        match self.ledger.take() {
+            Some(0) => {}
+            Some(stanzas) => self.stream.handle_stored(now(), stanzas),
+            // It must come again, and so must not be acknowledged.
+            None => {
+                self.ledger = Arc::default();
+                let error = StreamError::new(StreamCondition::ResourceConstraint, "storage is not available");
+                self.stream.close(now(), Some(error));
+            }
+        }
+    }
+
+    async fn command(&mut self, command: Command) {
+        match command {
+            Command::Send(waiting) => {
+                self.pending.push_back(waiting);
+                self.send_pending().await;
+            }
+            Command::Verify(verification, answer) => self.verify(verification, answer),
+            Command::Detach => self.stream.detach(now()),
+            Command::Close => {
+                let error = StreamError::new(StreamCondition::PolicyViolation, "not wanted any more");
+                self.stream.close(now(), Some(error));
+            }
+        }
+    }
+
+    fn verify(&mut self, verification: Verification, answer: oneshot::Sender<Verdict>) {
+        self.last_verification += 1;
+        self.verifications.insert(self.last_verification, answer);
+        self.stream.verify(now(), self.last_verification, verification);
+    }
+
+    /// Gives the stream as much as it takes.
+    pub(crate) async fn send_pending(&mut self) {
+        while let Some(waiting) = self.pending.pop_front() {
+            let number = waiting.away.number;
+            match self.stream.send(now(), number, &waiting.away.stanza) {
+                Ok(()) => {
+                    self.in_flight.insert(number, waiting);
+                }
+                Err(Unsendable::Full) => return self.pending.push_front(waiting),
+                Err(Unsendable::TooLarge(_)) => self.shared.fail(&waiting.away, Failure::TooLarge).await,
+                Err(Unsendable::NotReady) => self.shared.again([waiting]).await,
+            }
+        }
+    }
+
+    /// Shakes hands. `false`: the connection is lost.
+    pub(crate) async fn secure(&mut self) -> bool {
+        let store = self.shared.tls.clone();
+        let outcome = match &self.side {
+            Side::Out { pair, direct_tls } => {
+                let (local, remote) = (pair.local.as_str(), pair.remote.as_str());
+                self.wire.connect_tls(&store, local, remote, *direct_tls).await
+            }
+            Side::In { .. } => self.wire.accept_tls(&store).await,
+        };
+        match outcome {
+            Ok(secured) => {
+                self.chain = secured.chain;
+                let certificate = self.judged();
+                let tls = s2s::PeerTls { about: secured.about, certificate };
+                self.stream.handle_tls(now(), tls);
+                true
+            }
+            Err(error) => {
+                tracing::info!("TLS handshake with another server failed: {error}");
+                self.wire = Wire::Gone;
+                false
+            }
+        }
+    }
+
+    /// What is to be written before a handshake, and after the end.
+    pub(crate) async fn write_all(&mut self) -> bool {
+        self.stream.take_bytes(&mut self.out);
+        let writing = async {
+            self.wire.write_all(&self.out[self.out_at..]).await?;
+            self.wire.flush().await
+        };
+        let written = matches!(tokio::time::timeout(limits::WRITE, writing).await, Ok(Ok(())));
+        self.out.clear();
+        (self.out_at, self.stuck) = (0, None);
+        written
+    }
+
+    async fn finish(mut self) -> Finish {
+        let ended = self.ended.take();
+        let (why, resumption) = match ended {
+            Some(ended) => (ended.why, ended.resumption),
+            None => (End::Broken, None),
+        };
+        tracing::debug!(incoming = matches!(self.side, Side::In { .. }), "stream ended: {why:?}");
+        self.shared.exit(self.me.id, &self.proven.0, &self.proven.1);
+        // Who still sends here hears that nobody is there, and keeps it.
+        self.commands.close();
+        let mut back = std::mem::take(&mut self.pending);
+        while let Some(command) = self.commands.recv().await {
+            if let Command::Send(waiting) = command {
+                back.push_back(waiting);
+            }
+        }
+        let in_flight = std::mem::take(&mut self.in_flight);
+        let (kept, in_flight) = match resumption {
+            Some(resumption) => {
+                (Some(Kept { resumption, in_flight, ledger: self.ledger.clone() }), InFlight::new())
+            }
+            None => (None, in_flight),
+        };
+        self.shared.again(in_flight.into_values().chain(back)).await;
+        let broken = why != End::Clean && self.was_up;
+        let mut for_lane = None;
+        match (kept, &self.side) {
+            (Some(kept), Side::Out { .. }) => for_lane = Some(Box::new(kept)),
+            (Some(kept), Side::In { .. }) => self.shared.keep(kept).await,
+            (None, _) => {}
+        }
+        for pair in std::mem::take(&mut self.ready) {
+            let word = Word::Down { id: self.me.id, broken, kept: for_lane.take() };
+            self.shared.tell(&pair, word);
+        }
+        if let Some(kept) = for_lane {
+            self.shared.again(kept.in_flight.into_values()).await;
+        }
+        let goodbye = async {
+            if self.write_all().await {
+                let _ = self.wire.shutdown().await;
+            }
+        };
+        let _ = tokio::time::timeout(limits::CLOSE, goodbye).await;
+        Finish { why, refusal: self.refusal, was_up: self.was_up }
+    }
+}
+
+/// Writes and reads, whichever is possible: neither waits for the other, or two that only write would wait for ever.
+async fn moved(
+    wire: &mut Wire,
+    out: &[u8],
+    at: &mut usize,
+    buffer: &mut [u8],
+    reads: bool,
+) -> io::Result<Moved> {
+    std::future::poll_fn(|cx| {
+        if !out.is_empty() {
+            while *at < out.len() {
+                match Pin::new(&mut *wire).poll_write(cx, &out[*at..]) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    Poll::Ready(Ok(n)) => *at += n,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => break,
+                }
+            }
+            match Pin::new(&mut *wire).poll_flush(cx) {
+                Poll::Ready(Ok(())) if *at == out.len() => return Poll::Ready(Ok(Moved::Written)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                _ => {}
+            }
+        }
+        if !reads {
+            return Poll::Pending;
+        }
+        let mut into = ReadBuf::new(buffer);
+        match Pin::new(&mut *wire).poll_read(cx, &mut into) {
+            Poll::Ready(Ok(())) if into.filled().is_empty() => Poll::Ready(Ok(Moved::End)),
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(Moved::Read(into.filled().len()))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}

@@ -1,0 +1,248 @@
+//! One task for each pair of a domain of ours and another: what waits for it, and the stream that takes it.
+//!
+//! RFC 6120 section 3.2, XEP-0288 1.0.1 (a stream that came in serves as well)
+//!
+//! Lanes know nothing of one another: a domain that is dead or slow delays no other.
+//!
+//! Not here: opening a stream (`dial.rs`), what happens on it (`carrier.rs`).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Input;
+use model::away::{Away, Patience};
+use s2s::Pair;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
+
+use crate::counters::Failure;
+use crate::courier::{Command, Courier, Kept, Waiting, Word};
+use crate::dial;
+use crate::limits;
+use crate::shared::Shared;
+
+struct Lane {
+    shared: Arc<Shared>,
+    pair: Pair,
+    queue: VecDeque<Waiting>,
+    link: Option<Courier>,
+    /// A stream is being opened, or one that was opened is in use.
+    dialling: bool,
+    /// Why the last attempt failed, and until when that is remembered.
+    failed: Option<(Failure, Instant)>,
+    failures: u32,
+    /// A stream broke: when there is one again, presence must be looked after.
+    broken: bool,
+    kept: Option<Box<Kept>>,
+}
+
+/// Looks after a pair until nothing is left to do.
+pub(crate) async fn run(shared: Arc<Shared>, pair: Pair, mut words: UnboundedReceiver<Word>) {
+    let mut phase = shared.phase.clone();
+    let mut lane = Lane {
+        shared,
+        pair,
+        queue: VecDeque::new(),
+        link: None,
+        dialling: false,
+        failed: None,
+        failures: 0,
+        broken: false,
+        kept: None,
+    };
+    loop {
+        let due = lane.due();
+        let wait = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(word) = words.recv() => lane.word(word).await,
+            () = wait => {}
+            // What waits is in the spool, and goes on its way after the next start.
+            _ = phase.wait_for(|phase| *phase == net::Phase::Closing) => break,
+        }
+        lane.expire().await;
+        lane.dial();
+        if lane.is_idle() {
+            let Some(word) = lane.shared.leave(&lane.pair, &mut words) else { break };
+            lane.word(word).await;
+        }
+    }
+    lane.count(-(lane.queue.len() as i64));
+}
+
+impl Lane {
+    async fn word(&mut self, word: Word) {
+        match word {
+            Word::Away(away) => self.away(away).await,
+            Word::Again(waiting) => {
+                self.count(waiting.len() as i64);
+                waiting.into_iter().rev().for_each(|one| self.queue.push_front(one));
+                self.queue.make_contiguous().sort_by_key(|one| one.away.number);
+                self.flush();
+            }
+            Word::Up(courier) => {
+                (self.link, self.failed, self.failures) = (Some(courier), None, 0);
+                if std::mem::take(&mut self.broken) {
+                    self.shared.engine.send(Input::Restored(self.pair.remote.as_str().to_owned())).await;
+                }
+                self.flush();
+            }
+            Word::Down { id, broken, kept } => {
+                if self.link.as_ref().is_some_and(|link| link.id == id) {
+                    self.link = None;
+                }
+                self.broken |= broken;
+                if let Some(old) = std::mem::replace(&mut self.kept, kept) {
+                    self.take_back(*old);
+                }
+            }
+            Word::Dialled(outcome) => self.dialled(outcome).await,
+            Word::Enforce => {
+                let allowed = self.shared.settings.now().rules.of(self.pair.remote.as_str()).allowed;
+                if let Some(link) = self.link.take_if(|_| !allowed) {
+                    let _ = link.to.send(Command::Close);
+                }
+            }
+        }
+    }
+
+    /// A new stanza. Who has just been found not to be there is not waited for by those who cannot wait.
+    async fn away(&mut self, away: Away) {
+        let patience = match away.patience {
+            Patience::Brief => limits::BRIEF,
+            Patience::Long => self.shared.settings.now().give_up,
+        };
+        let one = Waiting { away, until: Instant::now() + patience };
+        let known = self.failed.filter(|(_, until)| self.link.is_none() && *until > Instant::now());
+        match known {
+            Some((why, _)) if one.is_brief() || !why.may_pass() => self.shared.fail(&one.away, why).await,
+            _ => {
+                self.count(1);
+                self.queue.push_back(one);
+                self.flush();
+            }
+        }
+    }
+
+    /// Gives what waits to the stream, if there is one.
+    fn flush(&mut self) {
+        while let Some(link) = &self.link
+            && let Some(one) = self.queue.pop_front()
+        {
+            match link.to.send(Command::Send(one)) {
+                Ok(()) => self.count(-1),
+                Err(back) => {
+                    if let Command::Send(one) = back.0 {
+                        self.queue.push_front(one);
+                    }
+                    self.link = None;
+                }
+            }
+        }
+    }
+
+    /// The stream that was to be resumed will not be.
+    fn take_back(&mut self, kept: Kept) {
+        self.count(kept.in_flight.len() as i64);
+        self.queue.extend(kept.in_flight.into_values());
+        self.queue.make_contiguous().sort_by_key(|one| one.away.number);
+        self.flush();
+    }
+
+    async fn dialled(&mut self, outcome: Result<(), Failure>) {
+        self.dialling = false;
+        if let Some(kept) = self.kept.take_if(|_| outcome.is_err()) {
+            self.take_back(*kept);
+        }
+        let Err(why) = outcome else {
+            self.failures = 0;
+            // At once, but not in the same moment as everybody else whose stream broke.
+            self.failed = self.broken.then(|| (Failure::Unreachable, Instant::now() + jitter(limits::BACK_OFF_MIN)));
+            return;
+        };
+        self.shared.counters.failed[why as usize].one();
+        tracing::info!(local = %self.pair.local.as_str(), remote = %self.pair.remote.as_str(), why = why.name(), "cannot reach a server");
+        self.failures += 1;
+        if self.link.is_some() {
+            return; // it came to us meanwhile
+        }
+        let wait = match why.may_pass() {
+            true => limits::BACK_OFF_MIN.saturating_mul(1 << self.failures.min(16)).min(limits::BACK_OFF_MAX),
+            false => limits::NOWHERE,
+        };
+        self.failed = Some((why, Instant::now() + jitter(wait)));
+        let gone = |one: &Waiting| !why.may_pass() || one.is_brief();
+        let (failed, left): (VecDeque<_>, VecDeque<_>) = self.queue.drain(..).partition(gone);
+        self.queue = left;
+        self.count(-(failed.len() as i64));
+        for one in failed {
+            self.shared.fail(&one.away, why).await;
+        }
+        // Nobody waits: presence alone is not worth asking for ever.
+        if !why.may_pass() || self.failures >= limits::RECONNECTS_MAX {
+            self.broken = false;
+        }
+    }
+
+    /// Opens a stream, if one is needed and none is known to be in vain.
+    fn dial(&mut self) {
+        let wanted = !self.queue.is_empty() || self.broken || self.kept.is_some();
+        let in_vain = self.failed.is_some_and(|(_, until)| until > Instant::now());
+        if self.link.is_some() || self.dialling || !wanted || in_vain {
+            return;
+        }
+        self.dialling = true;
+        tokio::spawn(dial::run(self.shared.clone(), self.pair.clone(), self.kept.take()));
+    }
+
+    /// Gives up on what has waited too long.
+    async fn expire(&mut self) {
+        let now = Instant::now();
+        if self.queue.iter().all(|one| one.until > now) {
+            return;
+        }
+        let (expired, left): (VecDeque<_>, VecDeque<_>) =
+            self.queue.drain(..).partition(|one| one.until <= now);
+        self.queue = left;
+        self.count(-(expired.len() as i64));
+        for one in expired {
+            self.shared.fail(&one.away, Failure::Expired).await;
+        }
+    }
+
+    /// When something is to be done without a word.
+    fn due(&self) -> Option<Instant> {
+        let first = self.queue.iter().map(|one| one.until).min();
+        let again = self.failed.map(|(_, until)| until).filter(|until| *until > Instant::now());
+        first.into_iter().chain(again).min()
+    }
+
+    fn is_idle(&self) -> bool {
+        let remembers = self.failed.is_some_and(|(_, until)| until > Instant::now());
+        let free = !self.dialling && self.link.is_none() && self.kept.is_none();
+        self.queue.is_empty() && free && !remembers && !self.broken
+    }
+
+    fn count(&self, change: i64) {
+        let waiting = &self.shared.counters.waiting;
+        match u64::try_from(change) {
+            Ok(more) => waiting.add(more),
+            Err(_) => (0..change.unsigned_abs()).for_each(|_| waiting.less()),
+        }
+    }
+}
+
+/// Between half of a wait and all of it, so that many do not come at once.
+fn jitter(wait: Duration) -> Duration {
+    let mut bytes = [0; 2];
+    // Without random numbers it is simply all of it.
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => wait / 2 + (wait / 2).mul_f64(f64::from(u16::from_le_bytes(bytes)) / 65_536.0),
+        Err(_) => wait,
+    }
+}
