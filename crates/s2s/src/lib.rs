@@ -16,11 +16,29 @@
 //!   then wait for poll_timeout, for input while wants_input, or for something to send
 //! ```
 
+mod clock;
+mod component;
+mod content;
+mod dialback;
+mod features;
+mod header;
+mod incoming;
+mod input;
+mod io;
+mod keys;
+mod manage;
 mod misbehaviour;
+mod outgoing;
+mod pairs;
 mod parts;
 mod port;
+mod receiving;
+mod resumption;
+mod sending;
 mod settings;
 mod stream;
+mod times;
+mod wire;
 
 pub use misbehaviour::Misbehaviour;
 pub use parts::PARTS;
@@ -28,5 +46,6 @@ pub use port::{
     Answer, Ask, Certificate, End, Ended, Output, Pair, PeerTls, Proof, Purpose, Refusal, Trust, Unsendable,
     Verdict, Verification,
 };
+pub use resumption::Resumption;
 pub use settings::{Domains, Policy, Rate, Secret, Settings, Timeouts};
-pub use stream::{Accept, Connect, Resumption, Stream};
+pub use stream::{Accept, Connect, Stream};

@@ -127,6 +127,8 @@ pub const VERSION: &str = "jabber:iq:version";
 pub const MOOD: &str = "http://jabber.org/protocol/mood";
 // XEP-0108
 pub const ACTIVITY: &str = "http://jabber.org/protocol/activity";
+// XEP-0114
+pub const COMPONENT: &str = "jabber:component:accept";
 // XEP-0115
 pub const CAPS: &str = "http://jabber.org/protocol/caps";
 // XEP-0122
@@ -171,6 +173,9 @@ pub const TIME: &str = "urn:xmpp:time";
 pub const DELAY: &str = "urn:xmpp:delay";
 // XEP-0215
 pub const EXTERNAL_SERVICES: &str = "urn:xmpp:extdisco:2";
+// XEP-0220
+pub const DIALBACK: &str = "jabber:server:dialback";
+pub const DIALBACK_FEATURE: &str = "urn:xmpp:features:dialback";
 // XEP-0227
 pub const PIE: &str = "urn:xmpp:pie:0";
 pub const PIE_SCRAM: &str = "urn:xmpp:pie:0#scram";
@@ -186,6 +191,9 @@ pub const CONFERENCE: &str = "jabber:x:conference";
 pub const MICROBLOG: &str = "urn:xmpp:microblog:0";
 // XEP-0280
 pub const CARBONS: &str = "urn:xmpp:carbons:2";
+// XEP-0288
+pub const BIDI: &str = "urn:xmpp:bidi";
+pub const BIDI_FEATURE: &str = "urn:xmpp:features:bidi";
 // XEP-0292
 pub const VCARD4: &str = "urn:ietf:params:xml:ns:vcard-4.0";
 pub const VCARD4_NODE: &str = "urn:xmpp:vcard4";
