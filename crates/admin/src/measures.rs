@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 /// What kind of number it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// It only grows.
     Counter,
     /// It goes up and down.
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 }
 
 /// One measure.
-pub(crate) struct Measure {
+pub struct Measure {
     name: &'static str,
     kind: Kind,
     about: &'static str,
@@ -30,11 +30,12 @@ pub(crate) struct Measure {
 
 impl Measure {
     /// One number.
-    pub(crate) fn one(name: &'static str, kind: Kind, about: &'static str, value: u64) -> Measure {
+    pub fn one(name: &'static str, kind: Kind, about: &'static str, value: u64) -> Measure {
         Measure { name, kind, about, label: None, samples: vec![("", value)] }
     }
 
-    fn each(
+    /// One number for each value of a label.
+    pub fn each(
         name: &'static str,
         kind: Kind,
         about: &'static str,

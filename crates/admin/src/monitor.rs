@@ -30,7 +30,11 @@ pub struct Gauges {
     store: Arc<dyn Store>,
     counters: Arc<Counters>,
     last: Mutex<Option<(Instant, Probe)>>,
+    more: Option<More>,
 }
+
+/// Measures of other parts.
+pub type More = Box<dyn Fn() -> Vec<Measure> + Send + Sync>;
 
 /// What came of a try to commit.
 #[derive(Clone)]
@@ -47,7 +51,13 @@ impl Gauges {
         store: Arc<dyn Store>,
         counters: Arc<Counters>,
     ) -> Gauges {
-        Gauges { version, began: Instant::now(), engine, store, counters, last: Mutex::default() }
+        Gauges { version, began: Instant::now(), engine, store, counters, last: Mutex::default(), more: None }
+    }
+
+    /// The same with measures of another part.
+    #[must_use]
+    pub fn with_more(self, more: Option<More>) -> Gauges {
+        Gauges { more, ..self }
     }
 
     async fn probe(&self) -> Probe {
@@ -99,6 +109,7 @@ impl Gauges {
                 ),
                 one("accounts_in_memory", "Accounts in memory.", number(standing.accounts)),
                 one("batches_waiting", "Batches that wait to be stored.", number(standing.batches)),
+                one("stanzas_away", "Stanzas on their way to neighbours.", number(standing.away)),
                 one(
                     "questions_waiting",
                     "Questions of the engine that wait for an answer.",
@@ -107,6 +118,7 @@ impl Gauges {
             ]);
         }
         all.extend(measures::of_sockets(&self.counters));
+        all.extend(self.more.iter().flat_map(|more| more()));
         (all, probe, standing)
     }
 

@@ -22,6 +22,7 @@ mod reload;
 mod retention;
 mod secret;
 mod serve;
+mod servers;
 mod services;
 mod session;
 mod show;

@@ -10,6 +10,7 @@ use accounts::Accounts;
 use admin::Failure;
 use config::Config;
 use engine::{Handle, Input};
+use federation::Federation;
 use net::{Adjustable, TlsStore};
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ use crate::adapters::Reader;
 use crate::calls::Secret;
 use crate::config_file::environment;
 use crate::serve::{failed, leave_out_ipv6};
-use crate::translate;
+use crate::{servers, translate};
 
 /// Changes how much is logged.
 pub(crate) type Relevel = Box<dyn Fn(&str) -> Result<(), Failure>>;
@@ -32,6 +33,7 @@ pub(crate) struct Parts {
     /// For credentials of the relay.
     pub(crate) secret: Secret,
     pub(crate) dials: Dials,
+    pub(crate) federation: Option<Federation>,
 }
 
 /// Numbers that parts look up each time they need them.
@@ -86,7 +88,8 @@ impl Parts {
         };
         leave_out_ipv6(&mut config);
         let next = adopted(&now, &config);
-        for outcome in [certificates(&next, &self.tls), relevel(&next.log.level), self.accounts(&next)] {
+        for outcome in 
+            [certificates(&next, &self.tls), relevel(&next.log.level), self.accounts(&next), self.servers(&next)] {
             if let Err(failure) = outcome {
                 tracing::error!("{failure}");
             }
@@ -103,6 +106,13 @@ impl Parts {
             late => tracing::warn!("reloaded; needs a restart: {}", late.join(", ")),
         }
         next
+    }
+
+    fn servers(&self, config: &Config) -> Result<(), Failure> {
+        let Some(federation) = &self.federation else { return Ok(()) };
+        federation.replace_roots(servers::roots(config)?);
+        federation.replace(servers::settings(config)?);
+        Ok(())
     }
 
     fn accounts(&self, config: &Config) -> Result<(), Failure> {
@@ -124,6 +134,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.rooms = now.rooms.clone();
     next.pubsub = now.pubsub.clone();
     next.turn = now.turn.clone();
+    next.federation.enabled = now.federation.enabled;
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();
     // A domain that goes at the next start keeps what it has until then.
@@ -181,6 +192,9 @@ mod tests {
                 Value::String(text) if text == "text" => "json".into(),
                 Value::String(text) if text == "full" => "normal".into(),
                 Value::String(text) if text == "local" => "nobody".into(),
+                Value::String(text) if text == "auto" => "on".into(),
+                Value::String(text) if text == "required" => "optional".into(),
+                Value::String(text) if text == "certificate" => "dialback".into(),
                 _ => "other".into(),
             };
             let new: Config = serde_json::from_value(tree).unwrap();
@@ -197,6 +211,9 @@ mod tests {
             "listen.metrics",
             "listen.turn",
             "listen.turn_tls",
+            "listen.s2s",
+            "listen.s2s_tls",
+            "federation.enabled",
             "log.format",
             "storage.durability",
             "http.public_url",

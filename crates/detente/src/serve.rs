@@ -16,6 +16,7 @@ use address::Jid;
 use admin::{Failure, FailureKind, Gauges, Live, Port};
 use config::{Config, LogFormat};
 use engine::{Engine, Handle, Input, NoFiles, Services};
+use federation::Federation;
 use files::Files;
 use kernel::HostFacts;
 use model::query::SessionFilter;
@@ -36,7 +37,7 @@ use crate::log::Log;
 use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
-use crate::{calls, cli, first_run, notify, retention, secret, services, translate};
+use crate::{calls, cli, first_run, notify, retention, secret, servers, services, translate};
 
 /// Inputs of operators that may wait for the engine.
 const WAITING: usize = 64;
@@ -100,6 +101,7 @@ struct Running {
     parts: Parts,
     sweeping: Option<JoinHandle<()>>,
     relaying: Option<JoinHandle<()>>,
+    federation: Option<Federation>,
     retention: JoinHandle<()>,
 }
 
@@ -178,7 +180,12 @@ async fn start(
     let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
     let counters = settings.counters.clone();
     let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters);
-    let gauges = Arc::new(gauges);
+    let (phase, phases) = watch::channel(Phase::Running);
+    let others = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
+    let federation = others.as_ref().map(|(federation, _)| federation.clone());
+    settings.servers = federation.clone().map(|federation| Arc::new(federation) as _);
+    let more = others.map(|(_, counters)| -> admin::More { Box::new(move || servers::measures(&counters)) });
+    let gauges = Arc::new(gauges.with_more(more));
     settings.monitor = Some(gauges.clone());
     let port: Arc<dyn Port> =
         Arc::new(Live::new(handle.clone(), Some(gauges), config.server.domains.clone()));
@@ -187,7 +194,6 @@ async fn start(
     let relay = calls::open(config, &secret)?;
     settings.relay = relay.clone().map(|relay| Arc::new(calls::Through(relay)) as _);
     // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
-    let (phase, phases) = watch::channel(Phase::Running);
     let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases)
         .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))?;
     let ready = listening(config, &sockets, relay.as_ref());
@@ -199,12 +205,20 @@ async fn start(
         started_ms: engine::start_time().now.unix_ms,
         secret,
         dials: Dials::new(config),
+        federation: federation.clone(),
     };
     if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
         say(&welcome);
     }
     let hosts = translate::hosts(config, parts.started_ms, &parts.secret);
     let machine = machine(config, &*store, hosts, parts.started_ms, parts.dials.recipients.clone()).await?;
+    let machine = match &federation {
+        Some(federation) => {
+            let spooled = engine::spooled(&*store).await?;
+            machine.with_neighbours(vec![Arc::new(federation.clone())], spooled)
+        }
+        None => machine,
+    };
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
     let files: Arc<dyn engine::Files> = match shelf {
@@ -223,6 +237,7 @@ async fn start(
         phase,
         sweeping,
         relaying: relay.map(|relay| tokio::spawn(relay.run())),
+        federation,
         retention,
         parts,
     };
@@ -259,8 +274,9 @@ pub(crate) fn leave_out_ipv6(config: &mut Config) {
     let listen = &mut config.listen;
     let [c2s, c2s_tls] = [&mut listen.c2s, &mut listen.c2s_tls];
     let [turn, turn_tls] = [&mut listen.turn, &mut listen.turn_tls];
-    for addresses in [c2s, c2s_tls, &mut listen.http, &mut listen.https, &mut listen.metrics, turn, turn_tls]
-    {
+    let [s2s, s2s_tls] = [&mut listen.s2s, &mut listen.s2s_tls];
+    let web = [&mut listen.http, &mut listen.https, &mut listen.metrics];
+    for addresses in [c2s, c2s_tls, turn, turn_tls, s2s, s2s_tls].into_iter().chain(web) {
         addresses.retain(|address| !address.starts_with("[::]:"));
     }
     tracing::warn!("this system has no IPv6: addresses that begin with [::] are left out");
@@ -274,10 +290,13 @@ fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>) -> String {
         ("http", &listen.http),
         ("https", &listen.https),
         ("metrics", &listen.metrics),
-        ("turn", &listen.turn),
-        ("turn-tls", &listen.turn_tls),
     ];
-    let kinds = counts.into_iter().flat_map(|(kind, addresses)| std::iter::repeat_n(kind, addresses.len()));
+    let of_relay = [("turn", &listen.turn), ("turn-tls", &listen.turn_tls)];
+    let of_servers = [("s2s", &listen.s2s), ("s2s-tls", &listen.s2s_tls)];
+    // As they were opened (`translate.rs`).
+    let of_relay = of_relay.into_iter().filter(|_| config.turn.is_on());
+    let counts = counts.into_iter().chain(of_relay).chain(of_servers.into_iter().filter(|_| config.federates()));
+    let kinds = counts.flat_map(|(kind, addresses)| std::iter::repeat_n(kind, addresses.len()));
     let words = kinds.zip(sockets.addresses()).map(|(kind, address)| format!("{kind} {address}"));
     let datagrams = relay.and_then(|relay| relay.addresses().ok()).unwrap_or_default();
     let words = words.chain(datagrams.iter().map(|address| format!("turn-udp {address}")));
@@ -302,6 +321,9 @@ impl Running {
         let in_order = async {
             let _ = self.phase.send(Phase::Closing);
             let _ = self.sockets.await;
+            if let Some(federation) = self.federation {
+                federation.closed().await;
+            }
             self.engine.send(Input::Shutdown).await;
             let _ = self.engine_task.await;
         };

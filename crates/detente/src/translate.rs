@@ -206,7 +206,10 @@ fn listeners(config: &Config) -> Vec<Listener> {
     ];
     // Without a relay its sockets stay closed.
     let all = if config.turn.is_on() { &all[..] } else { &all[..5] };
-    let listeners = all.iter().flat_map(|&(kind, addresses)| {
+    // Nor are there any for other servers, if there is nothing to say to them.
+    let servers = [(Kind::S2s, &listen.s2s), (Kind::S2sDirectTls, &listen.s2s_tls)];
+    let servers = if config.federates() { &servers[..] } else { &[] };
+    let listeners = all.iter().chain(servers).flat_map(|&(kind, addresses)| {
         // Checked when the configuration was read.
         let parsed = addresses.iter().filter_map(|text| text.parse::<SocketAddr>().ok());
         parsed.map(move |address| Listener { address, kind })

@@ -15,7 +15,6 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use mailbox::Share;
-use net::Phase;
 use rustls::pki_types::CertificateDer;
 use s2s::{Answer, End, Ended, Pair, Refusal, Stream, Unsendable, Verdict, Verification};
 use stanza::{StreamCondition, StreamError};
@@ -29,7 +28,7 @@ use crate::courier::{Command, Courier, InFlight, Kept, Waiting, Word};
 use crate::dial::now;
 use crate::ledger::Ledger;
 use crate::limits;
-use crate::shared::{Open, Shared};
+use crate::shared::{Open, Shared, closing};
 use crate::wire::Wire;
 
 /// Bytes read at once.
@@ -139,7 +138,7 @@ impl Carrier {
     /// Carries until the stream has ended.
     pub(crate) async fn run(mut self) -> Finish {
         let mut phase = self.shared.phase.clone();
-        let mut closing = false;
+        let mut told = false;
         let direct = matches!(self.side, Side::Out { direct_tls: true, .. } | Side::In { direct_tls: true });
         if direct && !self.secure().await {
             self.stream.handle_eof(now());
@@ -174,8 +173,8 @@ impl Carrier {
                 }
                 () = ledger.changed() => self.stored(),
                 () = timeout => self.timeout(),
-                _ = phase.wait_for(|phase| *phase == Phase::Closing), if !closing => {
-                    closing = true;
+                () = closing(&mut phase), if !told => {
+                    told = true;
                     self.stream.close(now(), None);
                 }
             }

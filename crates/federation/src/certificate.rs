@@ -201,8 +201,9 @@ mod tests {
         assert_eq!(with(&[Eku::ClientAuth]), Err(Doubt::NotForServers));
         let named = |names: &'static [&'static str]| judge(leaf(&ours, dns(names)));
         assert_eq!(named(&["b.example", "A.Example"]), Ok(()));
-        assert_eq!(named(&["*.example"]), Ok(()));
-        for wrong in [&["b.example"][..], &["*.a.example"], &["x.a.example"], &["a.example.org"], &[]] {
+        let below = roots.prove(&[leaf(&ours, dns(&["*.a.example"]))], "b.a.example", UnixTime::now());
+        assert_eq!(below, Ok(()));
+        for wrong in [&["b.example"][..], &["*.example"], &["*.a.example"], &["x.a.example"], &["a.example.org"], &[]] {
             assert_eq!(judge(leaf(&ours, dns(wrong))), Err(Doubt::OtherName), "{wrong:?}");
         }
         let in_common_name =

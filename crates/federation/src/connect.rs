@@ -19,20 +19,20 @@ use crate::targets::Target;
 
 /// An address, and how to speak there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// Where.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Whether TLS comes first.
-    pub direct_tls: bool,
+    pub(crate) direct_tls: bool,
 }
 
 /// What a domain has left to try.
 #[derive(Debug, Default)]
-pub struct Endpoints(VecDeque<Endpoint>);
+pub(crate) struct Endpoints(VecDeque<Endpoint>);
 
 /// Nothing more to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreachable {
+pub(crate) enum Unreachable {
     /// There are no addresses.
     NoAddress,
     /// All addresses are such that the operator forbids them.
@@ -48,7 +48,7 @@ impl Endpoints {
     ///
     /// # Errors
     /// If there is none, see [`Unreachable`].
-    pub async fn find(
+    pub(crate) async fn find(
         resolver: &dyn Resolve,
         targets: &[Target],
         private: bool,
@@ -84,7 +84,7 @@ impl Endpoints {
     ///
     /// # Errors
     /// If none accepts.
-    pub async fn next(&mut self) -> Result<(TcpStream, Endpoint), Unreachable> {
+    pub(crate) async fn next(&mut self) -> Result<(TcpStream, Endpoint), Unreachable> {
         let mut trying = FuturesUnordered::new();
         let mut under_way: Vec<Endpoint> = Vec::new();
         let mut head_start = pin!(tokio::time::sleep(std::time::Duration::ZERO));
@@ -139,7 +139,7 @@ fn in_turns(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
 }
 
 /// Whether an address is one of the public net: what a stranger writes into DNS must not lead us into our own (G-13).
-pub fn is_public(ip: IpAddr) -> bool {
+pub(crate) fn is_public(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(v4) => {
             let [a, b, c, _] = v4.octets();

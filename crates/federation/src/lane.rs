@@ -20,7 +20,7 @@ use crate::counters::Failure;
 use crate::courier::{Command, Courier, Kept, Waiting, Word};
 use crate::dial;
 use crate::limits;
-use crate::shared::Shared;
+use crate::shared::{Shared, closing};
 
 struct Lane {
     shared: Arc<Shared>,
@@ -63,7 +63,7 @@ pub(crate) async fn run(shared: Arc<Shared>, pair: Pair, mut words: UnboundedRec
             Some(word) = words.recv() => lane.word(word).await,
             () = wait => {}
             // What waits is in the spool, and goes on its way after the next start.
-            _ = phase.wait_for(|phase| *phase == net::Phase::Closing) => break,
+            () = closing(&mut phase) => break,
         }
         lane.expire().await;
         lane.dial();

@@ -297,6 +297,11 @@ impl Shared {
     }
 }
 
+/// Waits until the server closes its streams.
+pub(crate) async fn closing(phase: &mut watch::Receiver<Phase>) {
+    let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
+}
+
 /// The domains between which a stanza of ours goes.
 pub(crate) fn pair_of(stanza: &Stanza) -> Option<Pair> {
     let (from, to) = (stanza.from.as_ref()?, stanza.to.as_ref()?);

@@ -14,18 +14,18 @@ const PORT: u16 = 5269;
 
 /// A host and port, and how to speak there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub(crate) struct Target {
     /// A host name in ASCII.
-    pub host: String,
+    pub(crate) host: String,
     /// TCP port.
-    pub port: u16,
+    pub(crate) port: u16,
     /// Whether TLS comes first (XEP-0368).
-    pub direct_tls: bool,
+    pub(crate) direct_tls: bool,
 }
 
 /// Why there is nowhere to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoTarget {
+pub(crate) enum NoTarget {
     /// The domain is an address or otherwise nothing that DNS knows.
     NoDomain,
     /// DNS says that there is no such service.
@@ -35,7 +35,7 @@ pub enum NoTarget {
 }
 
 /// Gives numbers from 0 up to and including the one given; RFC 2782 draws lots with them.
-pub type Lots<'a> = &'a mut (dyn FnMut(u32) -> u32 + Send);
+pub(crate) type Lots<'a> = &'a mut (dyn FnMut(u32) -> u32 + Send);
 
 /// The form of a domain that DNS and certificates have (RFC 5890 A-labels). `None`: it can have no servers, as an
 /// address of IPv4 or IPv6.
@@ -52,7 +52,7 @@ pub fn ascii(domain: &str) -> Option<String> {
 ///
 /// # Errors
 /// See [`NoTarget`].
-pub async fn find(resolver: &dyn Resolve, domain: &str, lots: Lots<'_>) -> Result<Vec<Target>, NoTarget> {
+pub(crate) async fn find(resolver: &dyn Resolve, domain: &str, lots: Lots<'_>) -> Result<Vec<Target>, NoTarget> {
     let domain = ascii(domain).ok_or(NoTarget::NoDomain)?;
     let names = [format!("_xmpps-server._tcp.{domain}"), format!("_xmpp-server._tcp.{domain}")];
     let (direct, starttls) = tokio::join!(resolver.srv(&names[0]), resolver.srv(&names[1]));

@@ -5,7 +5,6 @@
 //! Not here: TLS and streams between servers (crates `federation` and `s2s`).
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use tokio::net::TcpStream;
 

@@ -1,0 +1,127 @@
+//! Other servers: what of the configuration federation gets, and opening it.
+//!
+//! Not here: what it does with that (federation), listening (`translate.rs`).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use admin::{Failure, FailureKind, Measure};
+use config::{Config, Demand, ServerAuth};
+use engine::Handle;
+use federation::{Counters, Dns, Federation, Parts, Roots, Rules, Settings};
+use mailbox::Mailbox;
+use net::{Phase, TlsStore};
+use s2s::{Policy, Secret};
+use tokio::sync::watch;
+
+use crate::{secret, services};
+
+/// The settings.
+///
+/// # Errors
+/// The secret for dialback cannot be read or made.
+pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
+    let own = &config.federation;
+    let policy = |tls, auth| Policy {
+        allowed: true,
+        require_tls: tls == Demand::Required,
+        require_certificate: auth == ServerAuth::Certificate,
+    };
+    let exception = |(domain, remote): (&String, &config::Remote)| {
+        let policy = policy(remote.tls.unwrap_or(own.tls), remote.auth.unwrap_or(own.auth));
+        (domain.clone(), policy)
+    };
+    let (rooms, nodes) = services::addresses(config, &config.server.domains);
+    let rules = Rules {
+        ours: config.server.domains.iter().cloned().chain(rooms).chain(nodes).collect(),
+        policy: policy(own.tls, own.auth),
+        domains: own.domain.iter().map(exception).collect::<HashMap<_, _>>(),
+        allowed: own.allow.iter().cloned().collect::<HashSet<_>>(),
+        blocked: own.block.iter().cloned().collect(),
+    };
+    let default = Settings::new(rules);
+    let key = secret::dialback_key(&config.data_dir())?;
+    let stream = s2s::Settings {
+        dialback: Some(Secret::new(key)),
+        starttls: !config.identities().is_empty(),
+        ..s2s::Settings::clone(&default.stream)
+    };
+    Ok(Settings {
+        stream: Arc::new(stream),
+        private_addresses: own.private_addresses,
+        give_up: Duration::from_secs(own.give_up_seconds),
+        ..default
+    })
+}
+
+/// Whom to believe about certificates.
+///
+/// # Errors
+/// The operator's file cannot be used.
+pub(crate) fn roots(config: &Config) -> Result<Roots, Failure> {
+    let file = config.federation.ca_file.as_ref().map(|path| config.path(path));
+    Roots::load(file.as_deref()).map_err(|error| {
+        let path = file.unwrap_or_default();
+        Failure::new(FailureKind::Failed, format_args!("`ca_file` in [federation]: {}: {error}", path.display()))
+    })
+}
+
+/// Federation, if there is to be any.
+///
+/// # Errors
+/// What it needs cannot be read.
+pub(crate) fn open(
+    config: &Config,
+    engine: Handle,
+    mailbox: Mailbox,
+    tls: Arc<TlsStore>,
+    phase: watch::Receiver<Phase>,
+) -> Result<Option<(Federation, Arc<Counters>)>, Failure> {
+    if !config.federates() {
+        tracing::info!("this server talks with no others");
+        return Ok(None);
+    }
+    for domain in &settings(config)?.rules.ours {
+        if !tls.proves(domain) {
+            tracing::warn!(domain, "the certificate is not valid for this name: other servers may refuse it");
+        }
+    }
+    let resolver = Dns::of_system().map_err(|error| {
+        Failure::new(FailureKind::Failed, format_args!("the system's configuration of DNS: {error}"))
+    })?;
+    let counters = Arc::new(Counters::default());
+    let parts = Parts {
+        engine,
+        mailbox,
+        tls,
+        roots: roots(config)?,
+        resolver: Arc::new(resolver),
+        counters: counters.clone(),
+        phase,
+    };
+    Ok(Some((Federation::new(settings(config)?, parts), counters)))
+}
+
+/// What is measured.
+pub(crate) fn measures(counters: &Counters) -> Vec<Measure> {
+    use admin::MeasureKind::{Counter, Gauge};
+    let pick = |names: &[&'static str], counts: &[net::Count]| {
+        names.iter().copied().zip(counts.iter().map(net::Count::value)).collect::<Vec<_>>()
+    };
+    let why = federation::Failure::ALL.map(federation::Failure::name);
+    let doubts = federation::Doubt::ALL.map(federation::Doubt::name);
+    let ways = ["out", "in"];
+    vec![
+        Measure::each("s2s_streams", Gauge, "Streams with other servers.", "direction", pick(&ways, &counters.streams)),
+        Measure::one("s2s_pairs", Gauge, "Pairs of domains that are looked after.", counters.lanes.value()),
+        Measure::one("s2s_waiting", Gauge, "Stanzas that wait for other servers.", counters.waiting.value()),
+        Measure::each("s2s_stanzas", Counter, "Stanzas that have reached or come from other servers.", "direction", pick(&ways, &counters.stanzas)),
+        Measure::each("s2s_bounced", Counter, "Stanzas that came back.", "why", pick(&why, &counters.bounced)),
+        Measure::each("s2s_failed", Counter, "Attempts to reach a server that failed.", "why", pick(&why, &counters.failed)),
+        Measure::each("s2s_doubts", Counter, "Certificates that proved nothing.", "why", pick(&doubts, &counters.doubts)),
+        Measure::each("s2s_proofs", Counter, "Servers that were believed.", "how", pick(&["certificate", "dialback"], &counters.proofs)),
+        Measure::each("s2s_exceptions", Counter, "Streams that needed an exception.", "which", pick(&["tls", "certificate"], &counters.exceptions)),
+        Measure::one("s2s_misbehaviour", Counter, "What other servers did wrong.", counters.misbehaviour.value()),
+    ]
+}
