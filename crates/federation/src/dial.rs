@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use s2s::{Connect, End, Pair, Purpose, Refusal, Resumption, Stream, Verdict, Verification};
-use stanza::Condition;
+use stanza::{Condition, StreamCondition};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
@@ -123,6 +123,14 @@ fn failure(why: &End, refusal: Option<Refusal>) -> Failure {
         (_, Some(Refusal::Timeout)) => Failure::Unreachable,
         (_, Some(_)) | (End::NotAuthenticated(_), _) => Failure::NotAuthenticated,
         (End::NoTls, _) => Failure::NoTls,
+        (End::PeerError { condition, .. }, _) => match condition {
+            // DNS leads to a server that is not this domain's.
+            StreamCondition::HostUnknown | StreamCondition::HostGone => Failure::NotFound,
+            StreamCondition::NotAuthorized
+            | StreamCondition::PolicyViolation
+            | StreamCondition::InvalidFrom => Failure::NotAuthenticated,
+            _ => Failure::Unreachable,
+        },
         _ => Failure::Unreachable,
     }
 }

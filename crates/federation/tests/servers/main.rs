@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod believing;
+mod missing;
 mod talking;
 mod world;

@@ -338,6 +338,11 @@ impl Session {
 
     /// The next stanza that has all of these in it.
     pub(crate) async fn expect(&mut self, words: &[&str]) -> String {
+        self.expect_in(PATIENCE, words).await
+    }
+
+    /// The same, if it may take longer.
+    pub(crate) async fn expect_in(&mut self, patience: Duration, words: &[&str]) -> String {
         let has = |text: &String| words.iter().all(|word| text.contains(word));
         if let Some(at) = self.seen.iter().position(has) {
             return self.seen.remove(at);
@@ -353,7 +358,7 @@ impl Session {
                 }
             }
         };
-        match tokio::time::timeout(PATIENCE, waiting).await {
+        match tokio::time::timeout(patience, waiting).await {
             Ok(text) => text,
             Err(_) => panic!("{words:?} did not come to {}: {:#?}", self.jid.as_str(), self.seen),
         }
