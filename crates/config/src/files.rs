@@ -23,6 +23,7 @@ pub(crate) fn check(source: &mut Source, config: &Config, file: &Path, certifica
     for identity in config.identities() {
         identity_of(source, config, &identity, certificates);
     }
+    authorities(source, config);
     data(source, config);
     if std::fs::metadata(file).is_ok_and(|meta| meta.mode() & 0o002 != 0) {
         source.faults.push(Fault {
@@ -72,6 +73,15 @@ fn identity_of(source: &mut Source, config: &Config, identity: &Identity, certif
             let fix = "use a certificate for that domain together with the key that it was made for";
             source.error(&setting, format!("{}: {why}", identity.domain), fix);
         }
+    }
+}
+
+/// Those that are believed about other servers.
+fn authorities(source: &mut Source, config: &Config) {
+    let Some(path) = config.federation.ca_file.as_ref().map(|path| config.path(path)) else { return };
+    if let Err(error) = std::fs::read(&path) {
+        let what = format!("{} cannot be read: {error}", path.display());
+        source.error("federation.ca_file", what, "name the right file, and let the server's user read it");
     }
 }
 

@@ -77,7 +77,7 @@ fn example(setting: &Setting) -> &'static str {
     match setting.path.rsplit('.').next().unwrap_or_default() {
         "certificate" => "\"certs/example.org.crt\"",
         "ca_file" => "\"authorities.pem\"",
-        "tls" => "\"optional\"",
+        "tls" => "\"required\"",
         "auth" => "\"dialback\"",
         "key" => "\"certs/example.org.key\"",
         "public_url" => "\"https://chat.example.org\"",

@@ -350,6 +350,12 @@ fn table_and_types_agree() {
         ..Default::default()
     };
     full.external.insert("*".to_owned(), service);
+    full.federation.ca_file = text();
+    let remote = config::Remote {
+        tls: Some(config::Demand::Optional),
+        auth: Some(config::ServerAuth::Dialback),
+    };
+    full.federation.domain.insert("*".to_owned(), remote);
     let mut fields = BTreeSet::new();
     collect(&toml::Value::try_from(&full).unwrap(), String::new(), &mut fields);
     let table: BTreeSet<String> = SETTINGS.iter().map(|s| s.path.to_owned()).collect();
@@ -441,6 +447,7 @@ fn init_with_every_comment_taken_away_is_still_in_order() {
         SETTINGS.iter().any(|setting| setting.path.rsplit('.').next() == Some(name) && line.contains(" = "))
             || line.starts_with("[domain")
             || line.starts_with("[external")
+            || line.starts_with("[federation")
     };
     let awake: Vec<&str> =
         text.lines().map(|line| line.strip_prefix("# ").filter(|l| is_setting(l)).unwrap_or(line)).collect();

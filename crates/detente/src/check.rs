@@ -21,6 +21,14 @@ pub(crate) fn run(given: &Check) -> Result<(), Failure> {
              set `external_address` in [turn] to have one"
         );
     }
+    if config.federates() {
+        println!(
+            "other servers: they find this one by the entries of its domains in DNS, \
+             as docs/manual/federation.md has them"
+        );
+    } else {
+        println!("other servers: this one talks with none");
+    }
     if given.data {
         data(&config.data_dir())?;
     }
