@@ -128,7 +128,8 @@ fn acceptable(io: &Io, pair: &Pair, key: &str) -> Result<(), (Condition, Misbeha
     if pairs >= io.settings.pairs_max || io.book.asked.len() >= io.settings.verifications_max {
         return Err((Condition::ResourceConstraint, Misbehaviour::TooManyPairs));
     }
-    if (policy.require_certificate || io.is_outgoing()) && !io.has_certificate() {
+    let hopeless = !io.has_certificate() || io.book.doubted.contains(&pair.remote);
+    if hopeless && (policy.require_certificate || io.is_outgoing()) {
         return Err((Condition::NotAuthorized, Misbehaviour::Certificate));
     }
     Ok(())
