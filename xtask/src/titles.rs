@@ -127,6 +127,7 @@ const XEPS: &[(&str, &str)] = &[
     ("0334", "Message Processing Hints"),
     ("0338", "Jingle Grouping Framework"),
     ("0339", "Source-Specific Media Attributes in Jingle"),
+    ("0344", "Impact of TLS and DNSSEC on Dialback"),
     ("0352", "Client State Indication"),
     ("0353", "Jingle Message Initiation"),
     ("0355", "Namespace Delegation"),

@@ -30,6 +30,7 @@ pub(crate) fn rows() -> Vec<Row> {
         .flat_map(|card| card.specs.iter().map(|spec| row(card.name, path_of(card.name), spec)));
     let parts = stream::PARTS
         .iter()
+        .chain(s2s::PARTS)
         .chain(net::PARTS)
         .chain(muc::PARTS)
         .chain(pubsub::PARTS)

@@ -128,7 +128,8 @@ fn acceptable(io: &Io, pair: &Pair, key: &str) -> Result<(), (Condition, Misbeha
     if pairs >= io.settings.pairs_max || io.book.asked.len() >= io.settings.verifications_max {
         return Err((Condition::ResourceConstraint, Misbehaviour::TooManyPairs));
     }
-    if (policy.require_certificate || io.is_outgoing()) && !io.has_certificate() {
+    let hopeless = !io.has_certificate() || io.book.doubted.contains(&pair.remote);
+    if hopeless && (policy.require_certificate || io.is_outgoing()) {
         return Err((Condition::NotAuthorized, Misbehaviour::Certificate));
     }
     Ok(())
@@ -265,7 +266,7 @@ pub(crate) fn add_pair(io: &mut Io, now: Instant, pair: &Pair, certificate: Opti
         io.book.certify(pair.remote.clone(), trust);
     }
     let possible = match io.role {
-        Role::Outgoing(Purpose::Stanzas) => known_remote || io.offer.errors,
+        Role::Outgoing(Purpose::Stanzas) => io.established && (known_remote || io.offer.errors),
         Role::Incoming => io.bidi && known_remote,
         Role::Outgoing(Purpose::Verify) | Role::Component => false,
     };
@@ -285,7 +286,10 @@ pub(crate) fn add_pair(io: &mut Io, now: Instant, pair: &Pair, certificate: Opti
 
 /// The shell wants the peer to judge a key.
 pub(crate) fn verify(io: &mut Io, now: Instant, token: u64, verification: Verification) {
-    if !io.is_outgoing() || io.book.verifying.len() >= io.settings.verifications_max {
+    // Only of its own domains a server has the secret, and only of this one we know where it is.
+    let authority = io.book.main.as_ref().map(|main| &main.remote) == Some(&verification.pair.remote);
+    let full = io.book.verifying.len() >= io.settings.verifications_max;
+    if !io.is_outgoing() || !authority || full {
         return io.out(Output::Verified(token, Verdict::Failed(Condition::ResourceConstraint)));
     }
     let until = now + io.settings.timeouts.dialback;

@@ -78,10 +78,11 @@ pub(crate) fn write(io: &mut Io) {
     }
     if !required {
         write_authentication(&mut w, io);
-        if io.settings.bidi {
+        if io.settings.bidi && !io.bidi {
             w.open("bidi", ns::BIDI_FEATURE).close();
         }
-        if io.settings.stream_management && (io.authenticated || may_dialback(io)) {
+        // After EXTERNAL there are features again, after dialback not.
+        if io.settings.stream_management && (io.authenticated || (may_dialback(io) && !may_external(io))) {
             w.open("sm", ns::SM).close();
         }
         write_limits(&mut w, io);

@@ -76,7 +76,10 @@ pub(crate) fn handle_certificate(io: &mut Io, remote: &Bare, trust: Option<Trust
     }
     match trust {
         Some(trust) => io.book.certify(remote.clone(), trust),
-        None => io.note(Misbehaviour::Certificate),
+        None => {
+            io.note(Misbehaviour::Certificate);
+            io.book.doubted.push(remote.clone());
+        }
     }
     features::write(io);
     Ok(State::Open)

@@ -22,8 +22,11 @@ impl Stream {
         if self.io.over {
             return;
         }
-        let before_tls = self.state == State::Handshake || self.awaits_tls();
-        if before_tls {
+        if self.state == State::Handshake && bytes.trim_ascii().is_empty() {
+            // The end of a line that began with `<starttls/>`; where it is cut must not matter.
+            return;
+        }
+        if self.state == State::Handshake || self.awaits_tls() {
             let fail = Fail::new(StreamCondition::PolicyViolation, Misbehaviour::BytesBeforeTls);
             return self.stop(fail.into());
         }

@@ -94,6 +94,8 @@ pub(crate) struct Io {
     pub(crate) bidi: bool,
     /// SASL has succeeded.
     pub(crate) authenticated: bool,
+    /// Outgoing: the pair of the header was proven.
+    pub(crate) established: bool,
     /// Some pair is proven, which decides the limits.
     pub(crate) trusted: bool,
     /// Component: what it must know.
@@ -133,6 +135,7 @@ impl Io {
             receiving: Receiving::default(),
             bidi: false,
             authenticated: false,
+            established: false,
             trusted: false,
             secret: None,
             offer: Offer::default(),

@@ -21,6 +21,8 @@ mod component;
 mod content;
 mod dialback;
 mod features;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod header;
 mod incoming;
 mod input;

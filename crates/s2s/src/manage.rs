@@ -204,7 +204,7 @@ fn handle_resumed(io: &mut Io, now: Instant, element: &Element) -> Result<(), Fa
 fn go_on(io: &mut Io, now: Instant, kept: Resumption, h: u32) -> Result<(), Fail> {
     io.session = Some((kept.id, kept.lifetime));
     io.sending.resume(kept.queue, kept.acked);
-    io.receiving.go_on(kept.stored, kept.unstored);
+    io.receiving.go_on(kept.stored);
     acknowledge(io, h)?;
     for (pair, proof) in kept.inbound {
         // The operator may have changed his mind.

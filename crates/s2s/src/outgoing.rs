@@ -186,9 +186,10 @@ fn sasl_condition(failure: &Element) -> sasl::Condition {
 
 /// The peer believes that we are `pair.local`, by SASL or by dialback.
 pub(crate) fn proven(io: &mut Io, now: Instant, pair: &Pair) -> Next {
-    let first = !io.trusted;
     io.trust_more(now);
-    if first && io.is_outgoing() {
+    // A bidirectional peer may have proven itself before.
+    if io.is_outgoing() && !io.established {
+        io.established = true;
         io.sending.bytes_max = io.offer.bytes_max;
         if io.bidi {
             admit_peer(io, now, pair);

@@ -39,6 +39,8 @@ pub(crate) struct Book {
     pub(crate) verifying: Vec<Verifying>,
     /// Whom the peer's certificate proves.
     pub(crate) certified: Vec<(Bare, Trust)>,
+    /// Whom it does not, although it should.
+    pub(crate) doubted: Vec<Bare>,
     /// The number of the last question.
     number: u64,
 }

@@ -55,7 +55,7 @@ pub enum Output {
     /// Answers `Stream::verify` of that token.
     Verified(u64, Verdict),
     /// A broken stream goes on in this one (XEP-0198 section 5); what was not acknowledged is sent again by the stream
-    /// itself, and its tokens are open as before. Outgoing: follows [`Output::Ready`] of the stream's own pair.
+    /// itself, and its tokens are open as before. Follows [`Output::Ready`] and [`Output::Authenticated`] of its pairs.
     Resumed,
     /// The resumption was refused. These stanzas, in this order, may or may not have arrived; the stream has forgotten
     /// them, the shell sends them again (here, or elsewhere).
@@ -151,8 +151,8 @@ pub enum Answer {
     Secret(Option<Secret>),
     /// To [`Ask::Attach`]; `false`: another connection holds the domain, this one ends with `conflict`.
     Attached(bool),
-    /// To [`Ask::Resume`]; `None`: unknown or expired. All that the old stream gave up must be stored by then, and
-    /// counted ([`Resumption::handle_stored`](crate::Resumption::handle_stored)).
+    /// To [`Ask::Resume`]; `None`: unknown or expired. What the old stream handed over must be stored by then,
+    /// and counted ([`Resumption::handle_stored`](crate::Resumption::handle_stored)), or it comes twice.
     Resumable(Option<Box<Resumption>>),
 }
 

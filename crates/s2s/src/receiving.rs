@@ -39,9 +39,11 @@ impl Receiving {
         };
     }
 
-    /// The count goes on where that of another stream stopped.
-    pub(crate) fn go_on(&mut self, stored: u32, unstored: usize) {
-        *self = Receiving { managed: true, unstored, stored, ..Receiving::default() };
+    /// The count goes on where that of another stream stopped. What was not stored by then comes again, so it does not
+    /// count.
+    pub(crate) fn go_on(&mut self, stored: u32) {
+        self.manage();
+        self.stored = stored;
     }
 
     /// How many came that count.
@@ -184,7 +186,11 @@ mod tests {
         assert_eq!((receiving.passed(), receiving.stored, receiving.unstored), (2, 1, 1));
         receiving.store(100);
         assert_eq!((receiving.passed(), receiving.stored, receiving.unstored), (2, 2, 0));
-        receiving.go_on(u32::MAX, 1);
+        receiving.unstored = 1;
+        receiving.go_on(u32::MAX);
+        receiving.unstored += 1;
+        receiving.store(1);
+        assert_eq!(receiving.stored, u32::MAX, "that came before the resumption");
         receiving.store(1);
         assert_eq!(receiving.stored, 0);
     }

@@ -51,7 +51,8 @@ impl Resumption {
         self.stored = self.stored.wrapping_add(stanzas as u32);
     }
 
-    /// Stanzas that were handed over and are not yet stored. Resume when there are none, or they come twice.
+    /// Stanzas that were handed over and are not yet stored. Resume when there are none: what is not stored then comes
+    /// again.
     pub fn unstored(&self) -> usize {
         self.unstored
     }

@@ -9,8 +9,7 @@ pub const PARTS: &[Part] = &[Part {
     name: "streams",
     path: "crates/stream/src/lib.rs",
     specs: &[
-        Spec::complete("RFC 6120", "4 to 8")
-            .note("streams of clients; servers among themselves are not there yet"),
+        Spec::complete("RFC 6120", "4 to 8").note("streams of clients"),
         Spec::complete("RFC 7395", "3"),
         Spec::complete("RFC 7590", "3"),
         Spec::complete("XEP-0198", "1.6.3"),

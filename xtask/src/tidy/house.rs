@@ -3,8 +3,8 @@
 //! Not here: the floors, which each crate's `Cargo.toml` states for itself.
 
 /// Crates that do no I/O: they decide, and others do.
-pub(crate) const CORE: [&str; 12] = [
-    "address", "xml", "sasl", "turn", "stanza", "model", "stream", "kernel", "features", "muc", "pubsub",
+pub(crate) const CORE: [&str; 13] = [
+    "address", "xml", "sasl", "turn", "stanza", "model", "stream", "s2s", "kernel", "features", "muc", "pubsub",
     "zoo",
 ];
 
