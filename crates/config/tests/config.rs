@@ -351,10 +351,8 @@ fn table_and_types_agree() {
     };
     full.external.insert("*".to_owned(), service);
     full.federation.ca_file = text();
-    let remote = config::Remote {
-        tls: Some(config::Demand::Optional),
-        auth: Some(config::ServerAuth::Dialback),
-    };
+    let remote =
+        config::Remote { tls: Some(config::Demand::Optional), auth: Some(config::ServerAuth::Dialback) };
     full.federation.domain.insert("*".to_owned(), remote);
     let mut fields = BTreeSet::new();
     collect(&toml::Value::try_from(&full).unwrap(), String::new(), &mut fields);

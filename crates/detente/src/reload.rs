@@ -88,8 +88,12 @@ impl Parts {
         };
         leave_out_ipv6(&mut config);
         let next = adopted(&now, &config);
-        for outcome in 
-            [certificates(&next, &self.tls), relevel(&next.log.level), self.accounts(&next), self.servers(&next)] {
+        for outcome in [
+            certificates(&next, &self.tls),
+            relevel(&next.log.level),
+            self.accounts(&next),
+            self.servers(&next),
+        ] {
             if let Err(failure) = outcome {
                 tracing::error!("{failure}");
             }

@@ -295,7 +295,8 @@ fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>) -> String {
     let of_servers = [("s2s", &listen.s2s), ("s2s-tls", &listen.s2s_tls)];
     // As they were opened (`translate.rs`).
     let of_relay = of_relay.into_iter().filter(|_| config.turn.is_on());
-    let counts = counts.into_iter().chain(of_relay).chain(of_servers.into_iter().filter(|_| config.federates()));
+    let counts =
+        counts.into_iter().chain(of_relay).chain(of_servers.into_iter().filter(|_| config.federates()));
     let kinds = counts.flat_map(|(kind, addresses)| std::iter::repeat_n(kind, addresses.len()));
     let words = kinds.zip(sockets.addresses()).map(|(kind, address)| format!("{kind} {address}"));
     let datagrams = relay.and_then(|relay| relay.addresses().ok()).unwrap_or_default();

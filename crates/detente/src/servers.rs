@@ -63,7 +63,10 @@ pub(crate) fn roots(config: &Config) -> Result<Roots, Failure> {
     let file = config.federation.ca_file.as_ref().map(|path| config.path(path));
     Roots::load(file.as_deref()).map_err(|error| {
         let path = file.unwrap_or_default();
-        Failure::new(FailureKind::Failed, format_args!("`ca_file` in [federation]: {}: {error}", path.display()))
+        Failure::new(
+            FailureKind::Failed,
+            format_args!("`ca_file` in [federation]: {}: {error}", path.display()),
+        )
     })
 }
 
@@ -113,15 +116,62 @@ pub(crate) fn measures(counters: &Counters) -> Vec<Measure> {
     let doubts = federation::Doubt::ALL.map(federation::Doubt::name);
     let ways = ["out", "in"];
     vec![
-        Measure::each("s2s_streams", Gauge, "Streams with other servers.", "direction", pick(&ways, &counters.streams)),
+        Measure::each(
+            "s2s_streams",
+            Gauge,
+            "Streams with other servers.",
+            "direction",
+            pick(&ways, &counters.streams),
+        ),
         Measure::one("s2s_pairs", Gauge, "Pairs of domains that are looked after.", counters.lanes.value()),
         Measure::one("s2s_waiting", Gauge, "Stanzas that wait for other servers.", counters.waiting.value()),
-        Measure::each("s2s_stanzas", Counter, "Stanzas that have reached or come from other servers.", "direction", pick(&ways, &counters.stanzas)),
-        Measure::each("s2s_bounced", Counter, "Stanzas that came back.", "why", pick(&why, &counters.bounced)),
-        Measure::each("s2s_failed", Counter, "Attempts to reach a server that failed.", "why", pick(&why, &counters.failed)),
-        Measure::each("s2s_doubts", Counter, "Certificates that proved nothing.", "why", pick(&doubts, &counters.doubts)),
-        Measure::each("s2s_proofs", Counter, "Servers that were believed.", "how", pick(&["certificate", "dialback"], &counters.proofs)),
-        Measure::each("s2s_exceptions", Counter, "Streams that needed an exception.", "which", pick(&["tls", "certificate"], &counters.exceptions)),
-        Measure::one("s2s_misbehaviour", Counter, "What other servers did wrong.", counters.misbehaviour.value()),
+        Measure::each(
+            "s2s_stanzas",
+            Counter,
+            "Stanzas that have reached or come from other servers.",
+            "direction",
+            pick(&ways, &counters.stanzas),
+        ),
+        Measure::each(
+            "s2s_bounced",
+            Counter,
+            "Stanzas that came back.",
+            "why",
+            pick(&why, &counters.bounced),
+        ),
+        Measure::each(
+            "s2s_failed",
+            Counter,
+            "Attempts to reach a server that failed.",
+            "why",
+            pick(&why, &counters.failed),
+        ),
+        Measure::each(
+            "s2s_doubts",
+            Counter,
+            "Certificates that proved nothing.",
+            "why",
+            pick(&doubts, &counters.doubts),
+        ),
+        Measure::each(
+            "s2s_proofs",
+            Counter,
+            "Servers that were believed.",
+            "how",
+            pick(&["certificate", "dialback"], &counters.proofs),
+        ),
+        Measure::each(
+            "s2s_exceptions",
+            Counter,
+            "Streams that needed an exception.",
+            "which",
+            pick(&["tls", "certificate"], &counters.exceptions),
+        ),
+        Measure::one(
+            "s2s_misbehaviour",
+            Counter,
+            "What other servers did wrong.",
+            counters.misbehaviour.value(),
+        ),
     ]
 }

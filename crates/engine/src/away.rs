@@ -197,7 +197,9 @@ impl Engine {
     fn is_spooled(&self, stanza: &Stanza) -> bool {
         let from = stanza.from.as_ref().map(Jid::domain);
         match stanza.kind {
-            Kind::Message(MessageType::Groupchat) => !from.is_some_and(|from| self.services.contains_key(from)),
+            Kind::Message(MessageType::Groupchat) => {
+                !from.is_some_and(|from| self.services.contains_key(from))
+            }
             _ => patience(stanza) == Patience::Long && !stanza.payload.has("no-store", ns::HINTS),
         }
     }
@@ -352,7 +354,9 @@ fn patience(stanza: &Stanza) -> Patience {
     use PresenceType::{Subscribe, Subscribed, Unsubscribe, Unsubscribed};
     match stanza.kind {
         Kind::Message(MessageType::Error | MessageType::Headline) => Patience::Brief,
-        Kind::Message(_) | Kind::Presence(Subscribe | Subscribed | Unsubscribe | Unsubscribed) => Patience::Long,
+        Kind::Message(_) | Kind::Presence(Subscribe | Subscribed | Unsubscribe | Unsubscribed) => {
+            Patience::Long
+        }
         Kind::Presence(_) | Kind::Iq(_) => Patience::Brief,
     }
 }

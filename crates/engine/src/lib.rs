@@ -37,5 +37,5 @@ mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
 pub use input::{Input, Standing, Time};
-pub use spool::spooled;
 pub use run::{Accounts, Files, Handle, NoFiles, Services, run, start_time};
+pub use spool::spooled;

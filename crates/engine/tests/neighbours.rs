@@ -346,10 +346,7 @@ fn what_arrives_is_acknowledged_when_it_is_stored() {
     let mut world = World::new();
     let (romeo, link) = world.connect();
     world.send(romeo, "a.example", Stanza::presence(PresenceType::Available));
-    world.input(Input::Up(Up::Stanza(
-        romeo,
-        Stanza::presence(PresenceType::Available).from(&jid(ROMEO)),
-    )));
+    world.input(Input::Up(Up::Stanza(romeo, Stanza::presence(PresenceType::Available).from(&jid(ROMEO)))));
     world.remote.took();
     link.said();
     let said = world.arrive("juliet@b.example/x", "romeo@a.example", message("m"));
@@ -362,11 +359,7 @@ fn what_arrives_is_acknowledged_when_it_is_stored() {
     world.stored();
     assert_eq!(*said.lock().unwrap(), [true]);
     world.full = true;
-    let said = world.arrive(
-        "nurse@b.example",
-        "romeo@a.example",
-        Stanza::presence(PresenceType::Subscribe),
-    );
+    let said = world.arrive("nurse@b.example", "romeo@a.example", Stanza::presence(PresenceType::Subscribe));
     assert_eq!(*said.lock().unwrap(), [false]);
 }
 
@@ -374,11 +367,9 @@ fn what_arrives_is_acknowledged_when_it_is_stored() {
 fn nobody_speaks_for_us_and_nothing_is_passed_on() {
     let mut world = World::new();
     let (_, link) = world.connect();
-    for (from, to) in [
-        ("romeo@a.example", "romeo@a.example"),
-        ("a.example", ROMEO),
-        ("juliet@b.example", "x@c.example"),
-    ] {
+    for (from, to) in
+        [("romeo@a.example", "romeo@a.example"), ("a.example", ROMEO), ("juliet@b.example", "x@c.example")]
+    {
         let said = world.arrive(from, to, message("m"));
         assert_eq!(*said.lock().unwrap(), [true], "{from} {to}");
         assert!(link.said().is_empty() && world.remote.took().is_empty(), "{from} {to}");

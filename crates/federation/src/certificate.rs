@@ -203,7 +203,9 @@ mod tests {
         assert_eq!(named(&["b.example", "A.Example"]), Ok(()));
         let below = roots.prove(&[leaf(&ours, dns(&["*.a.example"]))], "b.a.example", UnixTime::now());
         assert_eq!(below, Ok(()));
-        for wrong in [&["b.example"][..], &["*.example"], &["*.a.example"], &["x.a.example"], &["a.example.org"], &[]] {
+        for wrong in
+            [&["b.example"][..], &["*.example"], &["*.a.example"], &["x.a.example"], &["a.example.org"], &[]]
+        {
             assert_eq!(judge(leaf(&ours, dns(wrong))), Err(Doubt::OtherName), "{wrong:?}");
         }
         let in_common_name =

@@ -63,8 +63,7 @@ impl Endpoints {
                 continue;
             };
             let given = !addresses.is_empty();
-            let allowed: Vec<IpAddr> =
-                addresses.into_iter().filter(|ip| private || is_public(*ip)).collect();
+            let allowed: Vec<IpAddr> = addresses.into_iter().filter(|ip| private || is_public(*ip)).collect();
             if given && allowed.is_empty() && none == Unreachable::NoAddress {
                 none = Unreachable::Forbidden;
             }
@@ -242,11 +241,9 @@ mod tests {
         let found = Endpoints::find(&hosts, &[target("a", 1), target("b", 2), target("a", 1)], false).await;
         let found: Vec<String> = found.unwrap().0.iter().map(|end| end.address.to_string()).collect();
         assert_eq!(found, ["[2620:fe::fe]:1", "9.9.9.9:1", "9.9.9.10:1"]);
-        for (host, want) in [
-            ("b", Unreachable::Forbidden),
-            ("c", Unreachable::Unanswered),
-            ("d", Unreachable::NoAddress),
-        ] {
+        for (host, want) in
+            [("b", Unreachable::Forbidden), ("c", Unreachable::Unanswered), ("d", Unreachable::NoAddress)]
+        {
             assert_eq!(Endpoints::find(&hosts, &[target(host, 1)], false).await.unwrap_err(), want, "{host}");
         }
     }

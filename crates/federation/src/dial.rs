@@ -43,7 +43,8 @@ async fn attempt(shared: &Arc<Shared>, pair: &Pair, kept: &mut Option<Box<Kept>>
             None => (None, None),
         };
         let stream = open(shared, pair, Purpose::Stanzas, &endpoint, resume);
-        let Some(mut carrier) = stream.and_then(|stream| Carrier::new(shared.clone(), stream, tcp, side)) else {
+        let Some(mut carrier) = stream.and_then(|stream| Carrier::new(shared.clone(), stream, tcp, side))
+        else {
             let in_flight = left.map(|(in_flight, _)| in_flight).unwrap_or_default();
             shared.again(in_flight.into_values()).await;
             return Err(worst);

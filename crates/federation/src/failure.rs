@@ -20,7 +20,9 @@ pub(crate) fn error(failure: Failure) -> StanzaError {
         Failure::Certificate => {
             timeout.ty(ErrorType::Cancel).text("the server's certificate does not prove who it is")
         }
-        Failure::NotAuthenticated => timeout.ty(ErrorType::Cancel).text("the server does not believe this one"),
+        Failure::NotAuthenticated => {
+            timeout.ty(ErrorType::Cancel).text("the server does not believe this one")
+        }
         Failure::Blocked => {
             StanzaError::from(Condition::NotAllowed).text("this server does not talk with that one")
         }

@@ -162,7 +162,8 @@ impl Lane {
         let Err(why) = outcome else {
             self.failures = 0;
             // At once, but not in the same moment as everybody else whose stream broke.
-            self.failed = self.broken.then(|| (Failure::Unreachable, Instant::now() + jitter(limits::BACK_OFF_MIN)));
+            self.failed =
+                self.broken.then(|| (Failure::Unreachable, Instant::now() + jitter(limits::BACK_OFF_MIN)));
             return;
         };
         self.shared.counters.failed[why as usize].one();

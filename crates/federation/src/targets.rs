@@ -52,13 +52,19 @@ pub fn ascii(domain: &str) -> Option<String> {
 ///
 /// # Errors
 /// See [`NoTarget`].
-pub(crate) async fn find(resolver: &dyn Resolve, domain: &str, lots: Lots<'_>) -> Result<Vec<Target>, NoTarget> {
+pub(crate) async fn find(
+    resolver: &dyn Resolve,
+    domain: &str,
+    lots: Lots<'_>,
+) -> Result<Vec<Target>, NoTarget> {
     let domain = ascii(domain).ok_or(NoTarget::NoDomain)?;
     let names = [format!("_xmpps-server._tcp.{domain}"), format!("_xmpp-server._tcp.{domain}")];
     let (direct, starttls) = tokio::join!(resolver.srv(&names[0]), resolver.srv(&names[1]));
     match (direct, starttls) {
         // Not to know of the one is no reason not to use the other.
-        (Err(Unanswered), Ok(some)) | (Ok(some), Err(Unanswered)) if some.is_empty() => Err(NoTarget::Unanswered),
+        (Err(Unanswered), Ok(some)) | (Ok(some), Err(Unanswered)) if some.is_empty() => {
+            Err(NoTarget::Unanswered)
+        }
         (Err(Unanswered), Err(Unanswered)) => Err(NoTarget::Unanswered),
         (direct, starttls) => {
             let (direct, starttls) = (direct.unwrap_or_default(), starttls.unwrap_or_default());
@@ -125,7 +131,8 @@ mod tests {
     #[test]
     fn both_kinds_are_one_order() {
         let direct = vec![srv(10, 0, 5270, "d1.example"), srv(20, 5, 5270, "d2.example")];
-        let starttls = vec![srv(5, 0, 5269, "s1.example"), srv(10, 9, 5269, "s2.example"), srv(30, 0, 0, "x")];
+        let starttls =
+            vec![srv(5, 0, 5269, "s1.example"), srv(10, 9, 5269, "s2.example"), srv(30, 0, 0, "x")];
         // A lot of 0 takes who has no weight; the largest takes who has.
         let low = mix(direct.clone(), starttls.clone(), &mut |_| 0);
         let high = mix(direct, starttls, &mut |sum| sum);

@@ -39,7 +39,11 @@ async fn talk(a: &Server, b: &Server, want: Option<(&str, &str)>) {
 }
 
 /// Two servers, where B's certificate is changed somehow.
-async fn with(world: &World, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> (Server, Server) {
+async fn with(
+    world: &World,
+    names: &[&str],
+    change: impl FnOnce(&mut CertificateParams),
+) -> (Server, Server) {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let identity = world.authority.issue(&names, change);
     let a = world.server("a.example").await;

@@ -14,7 +14,9 @@ use federation::{Counters, Federation, Parts, Resolve, Resolving, Roots, Rules, 
 use kernel::{HostFacts, Kernel, Service};
 use mailbox::{Mailbox, Share};
 use model::grant::Grant;
-use model::link::{About, Bind, Client, ClientState, Down, Link, Resource, SessionId, StreamId, Transport, Up};
+use model::link::{
+    About, Bind, Client, ClientState, Down, Link, Resource, SessionId, StreamId, Transport, Up,
+};
 use model::query::{AccountFound, AccountQuery};
 use model::spaces::{ACCOUNT, SPOOL};
 use model::storage::{Batch, LogQuery, Owner, Read, Write};
@@ -172,11 +174,8 @@ impl World {
         let (mailbox, ups) = mailbox::mailbox();
         let (engine, inputs) = Handle::new(64);
         let counters = Arc::new(Counters::default());
-        let mut settings = Settings {
-            private_addresses: plan.private,
-            give_up: plan.give_up,
-            ..Settings::new(plan.rules)
-        };
+        let mut settings =
+            Settings { private_addresses: plan.private, give_up: plan.give_up, ..Settings::new(plan.rules) };
         let mut stream = s2s::Settings::clone(&settings.stream);
         stream.dialback = Some(s2s::Secret::new(domain.as_bytes()));
         (plan.stream)(&mut stream);
