@@ -31,6 +31,7 @@ pub(crate) fn rows() -> Vec<Row> {
     let parts = stream::PARTS
         .iter()
         .chain(s2s::PARTS)
+        .chain(federation::PARTS)
         .chain(net::PARTS)
         .chain(muc::PARTS)
         .chain(pubsub::PARTS)

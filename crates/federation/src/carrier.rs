@@ -78,6 +78,10 @@ pub(crate) struct Carrier {
     pub(crate) refusal: Option<Refusal>,
     pub(crate) ended: Option<Box<Ended>>,
     pub(crate) was_up: bool,
+    /// The last thing that happened was that all was written: what is acknowledged now, the peer did not.
+    pub(crate) only_written: bool,
+    /// What was written to a peer that acknowledges nothing, and when that will count.
+    pub(crate) unconfirmed: VecDeque<(Instant, u64)>,
     out: Vec<u8>,
     out_at: usize,
     /// When the peer must have taken something of that.
@@ -116,6 +120,8 @@ impl Carrier {
             refusal: None,
             ended: None,
             was_up: false,
+            only_written: false,
+            unconfirmed: VecDeque::new(),
             out: Vec::new(),
             out_at: 0,
             stuck: None,
@@ -153,7 +159,9 @@ impl Carrier {
             if self.stuck.is_none() && !self.out.is_empty() {
                 self.stuck = Some(Instant::now() + limits::WRITE);
             }
-            let due = self.stream.poll_timeout().map(Instant::from_std).into_iter().chain(self.stuck).min();
+            let confirm = self.unconfirmed.front().map(|(at, _)| *at);
+            let machine = self.stream.poll_timeout().map(Instant::from_std);
+            let due = [machine, self.stuck, confirm].into_iter().flatten().min();
             let timeout = async {
                 match due {
                     Some(due) => tokio::time::sleep_until(due).await,
@@ -172,7 +180,10 @@ impl Carrier {
                     self.stream.handle_answer(now(), answer);
                 }
                 () = ledger.changed() => self.stored(),
-                () = timeout => self.timeout(),
+                () = timeout => {
+                    self.confirm(Instant::now()).await;
+                    self.timeout();
+                }
                 () = closing(&mut phase), if !told => {
                     told = true;
                     self.stream.close(now(), None);
@@ -183,6 +194,7 @@ impl Carrier {
     }
 
     fn moved(&mut self, moved: io::Result<Moved>, buffer: &[u8]) {
+        self.only_written = matches!(moved, Ok(Moved::Written));
         match moved {
             Ok(Moved::Read(n)) => self.stream.handle_input(now(), &buffer[..n]),
             Ok(Moved::Written) if self.out_at == self.out.len() => {
@@ -193,6 +205,18 @@ impl Carrier {
             }
             Ok(Moved::Written) => self.stuck = Some(Instant::now() + limits::WRITE),
             Ok(Moved::End) | Err(_) => self.stream.handle_eof(now()),
+        }
+    }
+
+    /// What was written a while ago, on a stream that is still alive, has been delivered.
+    async fn confirm(&mut self, now: Instant) {
+        while let Some((at, number)) = self.unconfirmed.front().copied()
+            && at <= now
+        {
+            self.unconfirmed.pop_front();
+            if self.in_flight.remove(&number).is_some() {
+                self.shared.delivered(number).await;
+            }
         }
     }
 
@@ -276,7 +300,9 @@ impl Carrier {
                 true
             }
             Err(error) => {
-                tracing::info!("TLS handshake with another server failed: {error}");
+                if let Some(left_out) = self.shared.log.handshake.write(now()) {
+                    tracing::info!(left_out, "TLS handshake with another server failed: {error}");
+                }
                 self.wire = Wire::Gone;
                 false
             }
@@ -303,6 +329,11 @@ impl Carrier {
             None => (End::Broken, None),
         };
         tracing::debug!(incoming = matches!(self.side, Side::In { .. }), "stream ended: {why:?}");
+        if why == End::Clean {
+            // The peer has read to the end.
+            let later = Instant::now() + limits::CONFIRM;
+            self.confirm(later).await;
+        }
         self.shared.exit(self.me.id, &self.proven.0, &self.proven.1);
         // Who still sends here hears that nobody is there, and keeps it.
         self.commands.close();

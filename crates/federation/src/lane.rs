@@ -29,9 +29,13 @@ struct Lane {
     link: Option<Courier>,
     /// A stream is being opened, or one that was opened is in use.
     dialling: bool,
-    /// Why the last attempt failed, and until when that is remembered.
-    failed: Option<(Failure, Instant)>,
+    /// Why the last attempt failed; forgotten with `rest`.
+    failed: Option<Failure>,
+    /// There is no attempt before that.
+    rest: Option<Instant>,
+    /// Attempts in a row that failed, or whose stream did not last.
     failures: u32,
+    up_since: Option<Instant>,
     /// A stream broke: when there is one again, presence must be looked after.
     broken: bool,
     kept: Option<Box<Kept>>,
@@ -47,7 +51,9 @@ pub(crate) async fn run(shared: Arc<Shared>, pair: Pair, mut words: UnboundedRec
         link: None,
         dialling: false,
         failed: None,
+        rest: None,
         failures: 0,
+        up_since: None,
         broken: false,
         kept: None,
     };
@@ -86,7 +92,8 @@ impl Lane {
                 self.flush();
             }
             Word::Up(courier) => {
-                (self.link, self.failed, self.failures) = (Some(courier), None, 0);
+                (self.link, self.failed, self.rest) = (Some(courier), None, None);
+                self.up_since = Some(Instant::now());
                 if std::mem::take(&mut self.broken) {
                     self.shared.engine.send(Input::Restored(self.pair.remote.as_str().to_owned())).await;
                 }
@@ -118,9 +125,8 @@ impl Lane {
             Patience::Long => self.shared.settings.now().give_up,
         };
         let one = Waiting { away, until: Instant::now() + patience };
-        let known = self.failed.filter(|(_, until)| self.link.is_none() && *until > Instant::now());
-        match known {
-            Some((why, _)) if one.is_brief() || !why.may_pass() => self.shared.fail(&one.away, why).await,
+        match self.failed.filter(|_| self.link.is_none() && self.rests()) {
+            Some(why) if one.is_brief() || !why.may_pass() => self.shared.fail(&one.away, why).await,
             _ => {
                 self.count(1);
                 self.queue.push_back(one);
@@ -160,23 +166,27 @@ impl Lane {
             self.take_back(*kept);
         }
         let Err(why) = outcome else {
-            self.failures = 0;
-            // At once, but not in the same moment as everybody else whose stream broke.
-            self.failed =
-                self.broken.then(|| (Failure::Unreachable, Instant::now() + jitter(limits::BACK_OFF_MIN)));
+            // A stream that does not last is tried again like one that does not begin.
+            let lasted = self.up_since.take().is_some_and(|since| since.elapsed() >= limits::LASTING);
+            self.failures = if lasted { 0 } else { self.failures + 1 };
+            self.broken &= self.failures <= limits::RECONNECTS_MAX;
+            self.rest = Some(Instant::now() + self.back_off());
             return;
         };
         self.shared.counters.failed[why as usize].one();
-        tracing::info!(local = %self.pair.local.as_str(), remote = %self.pair.remote.as_str(), why = why.name(), "cannot reach a server");
+        if let Some(left_out) = self.shared.log.unreachable.write(dial::now()) {
+            let (local, remote) = (self.pair.local.as_str(), self.pair.remote.as_str());
+            tracing::info!(local, remote, left_out, why = why.name(), "cannot reach a server");
+        }
         self.failures += 1;
         if self.link.is_some() {
             return; // it came to us meanwhile
         }
         let wait = match why.may_pass() {
-            true => limits::BACK_OFF_MIN.saturating_mul(1 << self.failures.min(16)).min(limits::BACK_OFF_MAX),
-            false => limits::NOWHERE,
+            true => self.back_off(),
+            false => jitter(limits::NOWHERE),
         };
-        self.failed = Some((why, Instant::now() + jitter(wait)));
+        (self.failed, self.rest) = (Some(why), Some(Instant::now() + wait));
         let gone = |one: &Waiting| !why.may_pass() || one.is_brief();
         let (failed, left): (VecDeque<_>, VecDeque<_>) = self.queue.drain(..).partition(gone);
         self.queue = left;
@@ -193,8 +203,7 @@ impl Lane {
     /// Opens a stream, if one is needed and none is known to be in vain.
     fn dial(&mut self) {
         let wanted = !self.queue.is_empty() || self.broken || self.kept.is_some();
-        let in_vain = self.failed.is_some_and(|(_, until)| until > Instant::now());
-        if self.link.is_some() || self.dialling || !wanted || in_vain {
+        if self.link.is_some() || self.dialling || !wanted || self.rests() {
             return;
         }
         self.dialling = true;
@@ -216,15 +225,25 @@ impl Lane {
         }
     }
 
+    fn rests(&self) -> bool {
+        self.rest.is_some_and(|until| until > Instant::now())
+    }
+
+    /// How long to wait after so many failures.
+    fn back_off(&self) -> Duration {
+        let doublings = self.failures.saturating_sub(1).min(16);
+        jitter(limits::BACK_OFF_MIN.saturating_mul(1 << doublings).min(limits::BACK_OFF_MAX))
+    }
+
     /// When something is to be done without a word.
     fn due(&self) -> Option<Instant> {
         let first = self.queue.iter().map(|one| one.until).min();
-        let again = self.failed.map(|(_, until)| until).filter(|until| *until > Instant::now());
+        let again = self.rest.filter(|_| self.rests());
         first.into_iter().chain(again).min()
     }
 
     fn is_idle(&self) -> bool {
-        let remembers = self.failed.is_some_and(|(_, until)| until > Instant::now());
+        let remembers = self.failures > 0 && self.rests();
         let free = !self.dialling && self.link.is_none() && self.kept.is_none();
         self.queue.is_empty() && free && !remembers && !self.broken
     }

@@ -16,6 +16,7 @@ mod lane;
 mod ledger;
 pub mod limits;
 mod outputs;
+mod parts;
 mod resolve;
 mod san;
 mod settings;
@@ -35,6 +36,7 @@ use tokio::sync::watch;
 
 pub use certificate::{Doubt, Roots};
 pub use counters::{Counters, Failure};
+pub use parts::PARTS;
 pub use resolve::{Dns, Resolve, Resolving, Srv, Unanswered};
 pub use settings::{Rules, Settings};
 pub use targets::ascii;
@@ -126,7 +128,10 @@ impl net::Servers for Federation {
         let settings = self.shared.settings.now().stream.clone();
         let stream = Stream::incoming(settings, Accept { direct_tls, seed }, dial::now());
         let Some(carrier) = Carrier::new(self.shared.clone(), stream, tcp, Side::In { direct_tls }) else {
-            return tracing::info!(peer = %ip, "a connection of another server was refused: too many");
+            if let Some(left_out) = self.shared.log.refused.write(dial::now()) {
+                tracing::info!(peer = %ip, left_out, "a connection of another server was refused: too many");
+            }
+            return;
         };
         tokio::spawn(async move {
             carrier.run().await;

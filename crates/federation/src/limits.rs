@@ -34,6 +34,11 @@ pub const BRIEF: Duration = Duration::from_secs(30);
 pub const BACK_OFF_MIN: Duration = Duration::from_secs(2);
 /// Longest such wait.
 pub const BACK_OFF_MAX: Duration = Duration::from_secs(60);
+/// A stream that was up for less counts as a failed attempt.
+pub const LASTING: Duration = Duration::from_secs(60);
+/// How long a stream must have lived after something was written to it, for that to count as delivered, where the peer
+/// acknowledges nothing.
+pub const CONFIRM: Duration = Duration::from_secs(5);
 /// How long it is remembered that a domain has no servers.
 pub const NOWHERE: Duration = Duration::from_secs(30);
 /// Attempts to reach a domain again whose stream broke, when nothing waits for it.

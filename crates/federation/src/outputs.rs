@@ -11,12 +11,14 @@ use model::away::Arrived;
 use model::link::Up;
 use s2s::{Answer, Ask, Certificate, Misbehaviour, Output, Pair, Proof};
 use stanza::{Stanza, StreamCondition, StreamError};
+use tokio::time::Instant;
 
 use crate::carrier::{Answered, Carrier, Side};
 use crate::courier::{Command, Word};
 use crate::dial::{self, now};
 use crate::limits;
 use crate::shared::Shared;
+use crate::wire::Wire;
 
 impl Carrier {
     /// Carries out what the stream wants, until it wants nothing more.
@@ -33,7 +35,10 @@ impl Carrier {
                 Output::Ask(ask) => self.ask(ask),
                 Output::Ready(pair) => self.ready(pair).await,
                 Output::Refused(pair, refusal) => {
-                    tracing::info!(remote = pair.remote.as_str(), "another server refuses us: {refusal:?}");
+                    if let Some(left_out) = self.shared.log.refused.write(now()) {
+                        let remote = pair.remote.as_str();
+                        tracing::info!(remote, left_out, "another server refuses us: {refusal:?}");
+                    }
                     if matches!(&self.side, Side::Out { pair: own, .. } if *own == pair) {
                         self.refusal = Some(refusal);
                         if !self.was_up {
@@ -51,7 +56,9 @@ impl Carrier {
                     receipt(true);
                 }
                 Output::Acked(number) => {
-                    if self.in_flight.remove(&number).is_some() {
+                    if self.only_written {
+                        self.unconfirmed.push_back((Instant::now() + limits::CONFIRM, number));
+                    } else if self.in_flight.remove(&number).is_some() {
                         self.shared.delivered(number).await;
                     }
                     self.send_pending().await;
@@ -110,6 +117,10 @@ impl Carrier {
 
     async fn ready(&mut self, pair: Pair) {
         self.was_up = true;
+        if matches!(self.wire, Wire::Plain(_)) {
+            self.shared.counters.exceptions[0].one();
+            self.exception(&pair, "a stream without encryption");
+        }
         if !self.ready.contains(&pair) {
             self.ready.push(pair.clone());
         }
@@ -132,13 +143,9 @@ impl Carrier {
             Proof::Dialback => 1,
         };
         self.shared.counters.proofs[how].one();
-        let policy = self.shared.settings.now().rules.of(pair.remote.as_str());
         if proof == Proof::Dialback {
             self.shared.counters.exceptions[1].one();
-            tracing::info!(remote = pair.remote.as_str(), "believed by dialback, without a certificate");
-        }
-        if self.chain.is_empty() && !policy.require_tls {
-            self.shared.counters.exceptions[0].one();
+            self.exception(&pair, "believed by dialback, without a certificate");
         }
         if !matches!(self.side, Side::In { .. }) {
             return;
@@ -160,6 +167,13 @@ impl Carrier {
         self.shared.counters.stanzas[1].one();
         let arrived = Arrived { stanza, receipt: self.ledger.receipt() };
         self.share.send(Up::Arrived(Box::new(arrived))).await;
+    }
+
+    /// Says that an exception of the operator's was used.
+    fn exception(&self, pair: &Pair, what: &str) {
+        if let Some(left_out) = self.shared.log.exception.write(now()) {
+            tracing::info!(remote = pair.remote.as_str(), left_out, "{what}");
+        }
     }
 
     fn note(&self, what: Misbehaviour) {

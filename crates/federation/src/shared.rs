@@ -5,12 +5,13 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use address::Bare;
 use engine::{Handle, Input};
 use mailbox::Mailbox;
 use model::away::{Away, Fate};
-use net::{Current, Phase, TlsStore};
+use net::{Current, Phase, Quiet, TlsStore};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use s2s::{Pair, Trust};
 use stanza::Stanza;
@@ -33,12 +34,23 @@ pub(crate) struct Shared {
     pub(crate) roots: Current<Roots>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) log: Logs,
     /// Bounds the connections that are being opened.
     pub(crate) dials: Semaphore,
     table: Mutex<Table>,
     open: AtomicUsize,
     closed: Notify,
     next: AtomicU64,
+}
+
+/// Lines that others can cause.
+#[derive(Default)]
+pub(crate) struct Logs {
+    pub(crate) handshake: Quiet,
+    pub(crate) doubt: Quiet,
+    pub(crate) unreachable: Quiet,
+    pub(crate) refused: Quiet,
+    pub(crate) exception: Quiet,
 }
 
 #[derive(Default)]
@@ -88,6 +100,7 @@ impl Shared {
             roots: Current::new(roots),
             counters,
             phase,
+            log: Logs::default(),
             dials: Semaphore::new(limits::DIALS_MAX),
             table: Mutex::default(),
             open: AtomicUsize::new(0),
@@ -206,7 +219,14 @@ impl Shared {
         let name = ascii(domain).ok_or(Doubt::OtherName)?;
         self.roots.now().prove(chain, &name, UnixTime::now()).map(|()| Trust::Pkix).inspect_err(|doubt| {
             self.counters.doubts[*doubt as usize].one();
-            tracing::info!(domain, why = doubt.name(), "a certificate does not prove its domain");
+            if let Some(left_out) = self.log.doubt.write(Instant::now()) {
+                tracing::info!(
+                    domain,
+                    left_out,
+                    why = doubt.name(),
+                    "a certificate does not prove its domain"
+                );
+            }
         })
     }
 

@@ -47,6 +47,7 @@ pub use http::invite::INVITE_PATH;
 pub use monitor::{Monitor, Watching};
 pub use parts::PARTS;
 pub use peers::Permit;
+pub use quiet::Quiet;
 pub use relay::{Duplex, Relay};
 pub use servers::{Guest, Servers};
 pub use tls::{TlsError, TlsNote, TlsStore};

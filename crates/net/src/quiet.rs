@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// One kind of line. Lets [`Quiet::PER_WINDOW`] through in each window and counts the rest.
-pub(crate) struct Quiet(Mutex<Option<Window>>);
+pub struct Quiet(Mutex<Option<Window>>);
 
 struct Window {
     since: Instant,
@@ -14,16 +14,23 @@ struct Window {
     left_out: u64,
 }
 
+impl Default for Quiet {
+    fn default() -> Quiet {
+        Quiet::new()
+    }
+}
+
 impl Quiet {
     const WINDOW: Duration = Duration::from_secs(10);
     const PER_WINDOW: u32 = 5;
 
-    pub(crate) const fn new() -> Quiet {
+    /// Nothing was written yet.
+    pub const fn new() -> Quiet {
         Quiet(Mutex::new(None))
     }
 
     /// Whether to write now; if so, how many like it were left out since the last one written.
-    pub(crate) fn write(&self, now: Instant) -> Option<u64> {
+    pub fn write(&self, now: Instant) -> Option<u64> {
         let mut window = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let window = window.get_or_insert(Window { since: now, written: 0, left_out: 0 });
         if now.duration_since(window.since) >= Quiet::WINDOW {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod believing;
+mod breaking;
 mod missing;
 mod talking;
 mod world;
