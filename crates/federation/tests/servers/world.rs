@@ -130,7 +130,6 @@ pub(crate) struct Plan {
 
 /// A server that runs.
 pub(crate) struct Server {
-    pub(crate) domain: &'static str,
     pub(crate) store: Arc<Memory>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) federation: Federation,
@@ -217,7 +216,6 @@ impl World {
         let services =
             Services { store: plan.store.clone(), accounts: Arc::new(Everybody), files: Arc::new(NoFiles) };
         Server {
-            domain,
             store: plan.store,
             counters,
             federation,
