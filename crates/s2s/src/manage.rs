@@ -112,7 +112,7 @@ pub(crate) fn begin(io: &mut Io) -> bool {
         }
         lost => {
             if let Some(lost) = lost {
-                io.out(Output::NotResumed(lost.into_unacked()));
+                not_resumed(io, lost.into_unacked());
             }
             if offered {
                 enable(io);
@@ -176,7 +176,7 @@ pub(crate) fn handle_resumable(io: &mut Io, now: Instant, kept: Option<Box<Resum
         other => {
             if let Some(strange) = other {
                 io.note(Misbehaviour::UnexpectedManagement);
-                io.out(Output::NotResumed(strange.into_unacked()));
+                not_resumed(io, strange.into_unacked());
             }
             put_failed(io, Condition::ItemNotFound);
             return Ok(State::Open);
@@ -237,13 +237,19 @@ fn handle_not_resumed(io: &mut Io, now: Instant, element: &Element) -> Result<()
         io.sending.resume(kept.queue, kept.acked);
         acknowledge(io, h)?;
         let lost = io.sending.forget();
-        io.out(Output::NotResumed(lost));
+        not_resumed(io, lost);
     }
     enable(io);
     if let Some(pair) = io.book.main.clone() {
         io.ready(now, pair);
     }
     Ok(())
+}
+
+fn not_resumed(io: &mut Io, tokens: Vec<u64>) {
+    if !tokens.is_empty() {
+        io.out(Output::NotResumed(tokens));
+    }
 }
 
 fn put_failed(io: &mut Io, condition: Condition) {

@@ -196,7 +196,8 @@ pub enum Unsendable {
     Full,
 }
 
-/// The end of a stream.
+/// The end of a stream. Pairs that were asked for and not answered are not ready and never will be; verifications were
+/// answered before.
 #[derive(Debug)]
 pub struct Ended {
     /// Why.

@@ -156,7 +156,8 @@ impl Stream {
 
     /// Wants to use this stream for another pair, too (XEP-0220 section 2.6, multiplexing); call it after the first
     /// [`Output::Ready`]. Outgoing, or incoming with XEP-0288. `certificate`: whether the peer's certificate proves
-    /// `pair.remote`, if it is not the stream's own. Answered by [`Output::Ready`] or [`Output::Refused`], perhaps at
+    /// `pair.remote`, if it is not the stream's own; where a certificate is not required, the caller must know that DNS
+    /// names the same host and port for both remote domains. Answered by [`Output::Ready`] or [`Output::Refused`], perhaps at
     /// once, unless the pair is ready or asked for already. If the peer does not support several remote domains on one
     /// stream, the answer is a refusal with [`Refusal::NothingOffered`].
     pub fn add_pair(&mut self, now: Instant, pair: Pair, certificate: Option<Trust>) {
