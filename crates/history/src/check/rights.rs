@@ -5,7 +5,7 @@
 //!
 //! Not here: cross-talk (fate).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::index::{Index, Message};
 use crate::key::bare;
@@ -82,23 +82,26 @@ pub(super) fn check<'a>(index: &Index<'a>, rights: &Rights<'a>, findings: &mut V
 
 /// Whether a right may have been in force at some moment from `from` to `until` (events).
 fn allowed(changes: &Changes, at_first: bool, from: usize, until: usize) -> bool {
-    // What may be true at `from`: after an answer only what was answered, after a mere request both.
-    let (mut may_on, mut may_off) = (at_first, !at_first);
+    // What is true if nothing that was asked for has been done yet, and what was asked for and not answered, in order.
+    let (mut settled, mut asked) = (at_first, VecDeque::new());
+    let may = |settled: bool, asked: &VecDeque<bool>| settled || asked.contains(&true);
     for (at, phase, on) in changes {
         if *at > until {
             break;
         }
-        if *at > from && may_on {
+        if *at > from && may(settled, &asked) {
             return true;
         }
-        match (phase, on) {
-            (Phase::Asked, true) => may_on = true,
-            (Phase::Asked, false) => may_off = true,
-            (Phase::Done, on) => (may_on, may_off) = (*on, !*on),
+        match phase {
+            Phase::Asked => asked.push_back(*on),
+            Phase::Done => {
+                // What was asked for before it is over, or was never heard; what was asked for since may be done too.
+                settled = *on;
+                while asked.pop_front().is_some_and(|earlier| earlier != *on) {}
+            }
         }
     }
-    debug_assert!(may_on || may_off, "something is always true");
-    may_on
+    may(settled, &asked)
 }
 
 fn writes<'a>(
@@ -177,5 +180,10 @@ mod tests {
             assert_eq!(allowed(&changes, true, from, until), expected, "{from} to {until}");
         }
         assert!(!allowed(&vec![], false, 0, 9) && allowed(&vec![], true, 0, 9));
+        // Given back before it was told that it had been taken; whether that was heard is never told.
+        let mut changes = vec![(10, Asked, false), (12, Asked, true), (20, Done, false)];
+        assert!(allowed(&changes, true, 21, 25));
+        changes.extend([(30, Asked, false), (40, Done, false), (50, Asked, false), (60, Done, false)]);
+        assert!(!allowed(&changes, true, 61, 70));
     }
 }
