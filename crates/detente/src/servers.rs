@@ -43,7 +43,7 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
     let default = Settings::new(rules);
     let key = secret::dialback_key(&config.data_dir())?;
     let stream = s2s::Settings {
-        dialback: Some(Secret::new(key)),
+        dialback: Some(Secret::new(*key)),
         starttls: !config.identities().is_empty(),
         ..s2s::Settings::clone(&default.stream)
     };
