@@ -9,7 +9,7 @@ use std::time::Duration;
 use admin::{Failure, FailureKind, Measure};
 use config::{Config, Demand, ServerAuth};
 use engine::Handle;
-use federation::{Counters, Dns, Federation, Parts, Roots, Rules, Settings};
+use federation::{Counters, Dns, Federation, NoDns, Parts, Resolve, Roots, Rules, Settings};
 use mailbox::Mailbox;
 use net::{Phase, TlsStore};
 use s2s::{Policy, Secret};
@@ -90,19 +90,16 @@ pub(crate) fn open(
             tracing::warn!(domain, "the certificate is not valid for this name: other servers may refuse it");
         }
     }
-    let resolver = Dns::of_system().map_err(|error| {
-        Failure::new(FailureKind::Failed, format_args!("the system's configuration of DNS: {error}"))
-    })?;
-    let counters = Arc::new(Counters::default());
-    let parts = Parts {
-        engine,
-        mailbox,
-        tls,
-        roots: roots(config)?,
-        resolver: Arc::new(resolver),
-        counters: counters.clone(),
-        phase,
+    let resolver: Arc<dyn Resolve> = match Dns::of_system() {
+        Ok(dns) => Arc::new(dns),
+        Err(error) => {
+            tracing::error!("no DNS, and so no other servers can be found: {error}");
+            Arc::new(NoDns)
+        }
     };
+    let counters = Arc::new(Counters::default());
+    let parts =
+        Parts { engine, mailbox, tls, roots: roots(config)?, resolver, counters: counters.clone(), phase };
     Ok(Some((Federation::new(settings(config)?, parts), counters)))
 }
 

@@ -37,7 +37,7 @@ use tokio::sync::watch;
 pub use certificate::{Doubt, Roots};
 pub use counters::{Counters, Failure};
 pub use parts::PARTS;
-pub use resolve::{Dns, Resolve, Resolving, Srv, Unanswered};
+pub use resolve::{Dns, NoDns, Resolve, Resolving, Srv, Unanswered};
 pub use settings::{Rules, Settings};
 pub use targets::ascii;
 
