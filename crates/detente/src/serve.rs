@@ -181,11 +181,9 @@ async fn start(
     let counters = settings.counters.clone();
     let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters);
     let (phase, phases) = watch::channel(Phase::Running);
-    let others = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
-    let federation = others.as_ref().map(|(federation, _)| federation.clone());
+    let federation = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
     settings.servers = federation.clone().map(|federation| Arc::new(federation) as _);
-    let more = others.map(|(_, counters)| -> admin::More { Box::new(move || servers::measures(&counters)) });
-    let gauges = Arc::new(gauges.with_more(more));
+    let gauges = Arc::new(gauges.with_more(servers::more(federation.as_ref())));
     settings.monitor = Some(gauges.clone());
     let port: Arc<dyn Port> =
         Arc::new(Live::new(handle.clone(), Some(gauges), config.server.domains.clone()));
@@ -212,13 +210,7 @@ async fn start(
     }
     let hosts = translate::hosts(config, parts.started_ms, &parts.secret);
     let machine = machine(config, &*store, hosts, parts.started_ms, parts.dials.recipients.clone()).await?;
-    let machine = match &federation {
-        Some(federation) => {
-            let spooled = engine::spooled(&*store).await?;
-            machine.with_neighbours(vec![Arc::new(federation.clone())], spooled)
-        }
-        None => machine,
-    };
+    let machine = servers::join(machine, federation.as_ref(), &*store).await?;
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
     let files: Arc<dyn engine::Files> = match shelf {

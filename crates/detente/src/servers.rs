@@ -6,13 +6,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin::{Failure, FailureKind, Measure};
+use admin::{Failure, FailureKind, Measure, More};
 use config::{Config, Demand, ServerAuth};
-use engine::Handle;
+use engine::{Engine, Handle};
 use federation::{Counters, Dns, Federation, NoDns, Parts, Resolve, Roots, Rules, Settings};
 use mailbox::Mailbox;
 use net::{Phase, TlsStore};
 use s2s::{Policy, Secret};
+use store::Store;
 use tokio::sync::watch;
 
 use crate::{secret, services};
@@ -80,7 +81,7 @@ pub(crate) fn open(
     mailbox: Mailbox,
     tls: Arc<TlsStore>,
     phase: watch::Receiver<Phase>,
-) -> Result<Option<(Federation, Arc<Counters>)>, Failure> {
+) -> Result<Option<Federation>, Failure> {
     if !config.federates() {
         tracing::info!("this server talks with no others");
         return Ok(None);
@@ -97,14 +98,32 @@ pub(crate) fn open(
             Arc::new(NoDns)
         }
     };
-    let counters = Arc::new(Counters::default());
     let parts =
-        Parts { engine, mailbox, tls, roots: roots(config)?, resolver, counters: counters.clone(), phase };
-    Ok(Some((Federation::new(settings(config)?, parts), counters)))
+        Parts { engine, mailbox, tls, roots: roots(config)?, resolver, counters: Arc::default(), phase };
+    Ok(Some(Federation::new(settings(config)?, parts)))
 }
 
-/// What is measured.
-pub(crate) fn measures(counters: &Counters) -> Vec<Measure> {
+/// The engine with its neighbours, and what has not reached them.
+///
+/// # Errors
+/// Storage cannot be read.
+pub(crate) async fn join(
+    engine: Engine,
+    federation: Option<&Federation>,
+    store: &dyn Store,
+) -> Result<Engine, Failure> {
+    let Some(federation) = federation else { return Ok(engine) };
+    let spooled = engine::spooled(store).await?;
+    Ok(engine.with_neighbours(vec![Arc::new(federation.clone())], spooled))
+}
+
+/// What is measured of it.
+pub(crate) fn more(federation: Option<&Federation>) -> Option<More> {
+    let counters = federation?.counters().clone();
+    Some(Box::new(move || measures(&counters)))
+}
+
+fn measures(counters: &Counters) -> Vec<Measure> {
     use admin::MeasureKind::{Counter, Gauge};
     let pick = |names: &[&'static str], counts: &[net::Count]| {
         names.iter().copied().zip(counts.iter().map(net::Count::value)).collect::<Vec<_>>()

@@ -79,6 +79,11 @@ impl Federation {
         Federation { shared: Arc::new(shared), runtime: runtime::Handle::current() }
     }
 
+    /// What is counted.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.shared.counters
+    }
+
     /// From now on these settings hold for new streams; domains that are no longer allowed lose theirs.
     pub fn replace(&self, settings: Settings) {
         self.shared.settings.replace(settings);
