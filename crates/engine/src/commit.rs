@@ -160,6 +160,7 @@ impl Engine {
         let (health, settled) = device.deliver(parcel);
         self.after_delivery(session, health);
         self.mind_pace(session);
+        self.mind_reading(session);
         if let Some(token) = settled {
             self.work.push_back(Work::Acknowledged(session, vec![token]));
         }

@@ -31,6 +31,7 @@ mod sm;
 mod spots;
 mod timers;
 mod turns;
+mod unread;
 mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
