@@ -36,4 +36,4 @@ mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
 pub use input::{Input, Standing, Time};
-pub use run::{Accounts, Files, Handle, NoFiles, Services, run, start_time};
+pub use run::{Accounts, Files, Handle, NoFiles, NoPushes, Pushes, Services, run, start_time};
