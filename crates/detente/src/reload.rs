@@ -123,6 +123,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.upload = now.upload.clone();
     next.rooms = now.rooms.clone();
     next.pubsub = now.pubsub.clone();
+    next.push = now.push.clone();
     next.turn = now.turn.clone();
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();
@@ -203,7 +204,7 @@ mod tests {
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
             let section = setting.path.split('.').next().unwrap_or_default();
-            let whole = ["upload", "rooms", "pubsub", "turn"].contains(&section);
+            let whole = ["upload", "rooms", "pubsub", "push", "turn"].contains(&section);
             let late = whole || restart.contains(&setting.path);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);

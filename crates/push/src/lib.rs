@@ -17,4 +17,4 @@ mod tests;
 mod unified;
 
 pub use parts::PARTS;
-pub use service::{Pushes, Random, gone};
+pub use service::{NAME, Pushes, Random, gone};

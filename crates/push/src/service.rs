@@ -19,7 +19,7 @@ use crate::{commands, nodes, publish, unified};
 pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// Its name for people.
-const NAME: &str = "Push notifications";
+pub const NAME: &str = "Push notifications";
 
 /// What it can.
 const FEATURES: &[&str] = &[
