@@ -50,6 +50,19 @@ struct Waiting {
     tell: oneshot::Sender<Outcome>,
 }
 
+/// A place among those that wait; free again when its post is over, or its program has gone.
+struct Place<'a> {
+    inner: &'a Inner,
+    id: String,
+    told: oneshot::Receiver<Outcome>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.inner.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
 /// Addresses that their clients have ended, the oldest first.
 #[derive(Default)]
 struct Ended {
@@ -142,8 +155,8 @@ impl Inner {
             return 404;
         };
         let id = format!("up-{}", self.count.fetch_add(1, Ordering::Relaxed));
-        let told = match self.wait(&id, &client) {
-            Ok(told) => told,
+        let mut place = match self.wait(&id, &client) {
+            Ok(place) => place,
             Err(status) => return status,
         };
         let mut w = Writer::new(ns::CLIENT);
@@ -151,9 +164,7 @@ impl Inner {
         w.text(BASE64_STANDARD.encode(body)).close();
         let stanza = Stanza::iq_set(&id, w.finish()).from(&service).to(&client);
         self.engine.send(Input::Inject(stanza)).await;
-        let outcome = tokio::time::timeout(ANSWER, told).await;
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        match outcome {
+        match tokio::time::timeout(ANSWER, &mut place.told).await {
             Ok(Ok(Outcome::Taken)) => 201,
             Ok(Ok(Outcome::Gone)) => {
                 self.end(token);
@@ -166,7 +177,7 @@ impl Inner {
     }
 
     /// Waits for a client's answer; refused with a status if too many do.
-    fn wait(&self, id: &str, client: &Jid) -> Result<oneshot::Receiver<Outcome>, Status> {
+    fn wait(&self, id: &str, client: &Jid) -> Result<Place<'_>, Status> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= WAITING_MAX {
             return Err(503);
@@ -176,7 +187,7 @@ impl Inner {
         }
         let (tell, told) = oneshot::channel();
         waiting.insert(id.to_owned(), Waiting { client: client.clone(), tell });
-        Ok(told)
+        Ok(Place { inner: self, id: id.to_owned(), told })
     }
 
     fn is_ended(&self, token: &str) -> bool {
@@ -192,5 +203,106 @@ impl Inner {
         }
         ended.tokens.insert(token.clone());
         ended.order.push_back(token);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::Pushes as _;
+    use net::Pushes as _;
+    use tokio::sync::mpsc;
+
+    fn push() -> (Push, mpsc::Receiver<Input>) {
+        let mut config = Config::default();
+        config.server.domains = vec!["a.example".into(), "b.example".into()];
+        let (engine, inputs) = Handle::new(WAITING_PER_CLIENT_MAX + 4);
+        (Push::new(&config, [3; 32], engine).unwrap(), inputs)
+    }
+
+    fn jid(text: &str) -> Jid {
+        Jid::parse(text).unwrap()
+    }
+
+    /// The token of an address for this client.
+    fn token(push: &Push, until_ms: u64) -> String {
+        let found = push.answer(PushQuery::Open {
+            service: jid("push.b.example"),
+            client: jid("alice@b.example/phone"),
+            application: "app".into(),
+            instance: "way".into(),
+            until_ms,
+        });
+        let PushFound::Way(address) = found else { panic!("{found:?}") };
+        address.strip_prefix("https://b.example:5281/push/").expect(&address).to_owned()
+    }
+
+    async fn brought(inputs: &mut mpsc::Receiver<Input>) -> Stanza {
+        match inputs.recv().await {
+            Some(Input::Inject(stanza)) => stanza,
+            _ => panic!("nothing was brought"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_posted_comes_to_the_client_and_its_answer_back() {
+        let (push, mut inputs) = push();
+        let token = token(&push, u64::MAX);
+        for (outcome, status) in
+            [(Outcome::Taken, 201), (Outcome::Later, 503), (Outcome::Taken, 201), (Outcome::Gone, 404)]
+        {
+            let posting = tokio::spawn(push.post(token.clone(), Bytes::from_static(b"\0hello")));
+            let stanza = brought(&mut inputs).await;
+            let text = format!("{stanza:?}");
+            let id = stanza.id.unwrap().to_string();
+            assert!(text.contains("from='push.b.example' to='alice@b.example/phone'"), "{text}");
+            assert!(text.contains("application='app' instance='way'>AGhlbGxv</push>"), "{text}");
+            // Nobody answers for her, and no answer counts twice.
+            for (who, id) in [("eve@b.example/phone", &id[..]), ("alice@b.example/phone", "up-999")] {
+                let (client, id) = (jid(who), id.to_owned());
+                push.answer(PushQuery::Answered { client, id, outcome: Outcome::Gone });
+            }
+            assert!(!posting.is_finished());
+            let client = jid("alice@b.example/phone");
+            push.answer(PushQuery::Answered { client, id, outcome });
+            assert_eq!(posting.await.unwrap(), status);
+        }
+        assert_eq!(push.post(token, Bytes::from_static(b"a")).await, 404, "it has been ended");
+        assert!(push.0.waiting.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_address_of_ours_brings_nothing() {
+        let (push, mut inputs) = push();
+        for token in [String::new(), "AAAA".into(), token(&push, 0)] {
+            assert_eq!(push.post(token, Bytes::from_static(b"a")).await, 404);
+        }
+        assert!(inputs.try_recv().is_err());
+        let found = push.answer(PushQuery::Open {
+            service: jid("push.elsewhere.example"),
+            client: jid("alice@b.example/phone"),
+            application: String::new(),
+            instance: String::new(),
+            until_ms: u64::MAX,
+        });
+        assert!(matches!(found, PushFound::Refused(_)), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn one_client_is_not_posted_to_without_end() {
+        let (push, mut inputs) = push();
+        let token = token(&push, u64::MAX);
+        let post = || tokio::spawn(push.post(token.clone(), Bytes::from_static(b"a")));
+        let posts: Vec<_> = (0..WAITING_PER_CLIENT_MAX).map(|_| post()).collect();
+        for _ in &posts {
+            brought(&mut inputs).await;
+        }
+        assert_eq!(post().await.unwrap(), 429);
+        // Programs that do not wait for their answers leave nothing behind.
+        for post in posts {
+            post.abort();
+            assert!(post.await.unwrap_err().is_cancelled());
+        }
+        assert!(push.0.waiting.lock().unwrap().is_empty());
     }
 }

@@ -182,6 +182,7 @@ mod tests {
                 Value::String(text) if text == "text" => "json".into(),
                 Value::String(text) if text == "full" => "normal".into(),
                 Value::String(text) if text == "local" => "nobody".into(),
+                Value::String(text) if text == "nothing" => "body".into(),
                 _ => "other".into(),
             };
             let new: Config = serde_json::from_value(tree).unwrap();

@@ -23,8 +23,8 @@ pub(crate) struct Unread {
     told: u64,
     /// It was told of something since the client last showed that it reads.
     any: bool,
-    /// A timer will look at an inactive client.
-    timer: bool,
+    /// A timer will look whether an inactive client has acknowledged the stanza with this id.
+    timer: Option<u64>,
 }
 
 impl Engine {
@@ -34,20 +34,26 @@ impl Engine {
         if device.attached.is_none() {
             return self.tell_unread(session);
         }
-        if device.csi.state == ClientState::Inactive && device.sm.is_some() && !device.unread.timer {
-            device.unread.timer = true;
-            self.timers.set(self.time.mono_ms + limits::UNREAD_MS, Due::Unread(session));
+        if device.csi.state == ClientState::Inactive && device.unread.timer.is_none() {
+            // What is last in the queue was sent last.
+            device.unread.timer =
+                device.sm.as_ref().and_then(|sm| sm.unacked().next_back()).map(|last| last.id);
+            if device.unread.timer.is_some() {
+                self.timers.set(self.time.mono_ms + limits::UNREAD_MS, Due::Unread(session));
+            }
         }
     }
 
     /// An inactive client has had time to acknowledge what it was sent.
     pub(crate) fn look_whether_read(&mut self, session: SessionId) {
         let Some(device) = self.devices.get_mut(&session) else { return };
-        device.unread.timer = false;
-        let asked = device.sm.as_ref().is_some_and(|sm| sm.asked);
-        if device.csi.state == ClientState::Inactive && asked {
-            self.tell_unread(session);
+        let Some(last) = device.unread.timer.take() else { return };
+        let first = device.sm.as_ref().and_then(|sm| sm.unacked().next().map(|first| first.id));
+        if device.csi.state == ClientState::Inactive && first.is_some_and(|first| first <= last) {
+            return self.tell_unread(session);
         }
+        // It has read that; perhaps not what came after it.
+        self.mind_reading(session);
     }
 
     /// Tells the account what of a session's queue nobody has read.

@@ -91,8 +91,9 @@ impl Service for Pushes {
         }
     }
 
-    fn rest(&self, _: &Spot) -> Rest {
-        Rest::Nothing
+    fn rest(&self, spot: &Spot) -> Rest {
+        // It has no state; but it would be made anew for each stanza.
+        if spot.is_service() { Rest::Idle } else { Rest::Nothing }
     }
 }
 
