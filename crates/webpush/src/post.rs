@@ -61,16 +61,15 @@ pub(crate) async fn post(post: Post<'_>, tls: &Arc<ClientConfig>, peers: &Peers)
     let request = request(post)?;
     let mut connection = pin!(connection);
     let mut answer = pin!(requests.send_request(request));
-    let response = loop {
-        tokio::select! {
-            response = &mut answer => break response.map_err(io::Error::other)?,
-            ended = &mut connection => {
-                ended.map_err(io::Error::other)?;
-                // What came before the end may be the answer.
-                break answer.await.map_err(io::Error::other)?;
-            }
+    let response = tokio::select! {
+        response = &mut answer => response,
+        ended = &mut connection => {
+            ended.map_err(io::Error::other)?;
+            // What came before the end may be the answer.
+            answer.await
         }
     };
+    let response = response.map_err(io::Error::other)?;
     let after =
         response.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
     Ok(Said { status: response.status().as_u16(), after: after.map(Duration::from_secs) })

@@ -2,6 +2,7 @@
 //! is made of that.
 //!
 //! Not here: encryption on its own (`encrypt.rs`).
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::sync::Arc;
 use std::time::Duration;
