@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use stanza::ns;
 use xml::El;
 
-use super::worth::Notice;
+use super::worth::{Notice, Weight};
 
 /// The filters of one registration.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,9 @@ impl Filter {
         let sender = notice.from.bare_str();
         if self.muted.contains(sender) {
             return false;
+        }
+        if notice.weight == Weight::Errand {
+            return true;
         }
         if !notice.is_groupchat() {
             let known = || account.roster.item(sender).is_some_and(|item| item.listed || item.seen());

@@ -22,7 +22,7 @@ use model::storage::{Loaded, Owner, Space, Write};
 use stanza::{Condition, IqType, Kind, MessageType, Stanza, StanzaError, ns};
 
 use registration::{Registration, Registrations};
-use worth::Notice;
+use worth::{Notice, Weight};
 
 /// One entry for each registration of an account.
 const SPACE: Space = Space("push");
@@ -202,7 +202,8 @@ impl Push {
             let worst = heard.iter().rev().max_by_key(|notice| notice.urgency()).copied();
             if let Some(notice) = worst {
                 let summary = self.summary(registration, notice);
-                self.pace(turn, registration, at, summary, heard.len() as u64);
+                let said = heard.iter().filter(|notice| notice.weight >= Weight::Said).count();
+                self.pace(turn, registration, at, summary, said as u64);
             }
         }
         *registrations(turn) = known;

@@ -154,6 +154,39 @@ fn whose_client_is_there_is_not_woken() {
 }
 
 #[test]
+fn errands_wake_without_being_counted() {
+    let errand = |from: &str| {
+        format!(
+            "<iq from='{from}' to='{OWN}/phone' type='set' id='up-1'><push \
+             xmlns='http://gultsch.de/xmpp/drafts/unified-push' application='a' instance='i'>AAAA</push></iq>"
+        )
+    };
+    let filter = "<ignore-unknown xmlns='tigase:push:filter:ignore-unknown:0'/><priority xmlns='tigase:push:priority:0'/>";
+    for (from, wakes) in [("push.example.org", true), ("eve@a.example/x", false)] {
+        let mut scene = Scene::one(push(Content::Body));
+        scene.send("phone", &enable(filter));
+        let session = scene.session("phone");
+        let got: Vec<Arc<Stanza>> = vec![stanza(&errand(from)).into()];
+        let seen = scene.play(None, |kernel, turn| kernel.unread(turn, session, got));
+        assert_eq!(told(&seen).len(), usize::from(wakes), "{from}: {seen:?}");
+        for line in told(&seen) {
+            assert_eq!((field(line, "message-count"), field(line, "last-message-body")), (Some("0"), None));
+            assert!(line.contains(">low</priority>"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn says_how_many_wait_for_an_answer() {
+    let mut scene = stage(Content::Nothing, "");
+    for from in ["eve@a.example", "mallory@a.example"] {
+        scene.get(&format!("<presence from='{from}' to='{OWN}' type='subscribe'/>"));
+    }
+    let seen = scene.get(&chat("<body>a</body>"));
+    assert_eq!(field(told(&seen)[0], "pending-subscription-count"), Some("2"));
+}
+
+#[test]
 fn sends_one_at_a_time_and_the_last_of_the_rest() {
     let mut scene = stage(Content::Body, "");
     let seen = scene.get(&chat("<body>1</body>"));

@@ -40,13 +40,16 @@ impl<'a> Notice<'a> {
             Kind::Message(_) if from.as_str() == account.as_str() => Notice::copied(stanza, account),
             Kind::Message(_) if from.bare_str() == account.as_str() => None,
             Kind::Message(ty) => Notice::judge(from.clone(), ty, std::borrow::Cow::Borrowed(&stanza.payload)),
-            Kind::Iq(IqType::Set) if stanza.payload.has("push", ns::UNIFIED_PUSH) => Some(Notice {
-                from: from.clone(),
-                ty: MessageType::Normal,
-                weight: Weight::Errand,
-                body: None,
-                payload: std::borrow::Cow::Borrowed(&stanza.payload),
-            }),
+            // Services send these, not people.
+            Kind::Iq(IqType::Set) if from.is_domain() && stanza.payload.has("push", ns::UNIFIED_PUSH) => {
+                Some(Notice {
+                    from: from.clone(),
+                    ty: MessageType::Normal,
+                    weight: Weight::Errand,
+                    body: None,
+                    payload: std::borrow::Cow::Borrowed(&stanza.payload),
+                })
+            }
             _ => None,
         }
     }
