@@ -126,14 +126,14 @@ impl Sender {
     pub fn send(&self, notification: Notification) -> bool {
         let Ok(permit) = self.0.room.clone().try_acquire_owned() else { return false };
         let inner = self.0.clone();
-        tokio::spawn(async move { inner.carry(notification, permit).await });
+        let number = inner.enlist(&notification);
+        tokio::spawn(async move { inner.carry(notification, number, permit).await });
         true
     }
 }
 
 impl Inner {
-    async fn carry(&self, notification: Notification, _room: OwnedSemaphorePermit) {
-        let number = self.enlist(&notification);
+    async fn carry(&self, notification: Notification, number: u64, _room: OwnedSemaphorePermit) {
         let account = &notification.account;
         // Both were looked at when the subscription was made.
         if let (Ok(endpoint), Ok(body)) = (

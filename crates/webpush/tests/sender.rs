@@ -173,6 +173,23 @@ async fn what_passes_is_tried_again_and_what_stays_is_not() {
 }
 
 #[tokio::test]
+async fn what_is_overtaken_is_not_tried_again() {
+    let mut service = service(vec!["HTTP/1.1 503 Busy\r\n\r\n"; 6]).await;
+    let (sender, mut gone) = sender(&service.roots, true, 3);
+    let browser = Browser::new().unwrap();
+    let to = browser.subscription(&format!("https://localhost:{}/", service.port));
+    assert!(sender.send(notification(to.clone(), "old")) && sender.send(notification(to, "new")));
+    drop(sender);
+    assert_eq!(gone.recv().await, None);
+    let mut texts = Vec::new();
+    while let Ok((_, body)) = service.got.try_recv() {
+        texts.push(browser.read(&body).unwrap());
+    }
+    texts.sort();
+    assert_eq!(texts, [&b"new"[..], b"new", b"new", b"new", b"old"]);
+}
+
+#[tokio::test]
 async fn nothing_inside_is_reached() {
     let mut service = service(vec![CREATED]).await;
     let (sender, mut gone) = sender(&service.roots, false, 1);
