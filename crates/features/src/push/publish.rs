@@ -28,10 +28,17 @@ const NEW_MESSAGE: &str = "New message";
 pub(super) struct Pace {
     /// Messages of which the client was told and that it has not come for.
     count: u64,
-    /// The id of what is on its way, and since when (Unix milliseconds).
-    way: Option<(String, u64)>,
+    way: Option<OnItsWay>,
     next: Option<Summary>,
     failures: u32,
+}
+
+/// What a service was told and has not answered.
+struct OnItsWay {
+    id: String,
+    /// Since when, in Unix milliseconds.
+    since: u64,
+    weight: Weight,
 }
 
 /// What there is to say.
@@ -63,7 +70,7 @@ struct Secret {
 impl Pace {
     /// Whether this is the name of what is on its way.
     pub(super) fn waits_for(&self, id: Option<&str>) -> bool {
-        self.way.as_ref().is_some_and(|(way, _)| Some(&way[..]) == id)
+        self.way.as_ref().is_some_and(|way| Some(&way.id[..]) == id)
     }
 
     /// The client is there, and has what it was told of.
@@ -152,9 +159,13 @@ impl Push {
     ) {
         registration.pace.count += more;
         let now = turn.now.unix_ms;
-        let waits = |since: &u64| now.checked_sub(*since).is_some_and(|passed| passed < ANSWER_MS_MAX);
+        let waits = |way: &OnItsWay| {
+            let recent = now.checked_sub(way.since).is_some_and(|passed| passed < ANSWER_MS_MAX);
+            // Who calls does not wait behind what was said.
+            recent && (summary.weight < Weight::Call || way.weight == Weight::Call)
+        };
         match &registration.pace.way {
-            Some((_, since)) if waits(since) => {
+            Some(way) if waits(way) => {
                 let pace = &mut registration.pace;
                 if pace.next.as_ref().is_none_or(|next| next.weight <= summary.weight) {
                     pace.next = Some(summary);
@@ -175,7 +186,7 @@ impl Push {
         // Unique: the turn's own number, and which of its notifications.
         let id = format!("push-{}-{at}", turn.id);
         turn.fx.route(Stanza::iq_set(&id, payload).from(turn.place.jid.jid()).to(&registration.jid));
-        registration.pace.way = Some((id, turn.now.unix_ms));
+        registration.pace.way = Some(OnItsWay { id, since: turn.now.unix_ms, weight: summary.weight });
         registration.pace.next = None;
     }
 

@@ -194,13 +194,17 @@ fn sends_one_at_a_time_and_the_last_of_the_rest() {
     for n in 2..6 {
         assert!(told(&scene.get(&chat(&format!("<body>{n}</body>")))).is_empty());
     }
-    // A call is not pushed aside by what is said after it.
-    scene.get(&chat("<propose xmlns='urn:xmpp:jingle-message:0' id='c'/>"));
+    // A call does not wait, but for another call; what is said after that does not push it aside.
+    let call = chat("<propose xmlns='urn:xmpp:jingle-message:0' id='c'/>");
+    let seen = scene.get(&call);
+    let ringing = id_of(told(&seen)[0]);
+    assert!(told(&scene.get(&call)).is_empty());
     scene.get(&chat("<body>6</body>"));
-    let seen = answer(&mut scene, SERVICE, &first, "result", "");
+    assert!(answer(&mut scene, SERVICE, &first, "result", "").is_empty(), "it is no longer waited for");
+    let seen = answer(&mut scene, SERVICE, &ringing, "result", "");
     let lines = told(&seen);
     assert_eq!(lines.len(), 1, "{seen:?}");
-    assert_eq!(field(lines[0], "message-count"), Some("7"));
+    assert_eq!(field(lines[0], "message-count"), Some("8"));
     assert_eq!(field(lines[0], "last-message-body"), Some("New message"));
     let second = id_of(lines[0]);
     assert!(answer(&mut scene, SERVICE, &second, "result", "").is_empty());
