@@ -19,6 +19,7 @@ use stanza::{Stanza, ns};
 use tokio::sync::oneshot;
 use webpush::{Secret, Sender, Settings, Vapid, Way, Ways};
 use xml::Writer;
+use zeroize::Zeroizing;
 
 /// How long a program that posts waits for the client. What the client has not answered then reaches it when it comes
 /// back, if its session waits.
@@ -72,7 +73,7 @@ struct Ended {
 
 impl Push {
     /// What the configuration says; `None`: there is no such service.
-    pub(crate) fn new(config: &Config, secret: [u8; 32], engine: Handle) -> Option<Push> {
+    pub(crate) fn new(config: &Config, secret: Zeroizing<[u8; 32]>, engine: Handle) -> Option<Push> {
         let services: Vec<(&String, Jid)> = config
             .server
             .domains
@@ -217,7 +218,7 @@ mod tests {
         let mut config = Config::default();
         config.server.domains = vec!["a.example".into(), "b.example".into()];
         let (engine, inputs) = Handle::new(WAITING_PER_CLIENT_MAX + 4);
-        (Push::new(&config, [3; 32], engine).unwrap(), inputs)
+        (Push::new(&config, Zeroizing::new([3; 32]), engine).unwrap(), inputs)
     }
 
     fn jid(text: &str) -> Jid {

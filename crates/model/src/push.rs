@@ -7,7 +7,7 @@
 use address::{Bare, Jid};
 
 /// Where a browser, or another program, is told something (RFC 8030 section 5, RFC 8291 section 2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// The address of its push service.
     pub endpoint: String,
@@ -17,8 +17,15 @@ pub struct Subscription {
     pub auth: Vec<u8>,
 }
 
+/// Whoever knows it can write to the browser: nobody shall read it in a log.
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Subscription(hidden)")
+    }
+}
+
 /// A notification for the web.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Notification {
     /// The service that sends it.
     pub service: Jid,
@@ -32,6 +39,13 @@ pub struct Notification {
     pub text: Vec<u8>,
     /// Whether it is for now (RFC 8030 section 5.3).
     pub urgent: bool,
+}
+
+/// Without what it says.
+impl std::fmt::Debug for Notification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Notification({} {})", self.service, self.account)
+    }
 }
 
 /// Most bytes of a notification before encryption: what is left of the 4096 bytes that every push service takes (RFC 8030

@@ -22,8 +22,8 @@ impl KeyType for Bytes {
 
 impl Secret {
     /// Takes them.
-    pub fn new(bytes: [u8; 32]) -> Secret {
-        Secret(Zeroizing::new(bytes))
+    pub fn new(bytes: impl Into<Zeroizing<[u8; 32]>>) -> Secret {
+        Secret(bytes.into())
     }
 
     /// A key for one purpose.
