@@ -137,6 +137,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.upload = now.upload.clone();
     next.rooms = now.rooms.clone();
     next.pubsub = now.pubsub.clone();
+    next.push = now.push.clone();
     next.turn = now.turn.clone();
     next.federation.enabled = now.federation.enabled;
     // Addresses of files that were given out begin with it.
@@ -199,6 +200,7 @@ mod tests {
                 Value::String(text) if text == "auto" => "on".into(),
                 Value::String(text) if text == "required" => "optional".into(),
                 Value::String(text) if text == "certificate" => "dialback".into(),
+                Value::String(text) if text == "nothing" => "body".into(),
                 _ => "other".into(),
             };
             let new: Config = serde_json::from_value(tree).unwrap();
@@ -224,7 +226,7 @@ mod tests {
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
             let section = setting.path.split('.').next().unwrap_or_default();
-            let whole = ["upload", "rooms", "pubsub", "turn"].contains(&section);
+            let whole = ["upload", "rooms", "pubsub", "push", "turn"].contains(&section);
             let late = whole || restart.contains(&setting.path);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);
