@@ -4,8 +4,8 @@
 
 /// Crates that do no I/O: they decide, and others do.
 pub(crate) const CORE: [&str; 13] = [
-    "address", "xml", "sasl", "turn", "stanza", "model", "stream", "s2s", "kernel", "features", "muc", "pubsub",
-    "zoo",
+    "address", "xml", "sasl", "turn", "stanza", "model", "stream", "s2s", "kernel", "features", "muc",
+    "pubsub", "zoo",
 ];
 
 /// The one crate that may name an engine (`store-*`, `cluster-*`, `gateway-*`).
