@@ -17,6 +17,7 @@ mod invite;
 mod log;
 mod notify;
 mod password;
+mod push;
 mod reach;
 mod reload;
 mod retention;
