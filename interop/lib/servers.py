@@ -199,11 +199,16 @@ class State:
         self.c2s, self.tls = self.ports["c2s"], self.ports["tls"]
         self.http, self.https = self.ports["http"], self.ports["https"]
 
+    def door(self, domain):
+        """Where accounts of a domain log in and how they are made: several servers may be there (federation.py)."""
+        one = {"host": self.host, "c2s": self.c2s, "tls": self.tls, "user_add": self.user_add}
+        return getattr(self, "doors", {}).get(domain, one)
+
     def add_user(self, jid, password):
         """Make an account."""
         local, domain = jid.split("@")
         words = {"jid": jid, "local": local, "domain": domain, "password": password}
-        argv = [word.format(**words) for word in self.user_add]
+        argv = [word.format(**words) for word in self.door(domain)["user_add"]]
         done = subprocess.run(argv, input=password + "\n", text=True, capture_output=True, timeout=30)
         if done.returncode:
             raise RuntimeError(f"account {jid} not made: {done.stdout}{done.stderr}")

@@ -86,8 +86,7 @@ YAML
 }
 
 start_ejabberd() {
-  local dir=$PEERS_DIR/ejabberd ebin
-  ebin=$(ls -d /usr/lib/*/ejabberd-*/ebin | tail -1)
+  local dir=$PEERS_DIR/ejabberd
   mkdir -p "$dir/mnesia" "$dir/log" "$dir/upload"
   ejabberd_config >"$dir/ejabberd.yml"
   # SRV records are asked for by Erlang's own resolver, addresses by libc: it needs both this and in-net.
@@ -98,6 +97,12 @@ start_ejabberd() {
 {lookup, [dns]}.
 {edns, 0}.
 ERL
+  run_ejabberd
+}
+
+run_ejabberd() {
+  local dir=$PEERS_DIR/ejabberd ebin
+  ebin=$(ls -d /usr/lib/*/ejabberd-*/ebin | tail -1)
   (cd "$dir" && ERL_LIBS=$(dirname "$(dirname "$ebin")") ERL_INETRC=$dir/inetrc HOME=$dir \
     EJABBERD_CONFIG_PATH=$dir/ejabberd.yml EJABBERD_LOG_PATH=$dir/log/ejabberd.log \
     ERL_CRASH_DUMP=$dir/log/erl_crash.dump \

@@ -44,6 +44,7 @@ modules_enabled = { "roster"; "saslauth"; "tls"; "dialback"; "disco"; "carbons";
 limits = { c2s = { rate = "10mb/s" }, s2sin = { rate = "10mb/s" } }
 cross_domain_websocket = true; cross_domain_bosh = true
 VirtualHost "$PROSODY_DOMAIN"
+$(printf 'VirtualHost "%s"\n' $PROSODY_MORE $PROSODY_WRONG | grep -v '""')
 Component "conference.$PROSODY_DOMAIN" "muc"
   modules_enabled = { "muc_mam", "vcard_muc", "muc_moderation" }
   restrict_room_creation = false
@@ -64,6 +65,11 @@ start_prosody() {
     prosodyctl --config "$dir/prosody.cfg.lua" register "${account%%:*}" "$PROSODY_DOMAIN" "${account##*:}" \
       >/dev/null 2>&1 || true
   done
+  run_prosody
+}
+
+run_prosody() {
+  local dir=$PEERS_DIR/prosody
   prosody --config "$dir/prosody.cfg.lua" -F >"$dir/stdout.log" 2>&1 &
   echo $! >"$PEERS_DIR/prosody.pid"
 }
