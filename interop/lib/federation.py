@@ -7,14 +7,17 @@ Every network has addresses of its own, so that several may run beside one anoth
 Not here: how the peers are configured (../peers), what is checked (../tests/federation_*.py).
 """
 import atexit
+import fcntl
 import json
 import os
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -26,6 +29,7 @@ PROSODY, EJABBERD, WRONG, BLOCKED = "prosody.example", "ejabberd.example", "wron
 OURS = ["ours.example", "second.example", "third.example"]
 OTHER = "other.example"  # a second server of ours
 UNKNOWN = "nowhere.example"
+LOCKS = []  # of networks
 PACKAGES = {"prosody": "Prosody", "erl": "Erlang", "dnsmasq": "dnsmasq"}
 
 
@@ -41,16 +45,17 @@ def missing():
 
 
 def free_network():
-    """The first 127.0.N with nobody's name server in it."""
+    """The first 127.0.N that nobody else has; it is this process's until it ends."""
     for number in range(42, 250):
+        lock = open(Path(tempfile.gettempdir()) / f"detente-interop-127.0.{number}.lock", "w")
         try:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as names, socket.socket() as clients:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as names:
                 names.bind((f"127.0.{number}.53", 53))
-                clients.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                clients.bind((f"127.0.{number}.1", 5222))
+            LOCKS.append(lock)
             return f"127.0.{number}"
         except OSError:
-            continue
+            lock.close()
     raise SystemExit("no free network found")
 
 
@@ -121,6 +126,15 @@ class Ours(servers.Detente):
         return int(total)
 
 
+    def spooled(self):
+        """How many stanzas are kept for other servers, of which it is not known that they have them."""
+        store = sqlite3.connect(f"file:{self.dir}/data/detente.db?mode=ro", uri=True)
+        rows = store.execute("SELECT count(*) FROM log JOIN slot ON slot.id = log.slot "
+                             "WHERE slot.space = 'spool' AND log.id > slot.floor").fetchone()[0]
+        store.close()
+        return rows
+
+
 class Net:
     """The whole network. `auth`: certificate or dialback; `direct_tls`: whether DNS has records for it."""
 
@@ -180,6 +194,12 @@ class Net:
                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if done.returncode:
             raise SystemExit(f"peers {arguments} failed:\n" + (self.dir / "peers.log").read_text()[-2000:])
+
+    def ejabberd_keeps(self, jid):
+        """Whether ejabberd has written an account to disk: Mnesia does that when it likes to."""
+        entry = re.compile(b"passwd.{1,40}" + re.escape(jid.split("@")[0].encode()), re.DOTALL)
+        folder = self.dir / "peers/ejabberd/mnesia"
+        return any(entry.search(path.read_bytes()) for path in folder.iterdir() if path.is_file())
 
     def went(self, ip, port):
         """Whether ours is connected to that port."""

@@ -4,11 +4,14 @@ Not here: counting over scripts and expected failures (runner.py).
 """
 import asyncio
 import collections
+import os
 import sys
+import time
 import traceback
 
 TRACE = collections.deque(maxlen=400)  # (who, direction, text), oldest first
 SHOWN = 16                             # XML lines printed with a failure
+VERBOSE = bool(os.environ.get("INTEROP_TIMES"))  # say how long each scenario takes
 WIDTH = 600                            # characters of each
 
 
@@ -92,6 +95,7 @@ def main(around=None, only=None):
             if only and only not in text:
                 continue
             TRACE.clear()
+            began = time.monotonic()
             try:
                 await asyncio.wait_for(function(tap), seconds)
             except Stop:
@@ -104,6 +108,8 @@ def main(around=None, only=None):
             finally:
                 if around:
                     await around()
+                if VERBOSE:
+                    print(f"# {text}: {time.monotonic() - began:.1f} s", flush=True)
 
     asyncio.run(run_all())
     sys.exit(tap.finish())

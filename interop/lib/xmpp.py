@@ -134,15 +134,19 @@ class Client(slixmpp.ClientXMPP):
         def find():
             return next((s for s in self.seen if match(s)), None)
         stanza = await self.until(find, what, seconds)
-        self.seen.remove(stanza)
+        self._forget([stanza])
         return stanza
 
     def take(self, match):
         """Take everything that matches and is there already."""
         found = [s for s in self.seen if match(s)]
-        for stanza in found:
-            self.seen.remove(stanza)
+        self._forget(found)
         return found
+
+    def _forget(self, stanzas):
+        """By identity: slixmpp compares stanzas by all that they hold, which is slow."""
+        gone = {id(s) for s in stanzas}
+        self.seen = [s for s in self.seen if id(s) not in gone]
 
     async def login(self, presence=True, priority=None, wait_for=("start",)):
         """Connect, log in, fetch the roster, send presence. Raises with what happened instead."""

@@ -44,7 +44,10 @@ modules_enabled = { "roster"; "saslauth"; "tls"; "dialback"; "disco"; "carbons";
 limits = { c2s = { rate = "10mb/s" }, s2sin = { rate = "10mb/s" } }
 cross_domain_websocket = true; cross_domain_bosh = true
 VirtualHost "$PROSODY_DOMAIN"
-$(printf 'VirtualHost "%s"\n' $PROSODY_MORE $PROSODY_WRONG | grep -v '""')
+$(for more in $PROSODY_MORE; do
+  printf 'VirtualHost "%s"\n  ssl = { certificate = "%s.pem", key = "%s.key", %s }\n' "$more" "$CERTS/$more" "$CERTS/$more" "$trust"
+done)
+$([ -z "$PROSODY_WRONG" ] || printf 'VirtualHost "%s"\n' $PROSODY_WRONG)
 Component "conference.$PROSODY_DOMAIN" "muc"
   modules_enabled = { "muc_mam", "vcard_muc", "muc_moderation" }
   restrict_room_creation = false
