@@ -4,6 +4,8 @@
 //!
 //! Not here: the ordinary case (conversations.rs).
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod pair;
 
 use std::time::Duration;
