@@ -139,7 +139,7 @@ impl net::Servers for Federation {
             return;
         };
         tokio::spawn(async move {
-            carrier.run().await;
+            Box::pin(carrier.run()).await;
             drop(permit);
         });
     }
