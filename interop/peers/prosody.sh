@@ -26,6 +26,7 @@ s2s_secure_auth = $secure
 authentication = "internal_hashed"
 storage = "internal"
 allow_registration = true
+registration_invite_only = false
 registration_throttle_max = 100000; registration_throttle_period = 1
 archive_expires_after = "1w"
 admins = { "admin@$PROSODY_DOMAIN" }
@@ -52,6 +53,8 @@ Component "conference.$PROSODY_DOMAIN" "muc"
   modules_enabled = { "muc_mam", "vcard_muc", "muc_moderation" }
   restrict_room_creation = false
 Component "pubsub.$PROSODY_DOMAIN" "pubsub"
+  -- Only its admins may make nodes.
+  admins = { "alice@$PROSODY_DOMAIN" }
 Component "proxy.$PROSODY_DOMAIN" "proxy65"
 Component "upload.$PROSODY_DOMAIN" "http_file_share"
   http_file_share_size_limit = 10*1024*1024

@@ -1,6 +1,6 @@
 //! Other servers: finding them, connecting, and one queue for each.
 //!
-//! RFC 6120 sections 3.2 and 10.4, RFC 7590, XEP-0368 1.1.0
+//! RFC 6120 sections 3.2 and 10.4, RFC 7590, RFC 9525, XEP-0368 1.1.0, XEP-0495 0.1.0
 //!
 //! Not here: what is said on a stream (s2s), what a stanza means (kernel), what is kept until it has arrived (engine),
 //! accepting connections (net).
@@ -139,7 +139,7 @@ impl net::Servers for Federation {
             return;
         };
         tokio::spawn(async move {
-            carrier.run().await;
+            Box::pin(carrier.run()).await;
             drop(permit);
         });
     }

@@ -237,6 +237,7 @@ async fn engine_loop(
             Up::Ack(session, h) => format!("ack {} {h}", session.0),
             Up::AckRequest(session) => format!("ack request {}", session.0),
             Up::ClientState(session, _) => format!("client state {}", session.0),
+            Up::Arrived(_) => panic!("there are no other servers here"),
         };
         if lines.send(line).is_err() {
             return;
