@@ -20,12 +20,9 @@ EVENT = "{http://jabber.org/protocol/pubsub#event}"
 RECEIPT = "{urn:xmpp:receipts}received"
 
 
-def register(pairs, *only):
-    """Make scenarios for pairs of domains (ours, the other's): all, or those with that name."""
+def register(pairs):
+    """Make scenarios for pairs of domains (ours, the other's)."""
     for (here, there), (text, seconds, function) in itertools.product(pairs, ALL):
-        if only and function.__name__ not in only:
-            continue
-
         async def run(t, function=function, here=here, there=there):
             await function(t, here, there)
         scenario(f"{here} and {there}: {text}", seconds)(run)

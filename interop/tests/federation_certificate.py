@@ -3,7 +3,7 @@
 An argument picks the scenarios whose name contains it.
 Not here: what they do (_federation.py).
 """
-# timeout: 240
+# timeout: 120
 # own-server: yes
 import sys
 

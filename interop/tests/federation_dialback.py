@@ -3,7 +3,7 @@
 An argument picks the scenarios whose name contains it.
 Not here: what they do (_federation.py).
 """
-# timeout: 200
+# timeout: 120
 # own-server: yes
 import sys
 
@@ -17,7 +17,7 @@ import tap  # noqa: E402
 from tap import scenario  # noqa: E402
 from xmpp import close_all  # noqa: E402
 
-_federation.register([(OURS[0], PROSODY), (OURS[0], EJABBERD)], "messages", "contacts", "rooms")
+_federation.register([(OURS[0], PROSODY), (OURS[0], EJABBERD)])
 
 
 @scenario("how")

@@ -4,7 +4,7 @@ server; ours with ours.
 An argument picks the scenarios whose name contains it.
 Not here: what goes well (_federation.py).
 """
-# timeout: 240
+# timeout: 400
 # own-server: yes
 import asyncio
 import sys
@@ -188,6 +188,82 @@ async def resumed(t):
     t.same(numbered(bob, "meanwhile"), list(range(10)), "a server of ours is killed and comes back: in order, once")
     kept = [m.findtext("{jabber:client}body") for _, m in await whole_archive(bob)]
     t.same(kept, ["before 0"] + [f"meanwhile {n}" for n in range(10)], "and so it is in its archive")
+
+
+async def stream_of_words(t, peer, kill, again):
+    """Somebody talks without a pause while one of the servers is killed. Whatever the own server has acknowledged arrives,
+    in order. What was on its way at that moment may come twice: it is sent again where nobody has acknowledged it."""
+    a, b = await asyncio.gather(account("alice", OURS[0]), account("bob", peer))
+    alice, bob = await asyncio.gather(Client(a, "one", sm=True).login(), Client(b, "one").login())
+    while peer == EJABBERD and not NET.ejabberd_keeps(b):
+        await asyncio.sleep(0.1)
+    acked, window = [], asyncio.Semaphore(20)
+    alice.plugin["xep_0198"].window = alice.plugin["xep_0198"].window_counter = 1
+
+    def heard(stanza):
+        if stanza.name == "message":
+            acked.append(int(stanza["body"].split()[1]))
+            window.release()
+    alice.add_event_handler("stanza_acked", heard)
+    dead = asyncio.ensure_future(after(lambda: len(numbered(bob, "word")) > 60, kill))
+    for n in range(200):
+        if "disconnected" in alice.states:
+            break
+        try:
+            await asyncio.wait_for(window.acquire(), 5)
+        except asyncio.TimeoutError:
+            break
+        alice.text(b, f"word {n}")
+        await asyncio.sleep(0.005)
+    await dead
+    live = "disconnected" not in alice.states
+    if live:
+        await alice.until(lambda: len(acked) >= 199, "their acknowledgements")
+    else:
+        alice.cancel_connection_attempt()
+    await asyncio.to_thread(again)
+    before = numbered(bob, "word")
+    if "disconnected" in bob.states:
+        bob = await Client(b, "later").login()
+    else:
+        before = []
+    last = max(acked)
+    await bob.until(lambda: last in numbered(bob, "word") or last in before, "the last that was acknowledged", 75)
+    got = before + numbered(bob, "word")
+    lost = sorted(set(acked) - set(got))
+    firsts = list(dict.fromkeys(got))
+    text = f"{'the other' if live else 'our'} server is killed in the middle, with {peer}"
+    t.same(lost, [], f"{text}: none of {len(acked)} acknowledged messages is lost")
+    t.same(firsts, sorted(firsts), f"{text}: in order")
+    print(f"# {text}: {len(got) - len(firsts)} came twice", flush=True)
+
+
+async def after(condition, act):
+    """When it is so, do that."""
+    while not condition():
+        await asyncio.sleep(0.01)
+    await asyncio.to_thread(act)
+
+
+@scenario("words while Prosody dies", 100)
+async def words_prosody(t):
+    await stream_of_words(t, PROSODY, lambda: NET.peers("kill", "prosody"), lambda: NET.peers("again", "prosody"))
+
+
+@scenario("words while ejabberd dies", 100)
+async def words_ejabberd(t):
+    await stream_of_words(t, EJABBERD, lambda: NET.peers("kill", "ejabberd"), lambda: NET.peers("again", "ejabberd"))
+
+
+@scenario("words while another of ours dies", 100)
+async def words_other(t):
+    await stream_of_words(t, OTHER, NET.other.kill, NET.other.start)
+
+
+@scenario("words while ours dies", 200)
+async def words_ours(t):
+    for peer in (PROSODY, EJABBERD, OTHER):
+        await stream_of_words(t, peer, NET.ours.kill, NET.ours.start)
 
 
 @scenario("a room on a server that dies", 120)
