@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::calls::{External, Turn};
+use crate::groups::Group;
 use crate::rooms::Rooms;
+use crate::safety::{Safety, Strangers};
 
 /// All of it. Fields are named as in the file and described in [`crate::settings::SETTINGS`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub struct Config {
     pub turn: Turn,
     pub external: BTreeMap<String, External>,
     pub invitations: Invitations,
+    pub safety: Safety,
+    pub group: BTreeMap<String, Group>,
     pub domain: BTreeMap<String, Domain>,
     /// The folder of the file, from which relative paths are seen.
     #[serde(skip)]
@@ -201,6 +205,7 @@ pub struct Domain {
     pub key: Option<String>,
     pub registration: Option<bool>,
     pub resume_location: Option<String>,
+    pub strangers: Option<Strangers>,
     pub contacts: Contacts,
 }
 

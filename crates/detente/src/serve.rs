@@ -140,6 +140,7 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
                 _ => break,
             },
             () = tick(&mut pulse) => running.show_life(),
+            () = running.parts.regrouping.notified() => running.parts.regroup(&config).await,
             // It ends only when it is told to. Without it nobody is served: better to be started again.
             _ = &mut running.engine_task => return Err(failed("the engine has ended; the log says why")),
         }
@@ -177,11 +178,13 @@ async fn start(
     let files = shelf.clone().map(|shelf| shelf as _);
     let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
     let counters = settings.counters.clone();
-    let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters);
+    let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters)
+        .with_tally(translate::tally());
     let gauges = Arc::new(gauges);
     settings.monitor = Some(gauges.clone());
-    let port: Arc<dyn Port> =
-        Arc::new(Live::new(handle.clone(), Some(gauges), config.server.domains.clone()));
+    let live = Live::new(handle.clone(), Some(gauges), config.server.domains.clone(), store.clone());
+    let regrouping = live.regrouping();
+    let port: Arc<dyn Port> = Arc::new(live);
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     let secret = calls::secret(config)?;
     let relay = calls::open(config, &secret)?;
@@ -199,11 +202,14 @@ async fn start(
         started_ms: engine::start_time().now.unix_ms,
         secret,
         dials: Dials::new(config),
+        store: store.clone(),
+        regrouping,
     };
     if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
         say(&welcome);
     }
-    let hosts = translate::hosts(config, parts.started_ms, &parts.secret);
+    let groups = admin::stored_groups(&*store).await?;
+    let hosts = translate::hosts(config, parts.started_ms, &parts.secret, &groups);
     let machine = machine(config, &*store, hosts, parts.started_ms, parts.dials.recipients.clone()).await?;
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));

@@ -157,6 +157,7 @@ impl Engine {
                 Due::Ack(session) => self.look_for_ack(session),
                 Due::Slow(session) => self.look_again(session),
                 Due::Wake(spot, wish) => self.wake_spot(&spot, wish),
+                Due::WakeHost(domain, wish) => self.wake_host(&domain, wish),
                 Due::Left => self.try_left(),
                 _ => {}
             }
