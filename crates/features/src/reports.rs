@@ -41,11 +41,8 @@ pub(crate) struct Reports;
 impl Feature for Reports {
     fn card(&self) -> &'static Card {
         static CARD: Card = Card {
-            specs: &[Spec::partial(
-                "XEP-0377",
-                "0.4.1",
-                "a report goes to the domain's own operators; whether it may go on to others is kept with it",
-            )],
+            specs: &[Spec::complete("XEP-0377", "0.4.1")
+                .note("reports go to the domain's own operators; whether they may go on to others is kept with them")],
             account_vars: &[ns::REPORTING],
             host_vars: &[ns::REPORTING],
             ..Card::named("reports")
