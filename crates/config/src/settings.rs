@@ -501,6 +501,12 @@ pub const SETTINGS: &[Setting] = &[
     s("domain.*.contacts.feedback", Kind::List, "", "Addresses for praise and wishes."),
     s("domain.*.contacts.sales", Kind::List, "", "Addresses for customers."),
     s("domain.*.contacts.security", Kind::List, "", "Addresses for those who found a weakness."),
+    s(
+        "domain.*.contacts.status",
+        Kind::List,
+        "",
+        "Where to read how the service is doing, as in \"https://status.example.org\".",
+    ),
     s("domain.*.contacts.support", Kind::List, "", "Addresses for help."),
 ];
 

@@ -218,6 +218,7 @@ pub struct Contacts {
     pub feedback: Vec<String>,
     pub sales: Vec<String>,
     pub security: Vec<String>,
+    pub status: Vec<String>,
     pub support: Vec<String>,
 }
 
@@ -297,12 +298,13 @@ impl Config {
 impl Contacts {
     /// Name of the field (XEP-0157 section 2) and addresses, without empty ones.
     pub fn fields(&self) -> Vec<(&'static str, &[String])> {
-        let all: [(&str, &[String]); 6] = [
+        let all: [(&str, &[String]); 7] = [
             ("abuse-addresses", &self.abuse),
             ("admin-addresses", &self.admin),
             ("feedback-addresses", &self.feedback),
             ("sales-addresses", &self.sales),
             ("security-addresses", &self.security),
+            ("status-addresses", &self.status),
             ("support-addresses", &self.support),
         ];
         all.into_iter().filter(|(_, addresses)| !addresses.is_empty()).collect()
