@@ -330,3 +330,26 @@ fn reports_are_listed_shown_and_done() {
     }
     assert_eq!(world.run(&["reports", "list", "--json"]).out, "[]\n");
 }
+
+#[test]
+fn groups_are_made_and_unmade() {
+    let world = World::new();
+    for (args, code, out) in [
+        (&["group", "add", "Family", "alice@localhost"][..], 0, "alice@localhost is in the group Family\n"),
+        (&["group", "add", "Family", "bob@localhost", "--called", "Bob"], 0, "bob@localhost is in the group Family\n"),
+        (&["group", "add", "Family", "eve@b.example"], 3, ""),
+        (&["group", "add", "Family", "localhost"], 2, ""),
+        (&["group", "add", "a/b", "alice@localhost"], 2, ""),
+        (&["group", "add", "", "alice@localhost"], 2, ""),
+        (&["group", "list"], 0, "NAME    MEMBERS\nFamily  2\n"),
+        (&["group", "show", "Family"], 0, "JID              CALLED\nalice@localhost  -\nbob@localhost    Bob\n"),
+        (&["group", "show", "Choir"], 3, ""),
+        (&["group", "remove", "Family", "carol@localhost"], 3, ""),
+        (&["group", "remove", "Family", "bob@localhost"], 0, "bob@localhost is not in the group Family any more\n"),
+        (&["group", "remove", "Family", "alice@localhost"], 0, "alice@localhost is not in the group Family any more\n"),
+        (&["group", "list", "--json"], 0, "[]\n"),
+    ] {
+        let said = world.run(args);
+        assert_eq!((said.code, said.out.as_str()), (code, out), "{args:?}: {said:?}");
+    }
+}
