@@ -129,3 +129,20 @@ pub(crate) async fn remove(port: &dyn Port, args: Args) -> Result<Value, Failure
     port.regroup();
     Ok(json!({ "name": name, "jid": jid.as_str() }))
 }
+
+/// Takes an account that is no more out of all groups: who comes later under its name inherits nothing.
+pub(crate) async fn forget(port: &dyn Port, account: &Bare) -> Result<(), Failure> {
+    let rows = read(port).await?;
+    let of = rows.iter().filter(|(_, members)| members.iter().any(|(member, _)| member == account));
+    let gone = of.map(|(name, _)| Write::MapDelete {
+        space: GROUPS,
+        owner: owner(),
+        key: format!("{name}/{account}").into(),
+    });
+    let gone: Batch = gone.collect();
+    if !gone.is_empty() {
+        port.write(gone).await?;
+        port.regroup();
+    }
+    Ok(())
+}

@@ -109,6 +109,7 @@ impl Kernel {
         if ty == PresenceType::Subscribe {
             let agreed = Stanza::presence(PresenceType::Subscribed);
             turn.fx.route(agreed.from(&turn.place.jid).to(contact));
+            show(turn, contact);
         }
     }
 }

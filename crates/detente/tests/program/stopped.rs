@@ -334,6 +334,7 @@ fn reports_are_listed_shown_and_done() {
 #[test]
 fn groups_are_made_and_unmade() {
     let world = World::new();
+    assert_eq!(world.run_with(&["user", "add", "carol@localhost", "--password-stdin"], "x\n").code, 0);
     for (args, code, out) in [
         (&["group", "add", "Family", "alice@localhost"][..], 0, "alice@localhost is in the group Family\n"),
         (&["group", "add", "Family", "bob@localhost", "--called", "Bob"], 0, "bob@localhost is in the group Family\n"),
@@ -347,6 +348,8 @@ fn groups_are_made_and_unmade() {
         (&["group", "remove", "Family", "carol@localhost"], 3, ""),
         (&["group", "remove", "Family", "bob@localhost"], 0, "bob@localhost is not in the group Family any more\n"),
         (&["group", "remove", "Family", "alice@localhost"], 0, "alice@localhost is not in the group Family any more\n"),
+        (&["group", "add", "Family", "carol@localhost"], 0, "carol@localhost is in the group Family\n"),
+        (&["user", "remove", "carol@localhost", "--yes"], 0, "carol@localhost is removed\n"),
         (&["group", "list", "--json"], 0, "[]\n"),
     ] {
         let said = world.run(args);
