@@ -122,7 +122,7 @@ impl Parts {
 
     fn accounts(&self, config: &Config) -> Result<(), Failure> {
         // The key for tokens is one of the things that stay.
-        Ok(self.accounts.reload(&translate::accounts(config, [0; 32]))?)
+        Ok(self.accounts.reload(&translate::accounts(config, [0; 32].into()))?)
     }
 }
 

@@ -17,6 +17,7 @@ use kernel::{
 use model::grant::Grants;
 use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
+use zeroize::Zeroizing;
 
 use crate::adapters::{Ours, Own};
 use crate::calls::{self, Secret};
@@ -32,7 +33,7 @@ pub(crate) fn storage(config: &Config) -> store_sqlite::Options {
 }
 
 /// For the accounts.
-pub(crate) fn accounts(config: &Config, token_key: [u8; 32]) -> accounts::Settings {
+pub(crate) fn accounts(config: &Config, token_key: Zeroizing<[u8; 32]>) -> accounts::Settings {
     let domains = config.server.domains.clone();
     let registration = domains.iter().filter(|domain| config.registers(domain)).cloned().collect();
     accounts::Settings {

@@ -5,7 +5,7 @@
 use address::{Bare, Jid};
 use model::link::{Down, SessionId};
 use model::storage::Batch;
-use stanza::{Kind, StanzaError, StreamCondition, StreamError, ns};
+use stanza::{Kind, PresenceType, StanzaError, StreamCondition, StreamError, ns};
 
 use crate::device::{Device, Health, Token};
 use crate::engine::{Engine, Output, Ticket};
@@ -62,6 +62,12 @@ impl Engine {
                 Out::Hold(session) | Out::Release(session) => accounts.extend(self.account_of(session)),
                 Out::Send(session, parcel) if parcel.token.is_some() => {
                     accounts.extend(self.account_of(session));
+                }
+                // True all the same, because whoever caused this ends; what follows may not reach who was blocked by it.
+                Out::Send(session, parcel)
+                    if parcel.stanza.kind == Kind::Presence(PresenceType::Unavailable) =>
+                {
+                    self.send(session, parcel);
                 }
                 Out::Send(..) => {}
             }

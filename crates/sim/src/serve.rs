@@ -248,7 +248,9 @@ impl World {
         let now = self.instant();
         let links: Vec<u64> = self.server.conns.keys().copied().collect();
         for link in links {
-            let Some(conn) = self.server.conns.get_mut(&link).filter(|conn| !conn.pipe.is_empty()) else {
+            let deaf = self.links.get(&link).is_some_and(|known| known.deaf_until > self.now);
+            let Some(conn) = self.server.conns.get_mut(&link).filter(|conn| !deaf && !conn.pipe.is_empty())
+            else {
                 continue;
             };
             while let Some(down) = conn.pipe.take() {
