@@ -8,7 +8,7 @@ use features::reports::Report;
 use model::spaces::REPORTS;
 use model::storage::{Batch, Cull, Entry, LogQuery, Owner, Paging, Write};
 use serde_json::{Value, json};
-use stanza::when;
+use stanza::{ns, when};
 
 use crate::args::Args;
 use crate::limits::REPORTS_LISTED_MAX;
@@ -24,7 +24,11 @@ fn tree(domain: &str, entry: &Entry) -> Value {
         "domain": domain,
         "by": report.by,
         "jid": report.jid,
-        "reason": report.reason.strip_prefix("urn:xmpp:reporting:").unwrap_or(&report.reason),
+        "reason": match &*report.reason {
+            ns::REPORTING_SPAM => "spam",
+            ns::REPORTING_ABUSE => "abuse",
+            other => other,
+        },
         "text": report.text,
         "messages": report.messages,
         "report_origin": report.report_origin,

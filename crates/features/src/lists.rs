@@ -302,7 +302,7 @@ mod tests {
         );
         let (eve, mallory) = (hash("eve@spam.example"), hash("spam.example"));
         let rsm = "<set xmlns='http://jabber.org/protocol/rsm'><last>x</last><count>2</count></set>";
-        let seen = result(&mut scene, "lists.example", &asked[0], &items(&[eve.clone()], rsm));
+        let seen = result(&mut scene, "lists.example", &asked[0], &items(std::slice::from_ref(&eve), rsm));
         assert_eq!(seen[0], "del banned of example.org lists.example bans *");
         assert_eq!(seen[1], format!("put banned of example.org lists.example bans {eve} = "));
         assert!(seen[2].contains("<after>x</after>"), "{seen:?}");

@@ -255,7 +255,7 @@ fn letter(report: &Report) -> Stanza {
         body.push_str(&format!("\n\n{part}"));
     }
     for message in &report.messages {
-        body.push_str("\n");
+        body.push('\n');
         message.lines().for_each(|line| body.push_str(&format!("\n> {line}")));
     }
     let mut w = Writer::new(ns::CLIENT);

@@ -337,17 +337,33 @@ fn groups_are_made_and_unmade() {
     assert_eq!(world.run_with(&["user", "add", "carol@localhost", "--password-stdin"], "x\n").code, 0);
     for (args, code, out) in [
         (&["group", "add", "Family", "alice@localhost"][..], 0, "alice@localhost is in the group Family\n"),
-        (&["group", "add", "Family", "bob@localhost", "--called", "Bob"], 0, "bob@localhost is in the group Family\n"),
+        (
+            &["group", "add", "Family", "bob@localhost", "--called", "Bob"],
+            0,
+            "bob@localhost is in the group Family\n",
+        ),
         (&["group", "add", "Family", "eve@b.example"], 3, ""),
         (&["group", "add", "Family", "localhost"], 2, ""),
         (&["group", "add", "a/b", "alice@localhost"], 2, ""),
         (&["group", "add", "", "alice@localhost"], 2, ""),
         (&["group", "list"], 0, "NAME    MEMBERS\nFamily  2\n"),
-        (&["group", "show", "Family"], 0, "JID              CALLED\nalice@localhost  -\nbob@localhost    Bob\n"),
+        (
+            &["group", "show", "Family"],
+            0,
+            "JID              CALLED\nalice@localhost  -\nbob@localhost    Bob\n",
+        ),
         (&["group", "show", "Choir"], 3, ""),
         (&["group", "remove", "Family", "carol@localhost"], 3, ""),
-        (&["group", "remove", "Family", "bob@localhost"], 0, "bob@localhost is not in the group Family any more\n"),
-        (&["group", "remove", "Family", "alice@localhost"], 0, "alice@localhost is not in the group Family any more\n"),
+        (
+            &["group", "remove", "Family", "bob@localhost"],
+            0,
+            "bob@localhost is not in the group Family any more\n",
+        ),
+        (
+            &["group", "remove", "Family", "alice@localhost"],
+            0,
+            "alice@localhost is not in the group Family any more\n",
+        ),
         (&["group", "add", "Family", "carol@localhost"], 0, "carol@localhost is in the group Family\n"),
         (&["user", "remove", "carol@localhost", "--yes"], 0, "carol@localhost is removed\n"),
         (&["group", "list", "--json"], 0, "[]\n"),

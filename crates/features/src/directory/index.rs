@@ -1,5 +1,7 @@
 //! Everybody who may be found, in memory: read when somebody searches, and again when it has become old.
 //!
+//! XEP-0055 1.3 (behind it)
+//!
 //! Not here: searching (`query.rs`).
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Who is a stranger: nobody of the roster, nobody to whom the user has written, nobody of this house.
 //!
+//! No XEP: there is none about strangers.
+//!
 //! Not here: what becomes of what strangers send.
 
 use address::{Bare, Jid};

@@ -1,5 +1,7 @@
 //! What the user wants of strangers, brought to the account by its own host.
 //!
+//! No XEP: there is none about strangers.
+//!
 //! Not here: the commands with which users say it (`adhoc/strangers.rs`).
 
 use address::{Bare, Jid};

@@ -1,5 +1,7 @@
 //! How much strangers may send: to one account, and from one domain to all accounts.
 //!
+//! No XEP: there is none about strangers.
+//!
 //! Not here: who is a stranger (`known.rs`).
 
 use std::hash::{BuildHasher, RandomState};

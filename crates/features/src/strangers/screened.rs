@@ -1,5 +1,7 @@
 //! Stanzas that have been looked at and come again: where they may pass, and in which order they come.
 //!
+//! No XEP: there is none about strangers.
+//!
 //! Not here: the lists themselves (`lists.rs`).
 
 use std::collections::VecDeque;
