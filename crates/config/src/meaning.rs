@@ -9,7 +9,7 @@ use address::Jid;
 
 use crate::near::nearest;
 use crate::source::Source;
-use crate::{Config, calls, groups, safety};
+use crate::{Config, calls, groups, push, safety};
 
 /// Checks everything and brings domains into their prepared form.
 pub(crate) fn check(source: &mut Source, config: &mut Config) {
@@ -24,6 +24,7 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     calls::check(source, config);
     safety::check(source, config);
     groups::check(source, config);
+    push::check(source, config);
     log(source, config);
 }
 

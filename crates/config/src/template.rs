@@ -87,6 +87,7 @@ fn example(setting: &Setting) -> &'static str {
         "name" => "\"Family\"",
         "strangers" => "\"hold\"",
         "members" => "[]",
+        "contact" => "\"mailto:admin@example.org\"",
         "domains" => "[\"example.org\"]",
         _ => "[\"mailto:somebody@example.org\"]",
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::{External, Turn};
 use crate::groups::Group;
+use crate::push::Push;
 use crate::rooms::Rooms;
 use crate::safety::{Safety, Strangers};
 
@@ -29,6 +30,7 @@ pub struct Config {
     pub http: Http,
     pub upload: Upload,
     pub pubsub: PubSub,
+    pub push: Push,
     pub turn: Turn,
     pub external: BTreeMap<String, External>,
     pub invitations: Invitations,
@@ -281,6 +283,12 @@ impl Config {
     pub fn invite_page(&self, domain: &str) -> Option<String> {
         let origin = self.https_origin(domain).filter(|_| self.invitations.enabled)?;
         Some(format!("{origin}/invite/"))
+    }
+
+    /// What stands before the token in an address to which programs may post for clients; `None`: there is none.
+    pub fn push_address(&self, domain: &str) -> Option<String> {
+        let origin = self.https_origin(domain).filter(|_| self.push.service)?;
+        Some(format!("{origin}/push/"))
     }
 
     /// Whether anybody may make an account at that domain.

@@ -18,6 +18,7 @@ mod invite;
 mod log;
 mod notify;
 mod password;
+mod push;
 mod reach;
 mod reload;
 mod reports;

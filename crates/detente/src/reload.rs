@@ -140,6 +140,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.pubsub = now.pubsub.clone();
     // Rooms have theirs from the start.
     next.safety.block_lists = now.safety.block_lists.clone();
+    next.push = now.push.clone();
     next.turn = now.turn.clone();
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();
@@ -200,6 +201,7 @@ mod tests {
                 Value::String(text) if text == "local" => "nobody".into(),
                 Value::String(text) if text == "allow" => "hold".into(),
                 Value::String(text) if text == "opt-in" => "off".into(),
+                Value::String(text) if text == "nothing" => "body".into(),
                 _ => "other".into(),
             };
             let new: Config = serde_json::from_value(tree).unwrap();
@@ -223,7 +225,7 @@ mod tests {
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
             let section = setting.path.split('.').next().unwrap_or_default();
-            let whole = ["upload", "rooms", "pubsub", "turn"].contains(&section);
+            let whole = ["upload", "rooms", "pubsub", "push", "turn"].contains(&section);
             let late = whole || restart.contains(&setting.path);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);

@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 const TOKEN_KEY: &str = "token.key";
 /// What credentials of the relay are made with.
 const RELAY_KEY: &str = "turn.key";
+/// What all keys of push are made of.
+const PUSH_KEY: &str = "push.key";
 /// Letters and digits that nobody mixes up.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// 20 characters of 5 bits.
@@ -42,6 +44,14 @@ pub(crate) fn token_key(data: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
 /// It cannot be read or written.
 pub(crate) fn relay_key(data: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
     key(data, RELAY_KEY, "clients will ask for new credentials")
+}
+
+/// The secret of push; made when there is none.
+///
+/// # Errors
+/// It cannot be read or written.
+pub(crate) fn push_key(data: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    key(data, PUSH_KEY, "browsers will have to register for push again")
 }
 
 fn key(data: &Path, name: &str, without: &str) -> Result<Zeroizing<[u8; 32]>, Failure> {
