@@ -133,9 +133,13 @@ impl Alone {
         let accounts = Arc::new(runtime.block_on(Accounts::open(store.clone(), settings))?);
         let started = engine::start_time().now.unix_ms;
         // Nobody asks for credentials here.
-        let groups = runtime.block_on(admin::stored_groups(&*store))?;
-        let hosts = translate::hosts(config, started, &Default::default(), &groups);
-        let machine = runtime.block_on(serve::machine(config, &*store, hosts, started, Arc::default()))?;
+        let machine = runtime.block_on(serve::machine(
+            config,
+            &*store,
+            &Default::default(),
+            started,
+            Arc::default(),
+        ))?;
         let (engine, inputs) = Handle::new(1);
         let (_, streams) = mailbox::mailbox();
         let known = Known { accounts, files };

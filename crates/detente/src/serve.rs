@@ -12,12 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use accounts::Accounts;
-use address::Jid;
 use admin::{Failure, FailureKind, Gauges, Live, Port};
 use config::{Config, LogFormat};
 use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
 use files::Files;
-use kernel::HostFacts;
 use model::query::SessionFilter;
 use model::storage::Read;
 use net::{Net, Phase, TlsStore};
@@ -31,6 +29,7 @@ use tokio::time::Interval;
 use tracing_subscriber::EnvFilter;
 
 use crate::adapters::{Known, Reader, ThroughEngine};
+use crate::calls::Secret;
 use crate::config_file::{accept, environment, locate};
 use crate::log::Log;
 use crate::push::Push;
@@ -211,20 +210,11 @@ async fn start(
     if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
         say(&welcome);
     }
-    let groups = admin::stored_groups(&*store).await?;
-    let hosts = translate::hosts(config, parts.started_ms, &parts.secret, &groups);
-    let machine = machine(config, &*store, hosts, parts.started_ms, parts.dials.recipients.clone()).await?;
+    let recipients = parts.dials.recipients.clone();
+    let machine = machine(config, &*store, &parts.secret, parts.started_ms, recipients).await?;
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
-    let files: Arc<dyn engine::Files> = match shelf {
-        Some(shelf) => shelf,
-        None => Arc::new(NoFiles),
-    };
-    let pushes: Arc<dyn engine::Pushes> = match pushes {
-        Some(pushes) => Arc::new(pushes),
-        None => Arc::new(NoPushes),
-    };
-    let services = Services { store, accounts: Arc::new(known), files, pushes };
+    let services = behind(store, known, shelf, pushes);
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
     let path = config.data_dir().join(SOCKET);
     let socket = admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))?;
@@ -242,14 +232,29 @@ async fn start(
     Ok((running, ready))
 }
 
+/// Who answers the engine's questions.
+fn behind(store: Arc<dyn Store>, known: Known, shelf: Option<Arc<Shelf>>, pushes: Option<Push>) -> Services {
+    let files: Arc<dyn engine::Files> = match shelf {
+        Some(shelf) => shelf,
+        None => Arc::new(NoFiles),
+    };
+    let pushes: Arc<dyn engine::Pushes> = match pushes {
+        Some(pushes) => Arc::new(pushes),
+        None => Arc::new(NoPushes),
+    };
+    Services { store, accounts: Arc::new(known), files, pushes }
+}
+
 /// The engine, for nobody yet.
 pub(crate) async fn machine(
     config: &Config,
     store: &dyn Store,
-    hosts: Vec<(Jid, Arc<HostFacts>)>,
+    secret: &Secret,
     started_ms: u64,
     recipients: Arc<AtomicU32>,
 ) -> Result<Engine, Failure> {
+    let groups = admin::stored_groups(store).await?;
+    let hosts = translate::hosts(config, started_ms, secret, &groups);
     let highest = store.read(Read::HighestId).await?.into_highest_id();
     let kernel = kernel::Kernel::new(translate::features(recipients, config.push.content));
     let time = engine::start_time();
