@@ -482,8 +482,24 @@ async fn j02_registration_is_limited(parts: Parts) {
         })
     };
     let fields = |name: &str| format!("<username>{name}</username><password>pencil</password>");
+    let form = |name: &str| {
+        let field = |var, value: &str| format!("<field var='{var}'><value>{value}</value></field>");
+        let fields =
+            field("FORM_TYPE", "jabber:iq:register") + &field("username", name) + &field("password", "pen");
+        format!("<x xmlns='jabber:x:data' type='submit'>{fields}</x>")
+    };
     let home = "2001:db8:1::1";
     for (domain, kind, inner, from, expected) in [
+        ("open.example", IqType::Set, form("f"), "2001:db8:3::1", "done"),
+        ("open.example", IqType::Set, form("f"), "2001:db8:3::1", "conflict"),
+        (
+            "open.example",
+            IqType::Set,
+            form("").replace("iq:register", "iq:other"),
+            "2001:db8:3::1",
+            "bad-request",
+        ),
+        ("open.example", IqType::Set, form("") + &fields("g"), "2001:db8:3::1", "not-acceptable"),
         ("a.example", IqType::Set, fields("eve"), home, "not-allowed"),
         ("open.example", IqType::Get, String::new(), home, "query"),
         ("open.example", IqType::Set, fields("eve"), home, "done"),

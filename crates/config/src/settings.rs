@@ -55,6 +55,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "invitations",
         "Invitations: links with which people become contacts and make accounts (XEP-0401, XEP-0445).",
     ),
+    ("safety", "Spam, strangers, and who is found."),
     (
         "push",
         "What wakes telephones and browsers: what push services learn (XEP-0357), and a push service for browsers.",
@@ -75,6 +76,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
     (
         "external.*",
         "Services elsewhere that clients are told of (XEP-0215), as a relay for calls. Repeat this section for each, with a name of your choice.",
+    ),
+    (
+        "group.*",
+        "People of this server who see one another in their contacts without asking. Repeat this section for each group, with a name of your choice.",
     ),
     ("domain.*", "What differs for one domain. Repeat this section for each."),
 ];
@@ -405,6 +410,30 @@ pub const SETTINGS: &[Setting] = &[
     s("invitations.users", Kind::Flag, "true", "Whether every user may invite; else only operators."),
     s("invitations.days", Kind::Number(1, 366), "7", "How long the invitations of users hold, in days."),
     s(
+        "safety.strangers",
+        Kind::OneOf(&["allow", "hold", "refuse"]),
+        "\"allow\"",
+        "What becomes of messages from people whom a user does not know: delivered, within limits; held apart until the user lets them in; or refused. Users may choose otherwise for themselves.",
+    ),
+    s(
+        "safety.strangers_local",
+        Kind::Flag,
+        "false",
+        "Whether accounts of the same domain are strangers to one another, too.",
+    ),
+    s(
+        "safety.block_lists",
+        Kind::List,
+        "[]",
+        "Lists of banned addresses that others keep: service and node, as in \"lists.example/muc_bans_sha256\".",
+    ),
+    s(
+        "safety.directory",
+        Kind::OneOf(&["off", "opt-in", "all"]),
+        "\"opt-in\"",
+        "Who is found when users search for people of their domain (XEP-0055): nobody, those who want to be, or all who do not object.",
+    ),
+    s(
         "pubsub.enabled",
         Kind::Flag,
         "true",
@@ -538,9 +567,22 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Instead of those two: what the service knows to check credentials that expire (in coturn: `static-auth-secret`).",
     ),
+    s("group.*.name", Kind::Text, "", "What the group is called in lists of contacts; else as this section."),
+    s(
+        "group.*.members",
+        Kind::List,
+        "",
+        "Who is in it, perhaps with the names that the others read, as in \"Alice <alice@example.org>\".",
+    ),
     s("domain.*.certificate", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.key", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.registration", Kind::Flag, "", "As `open` in [registration], for this domain."),
+    s(
+        "domain.*.strangers",
+        Kind::OneOf(&["allow", "hold", "refuse"]),
+        "",
+        "As in [safety], for this domain.",
+    ),
     s("domain.*.resume_location", Kind::Text, "", "As in [listen], for this domain."),
     s(
         "domain.*.contacts.abuse",
@@ -552,6 +594,12 @@ pub const SETTINGS: &[Setting] = &[
     s("domain.*.contacts.feedback", Kind::List, "", "Addresses for praise and wishes."),
     s("domain.*.contacts.sales", Kind::List, "", "Addresses for customers."),
     s("domain.*.contacts.security", Kind::List, "", "Addresses for those who found a weakness."),
+    s(
+        "domain.*.contacts.status",
+        Kind::List,
+        "",
+        "Where to read how the service is doing, as in \"https://status.example.org\".",
+    ),
     s("domain.*.contacts.support", Kind::List, "", "Addresses for help."),
 ];
 
