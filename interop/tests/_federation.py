@@ -68,6 +68,7 @@ def ways(one, other):
 @between("messages")
 async def messages(t, here, there):
     alice, bob = await couple(here, there)
+    await befriend(alice, bob)  # strangers are held back
     second = {}
     for client in (alice, bob):
         second[client] = Client(client.boundjid.bare, "two", plugins=PLUGINS)

@@ -195,6 +195,7 @@ async def stream_of_words(t, peer, kill, again):
     in order. What was on its way at that moment may come twice: it is sent again where nobody has acknowledged it."""
     a, b = await asyncio.gather(account("alice", OURS[0]), account("bob", peer))
     alice, bob = await asyncio.gather(Client(a, "one", sm=True).login(), Client(b, "one").login())
+    await befriend(alice, bob)  # strangers are held back
     while peer == EJABBERD and not NET.ejabberd_keeps(b):
         await asyncio.sleep(0.1)
     acked, window = [], asyncio.Semaphore(20)
@@ -243,6 +244,38 @@ async def after(condition, act):
     while not condition():
         await asyncio.sleep(0.01)
     await asyncio.to_thread(act)
+
+
+async def hangs(t, name, peer):
+    """A server that does nothing any more, with its connections open, and then dies."""
+    alice, bob = await couple(OURS[0], peer)
+    alice.text(bob.boundjid.bare, "before 0")
+    await bob.expect(message("before 0"), "the first")
+    while peer == EJABBERD and not NET.ejabberd_keeps(bob.boundjid.bare):
+        await asyncio.sleep(0.1)
+    await asyncio.to_thread(NET.peers, "hang", name)
+    for n in range(10):
+        alice.text(bob.boundjid.bare, f"meanwhile {n}")
+    await alice.settle()
+    await asyncio.sleep(8)  # longer than what counts as delivered without an acknowledgement
+    await asyncio.to_thread(NET.peers, "kill", name)
+    await asyncio.to_thread(NET.peers, "again", name)
+    bob = await Client(bob.boundjid.bare, "later").login()
+    alice.text(bob.boundjid.bare, "after 0")
+    await bob.expect(message("after 0"), "what is sent later", 75)
+    kept = [m.findtext("{jabber:client}body") or "" for _, m in await whole_archive(bob)]
+    t.same([body for body in kept if body.startswith("meanwhile")], [f"meanwhile {n}" for n in range(10)],
+           f"{name} hangs, and dies: all in its archive, in order, once")
+
+
+@scenario("Prosody hangs", 100)
+async def prosody_hangs(t):
+    await hangs(t, "prosody", PROSODY)
+
+
+@scenario("ejabberd hangs", 100)
+async def ejabberd_hangs(t):
+    await hangs(t, "ejabberd", EJABBERD)
 
 
 @scenario("words while Prosody dies", 100)

@@ -28,6 +28,7 @@ use crate::courier::{Command, Courier, InFlight, Kept, Waiting, Word};
 use crate::dial::now;
 use crate::ledger::Ledger;
 use crate::limits;
+use crate::probe::Probe;
 use crate::shared::{Open, Shared, closing};
 use crate::wire::Wire;
 
@@ -80,8 +81,8 @@ pub(crate) struct Carrier {
     pub(crate) was_up: bool,
     /// The last thing that happened was that all was written: what is acknowledged now, the peer did not.
     pub(crate) only_written: bool,
-    /// What was written to a peer that acknowledges nothing, and when that will count.
-    pub(crate) unconfirmed: VecDeque<(Instant, u64)>,
+    /// What was written to a peer that acknowledges nothing.
+    pub(crate) probe: Probe,
     out: Vec<u8>,
     out_at: usize,
     /// When the peer must have taken something of that.
@@ -121,7 +122,7 @@ impl Carrier {
             ended: None,
             was_up: false,
             only_written: false,
-            unconfirmed: VecDeque::new(),
+            probe: Probe::default(),
             out: Vec::new(),
             out_at: 0,
             stuck: None,
@@ -159,9 +160,8 @@ impl Carrier {
             if self.stuck.is_none() && !self.out.is_empty() {
                 self.stuck = Some(Instant::now() + limits::WRITE);
             }
-            let confirm = self.unconfirmed.front().map(|(at, _)| *at);
             let machine = self.stream.poll_timeout().map(Instant::from_std);
-            let due = [machine, self.stuck, confirm].into_iter().flatten().min();
+            let due = [machine, self.stuck, self.probe.due()].into_iter().flatten().min();
             let timeout = async {
                 match due {
                     Some(due) => tokio::time::sleep_until(due).await,
@@ -181,7 +181,8 @@ impl Carrier {
                 }
                 () = ledger.changed() => self.stored(),
                 () = timeout => {
-                    self.confirm(Instant::now()).await;
+                    let aged = self.probe.aged(Instant::now());
+                    self.confirm(aged).await;
                     self.timeout();
                 }
                 () = closing(&mut phase), if !told => {
@@ -208,12 +209,9 @@ impl Carrier {
         }
     }
 
-    /// What was written a while ago, on a stream that is still alive, has been delivered.
-    async fn confirm(&mut self, now: Instant) {
-        while let Some((at, number)) = self.unconfirmed.front().copied()
-            && at <= now
-        {
-            self.unconfirmed.pop_front();
+    /// These have been delivered.
+    async fn confirm(&mut self, numbers: Vec<u64>) {
+        for number in numbers {
             if self.in_flight.remove(&number).is_some() {
                 self.shared.delivered(number).await;
             }
@@ -221,14 +219,16 @@ impl Carrier {
     }
 
     fn timeout(&mut self) {
-        match self.stuck {
-            Some(until) if until <= Instant::now() => {
+        let at = Instant::now();
+        let stuck = self.stuck.is_some_and(|until| until <= at);
+        match stuck || self.probe.is_lost(at) {
+            true => {
                 self.out.clear();
                 (self.out_at, self.stuck) = (0, None);
                 self.wire = Wire::Gone;
                 self.stream.handle_eof(now());
             }
-            _ => self.stream.handle_timeout(now()),
+            false => self.stream.handle_timeout(now()),
         }
     }
 
@@ -252,6 +252,7 @@ impl Carrier {
                 self.send_pending().await;
             }
             Command::Verify(verification, answer) => self.verify(verification, answer),
+            Command::Answered(id) => self.probe.answered(id),
             Command::Detach => self.stream.detach(now()),
             Command::Close => {
                 let error = StreamError::new(StreamCondition::PolicyViolation, "not wanted any more");
@@ -331,9 +332,10 @@ impl Carrier {
         tracing::debug!(incoming = matches!(self.side, Side::In { .. }), "stream ended: {why:?}");
         if why == End::Clean {
             // The peer has read to the end.
-            let later = Instant::now() + limits::CONFIRM;
-            self.confirm(later).await;
+            let all = self.probe.all();
+            self.confirm(all).await;
         }
+        self.shared.forget(self.probe.question());
         self.shared.exit(self.me.id, &self.proven.0, &self.proven.1);
         // Who still sends here hears that nobody is there, and keeps it.
         self.commands.close();

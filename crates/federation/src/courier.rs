@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Send(Waiting),
     /// Ask the peer about a key.
     Verify(Verification, oneshot::Sender<Verdict>),
+    /// The peer has answered that question.
+    Answered(u64),
     /// Another connection resumes it.
     Detach,
     /// The operator no longer wants it.

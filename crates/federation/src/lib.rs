@@ -17,6 +17,7 @@ mod ledger;
 pub mod limits;
 mod outputs;
 mod parts;
+mod probe;
 mod resolve;
 mod san;
 mod settings;

@@ -37,8 +37,10 @@ pub const BACK_OFF_MAX: Duration = Duration::from_secs(60);
 /// A stream that was up for less counts as a failed attempt.
 pub const LASTING: Duration = Duration::from_secs(60);
 /// How long a stream must have lived after something was written to it, for that to count as delivered, where the peer
-/// acknowledges nothing.
+/// acknowledges nothing. Messages also wait for an answer to what it is asked after them.
 pub const CONFIRM: Duration = Duration::from_secs(5);
+/// How long a peer that acknowledges nothing may take to say that it has got something.
+pub const ANSWER: Duration = Duration::from_secs(30);
 /// How long it is remembered that a domain has no servers.
 pub const NOWHERE: Duration = Duration::from_secs(30);
 /// Attempts to reach a domain again whose stream broke, when nothing waits for it.

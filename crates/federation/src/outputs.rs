@@ -17,7 +17,8 @@ use crate::carrier::{Answered, Carrier, Side};
 use crate::courier::{Command, Word};
 use crate::dial::{self, now};
 use crate::limits;
-use crate::shared::Shared;
+use crate::probe;
+use crate::shared::{Shared, pair_of};
 use crate::wire::Wire;
 
 impl Carrier {
@@ -57,7 +58,9 @@ impl Carrier {
                 }
                 Output::Acked(number) => {
                     if self.only_written {
-                        self.unconfirmed.push_back((Instant::now() + limits::CONFIRM, number));
+                        if let Some(one) = self.in_flight.get(&number) {
+                            self.probe.written(number, !one.is_brief(), Instant::now());
+                        }
                     } else if self.in_flight.remove(&number).is_some() {
                         self.shared.delivered(number).await;
                     }
@@ -77,6 +80,19 @@ impl Carrier {
                 Output::Note(what) => self.note(what),
                 Output::Closed(ended) => self.ended = Some(ended),
             }
+        }
+        self.ask_whether();
+    }
+
+    /// Asks a peer that acknowledges nothing whether it has what was written.
+    fn ask_whether(&mut self) {
+        let stanza = self.probe.open().and_then(|number| self.in_flight.get(&number));
+        let Some(pair) = stanza.and_then(|one| pair_of(&one.away.stanza)) else { return };
+        let id = self.shared.question(&pair, &self.me);
+        // The number is none of the engine's: nobody waits for what becomes of the question itself.
+        match self.stream.send(now(), u64::MAX - id, &probe::question(id, &pair)) {
+            Ok(()) => self.probe.asked(id, Instant::now()),
+            Err(_) => self.shared.forget(Some(id)),
         }
     }
 
@@ -164,6 +180,9 @@ impl Carrier {
 
     /// A stanza of the other server. While the engine does not take it nothing more is read, here and nowhere else.
     async fn stanza(&mut self, stanza: Stanza) {
+        if self.shared.is_answer(&stanza) {
+            return self.ledger.receipt()(true);
+        }
         self.shared.counters.stanzas[1].one();
         let arrived = Arrived { stanza, receipt: self.ledger.receipt() };
         self.share.send(Up::Arrived(Box::new(arrived))).await;

@@ -23,7 +23,7 @@ use crate::courier::{Command, Courier, Kept, Waiting, Word};
 use crate::resolve::Resolve;
 use crate::settings::Settings;
 use crate::targets::ascii;
-use crate::{failure, lane, limits};
+use crate::{failure, lane, limits, probe};
 
 pub(crate) struct Shared {
     pub(crate) settings: Current<Settings>,
@@ -60,6 +60,8 @@ struct Table {
     incoming: HashMap<Pair, Vec<Courier>>,
     /// How many streams of one domain came in.
     domains: HashMap<Bare, usize>,
+    /// Who waits for an answer of whom.
+    questions: HashMap<u64, (Pair, Courier)>,
     /// Broken streams from others, by the secret that resumes them.
     kept: HashMap<String, Kept>,
 }
@@ -204,6 +206,32 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// A stream asks another server something. The number is that of the question.
+    pub(crate) fn question(&self, pair: &Pair, who: &Courier) -> u64 {
+        let id = self.number();
+        self.table().questions.insert(id, (pair.clone(), who.clone()));
+        id
+    }
+
+    /// Nobody waits for that answer any more.
+    pub(crate) fn forget(&self, id: Option<u64>) {
+        id.and_then(|id| self.table().questions.remove(&id));
+    }
+
+    /// Whether a stanza is an answer that a stream waits for. It is told.
+    pub(crate) fn is_answer(&self, stanza: &Stanza) -> bool {
+        let Some(id) = probe::answer(stanza) else { return false };
+        let (from, to) = (stanza.from.as_ref(), stanza.to.as_ref());
+        let fits = |pair: &Pair| from == Some(pair.remote.jid()) && to == Some(pair.local.jid());
+        let mut table = self.table();
+        if !table.questions.get(&id).is_some_and(|(pair, _)| fits(pair)) {
+            return false;
+        }
+        let asker = table.questions.remove(&id);
+        drop(table);
+        asker.is_some_and(|(_, who)| who.to.send(Command::Answered(id)).is_ok())
     }
 
     /// The neighbour has it.
