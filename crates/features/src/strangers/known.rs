@@ -104,10 +104,27 @@ fn added(turn: &mut Turn<'_, Account>, stanza: &Stanza) {
 fn met(turn: &mut Turn<'_, Account>, to: Option<&Jid>) {
     let Some(to) = to.filter(|to| !turn.place.blocks(to)) else { return };
     let bare = to.bare();
-    if policy(turn.place) != StrangerPolicy::Allow && !is_service(turn.place, to) {
-        note(turn, &bare);
+    match policy(turn.place) {
+        _ if is_service(turn.place, to) => {}
+        // What is not stored must not be slowed down either: a lively answer, for one.
+        StrangerPolicy::Allow => remember(turn, &bare),
+        _ => note(turn, &bare),
     }
     held::open(turn, &bare);
+}
+
+/// Remembers somebody for as long as the account is in memory, as who was last noted long ago.
+fn remember(turn: &mut Turn<'_, Account>, who: &Bare) {
+    if is_known(turn.place, who) {
+        return;
+    }
+    let spoken = &mut turn.place.slots.of::<State>().spoken;
+    if spoken.len() >= SPOKEN_MAX {
+        let unstored = |(_, at): &(&String, &u64)| **at == 0;
+        let Some(other) = spoken.iter().find(unstored).map(|(other, _)| other.clone()) else { return };
+        spoken.remove(&other);
+    }
+    spoken.insert(who.as_str().to_owned(), 0);
 }
 
 /// Remembers somebody, unless he is known otherwise.

@@ -299,6 +299,17 @@ fn an_invitation_is_the_inviters() {
 }
 
 #[test]
+fn those_written_to_may_answer_as_fast_as_they_like_also_where_all_are_let_in() {
+    let mut scene = scene(StrangerPolicy::Allow);
+    let seen = scene.send("phone", "<message to='bob@a.example' type='chat'><body>a</body></message>");
+    assert!(!seen.iter().any(|line| line.starts_with("put strangers")), "without a write: {seen:?}");
+    for n in 0..=pace::STRANGER_MESSAGES_PER_MINUTE {
+        let seen = scene.get(&says("bob@a.example/x", &format!("<body>{n}</body>")));
+        assert_eq!(shown(&seen), 1, "{n}: {seen:?}");
+    }
+}
+
+#[test]
 fn those_written_to_are_remembered_but_not_for_ever() {
     let mut scene = scene(StrangerPolicy::Refuse);
     let write = |to: &str| format!("<message to='{to}' type='chat'><body>a</body></message>");
