@@ -57,7 +57,10 @@ async fn pair(
 /// All arrive, some perhaps twice, however often the wires are cut meanwhile.
 async fn nothing_is_lost(stream: fn(&mut s2s::Settings)) {
     let world = World::new();
-    let (a, _b, romeo, mut juliet, wires) = pair(&world, stream).await;
+    let (a, _b, mut romeo, mut juliet, wires) = pair(&world, stream).await;
+    // Strangers may not send that much.
+    juliet.send(&format!("<message to='{ROMEO}' type='chat'><body>write!</body></message>")).await;
+    romeo.expect(&["write!"]).await;
     const MANY: usize = 120;
     for n in 0..MANY {
         romeo

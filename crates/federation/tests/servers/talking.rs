@@ -44,6 +44,9 @@ async fn many_arrive_in_order_from_both_sides_at_once() {
     let world = World::new();
     let (_a, _b, mut romeo, mut juliet) = pair(&world).await;
     const MANY: usize = 300;
+    // Strangers may not send that much.
+    greets(&romeo, &mut juliet, "hello").await;
+    greets(&juliet, &mut romeo, "again").await;
     for n in 0..MANY {
         for (from, to) in [(&romeo, JULIET), (&juliet, ROMEO)] {
             from.send(&format!("<message to='{to}' type='chat'><body>no {n}.</body></message>")).await;
