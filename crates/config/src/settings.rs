@@ -373,6 +373,12 @@ pub const SETTINGS: &[Setting] = &[
         "Whether a client may upload a file to stay for good, as for a blog.",
     ),
     s(
+        "upload.delete_retracted",
+        Kind::Flag,
+        "true",
+        "Whether a file is deleted when its owner retracts the message that shared it (XEP-0424).",
+    ),
+    s(
         "invitations.enabled",
         Kind::Flag,
         "true",

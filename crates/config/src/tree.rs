@@ -191,6 +191,7 @@ pub struct Upload {
     pub account_bytes: u64,
     pub keep_days: u64,
     pub permanent: bool,
+    pub delete_retracted: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -379,6 +380,7 @@ impl Default for Upload {
             account_bytes: 2 << 30,
             keep_days: 30,
             permanent: false,
+            delete_retracted: true,
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod portable;
 pub mod private;
 pub mod recipients;
 pub mod register;
+mod retracted_files;
 mod roster;
 #[cfg(test)]
 mod scene;
@@ -61,6 +62,7 @@ pub fn with_limits(
         Box::new(private::Private),
         Box::new(recipients::Recipients(recipients_per_minute)),
         Box::new(register::Register),
+        Box::new(retracted_files::RetractedFiles),
         Box::new(roster::Roster),
         Box::new(stanza_ids::StanzaIds),
         Box::new(time::Time),

@@ -46,8 +46,11 @@ impl Files {
                 let wish = crate::slots::Wish { name, bytes, media_type, purpose };
                 self.slot(&account, wish).await
             }
-            UploadQuery::List { account, after, limit } => self.list(&account, after, limit).await,
-            UploadQuery::Delete { account, id } => self.delete(&account, &id).await,
+            UploadQuery::List { account, limit } => self.list(&account, limit).await,
+            UploadQuery::Delete { account, ids } => {
+                self.delete(&account, ids.iter().map(|id| crate::lists::token(id))).await
+            }
+            UploadQuery::Retract { account, urls } => self.retract(&account, &urls).await,
         }
     }
 

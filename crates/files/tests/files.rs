@@ -71,7 +71,7 @@ impl House {
     }
 
     async fn list(&self) -> Vec<UploadedFile> {
-        let query = UploadQuery::List { account: alice(), after: None, limit: 10 };
+        let query = UploadQuery::List { account: alice(), limit: 10 };
         match self.files.answer(query).await.unwrap() {
             UploadFound::Files(files) => files,
             other => panic!("{other:?}"),
@@ -215,12 +215,14 @@ async fn files_go_when_their_time_is_over() {
     assert_eq!(house.files.sweep().await.unwrap(), 2, "a file and a slot");
     assert_eq!(house.fetch(&two).await.unwrap(), "abc");
     let id = house.list().await[0].id.clone();
-    let delete = |account, id: &str| house.files.answer(UploadQuery::Delete { account, id: id.into() });
+    let delete = |account, id: &str| {
+        house.files.answer(UploadQuery::Delete { account, ids: vec![id.into(), id.into()] })
+    };
     let eve = Bare::parse("eve@example.org").unwrap();
     for (account, id) in [(eve, &id[..]), (alice(), "nonsense"), (alice(), "")] {
-        assert_eq!(delete(account, id).await.unwrap(), UploadFound::No);
+        assert_eq!(delete(account, id).await.unwrap(), UploadFound::Deleted(0));
     }
-    assert_eq!(delete(alice(), &id).await.unwrap(), UploadFound::Done);
+    assert_eq!(delete(alice(), &id).await.unwrap(), UploadFound::Deleted(1));
     assert_eq!((house.fetch(&two).await, house.list().await.len()), (None, 0));
     assert_eq!(house.store.blob_size(blob).await.unwrap(), None);
     house.pass(100 * DAY);
@@ -265,4 +267,38 @@ async fn files_go_with_their_account() {
         let answer = house.ask("a", 1, None, Purpose::Message).await;
         assert!(matches!(answer, UploadFound::Slot(_)), "a new account begins at nothing");
     }
+}
+
+/// XEP-0424: own files at own addresses go, in whatever order, and only where the operator wants it.
+#[tokio::test]
+async fn retracted_files_go() {
+    for on in [true, false] {
+        let house = House::new(|settings| settings.retract = on);
+        let (one, two) = (house.slot("a", 3).await, house.slot("b", 3).await);
+        for slot in [&one, &two] {
+            house.put(slot, b"abc", None).await.unwrap();
+        }
+        let urls = vec!["https://b.example/x".to_owned(), String::new(), one.get.clone(), one.get.clone()];
+        let retract = |account| UploadQuery::Retract { account, urls: urls.clone() };
+        let eve = Bare::parse("eve@example.org").unwrap();
+        let none = if on { UploadFound::Deleted(0) } else { UploadFound::Off };
+        assert_eq!(house.files.answer(retract(eve)).await.unwrap(), none);
+        let done = if on { UploadFound::Deleted(1) } else { UploadFound::Off };
+        assert_eq!(house.files.answer(retract(alice())).await.unwrap(), done);
+        assert_eq!(house.fetch(&one).await.is_none(), on);
+        assert_eq!(house.fetch(&two).await.unwrap(), "abc");
+    }
+}
+
+#[tokio::test]
+async fn the_list_begins_with_the_newest() {
+    let house = House::new(|_| {});
+    for name in ["a", "b", "c"] {
+        let slot = house.slot(name, 1).await;
+        house.put(&slot, b"x", None).await.unwrap();
+        house.pass(1);
+    }
+    let query = UploadQuery::List { account: alice(), limit: 2 };
+    let UploadFound::Files(files) = house.files.answer(query).await.unwrap() else { panic!() };
+    assert_eq!(files.iter().map(|file| &file.name[..]).collect::<Vec<_>>(), ["c", "b"]);
 }

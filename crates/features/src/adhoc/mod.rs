@@ -8,6 +8,7 @@
 //! Not here: the commands (`admin/`, `user.rs`), their stages (`stages.rs`).
 
 mod admin;
+mod files;
 mod invite;
 mod listing;
 mod running;
@@ -136,6 +137,16 @@ impl Call {
             forms::ask(w, command.name, command.form_type(), command.fields, known);
         })
     }
+
+    /// The form to fill in, with what may be chosen in its first field: label and value.
+    pub(crate) fn choice(&self, options: &[(String, String)]) -> Answer<Host> {
+        self.answer("executing", |w| {
+            w.open("actions", ns::COMMANDS).attr("execute", "complete");
+            w.open("complete", ns::COMMANDS).close().close();
+            let command = self.command;
+            forms::choose(w, command.name, command.form_type(), command.fields, options);
+        })
+    }
 }
 
 /// An error of section 4.4.
@@ -149,7 +160,7 @@ pub(crate) fn bad_payload() -> StanzaError {
 }
 
 fn commands() -> impl Iterator<Item = &'static Command> {
-    admin::COMMANDS.iter().chain(user::COMMANDS).chain(invite::COMMANDS)
+    admin::COMMANDS.iter().chain(user::COMMANDS).chain(files::COMMANDS).chain(invite::COMMANDS)
 }
 
 fn find(node: &str) -> Option<&'static Command> {
