@@ -19,6 +19,7 @@ mod files;
 mod init;
 mod meaning;
 mod near;
+mod objects;
 mod read;
 mod rooms;
 mod self_made;
@@ -32,6 +33,7 @@ pub use calls::{External, Turn};
 pub use fault::{Fault, Level, Place};
 pub use files::Certificates;
 pub use init::{Init, InitError, Made};
+pub use objects::Objects;
 pub use read::{Checked, check, read};
 pub use rooms::{RoomCreation, Rooms};
 pub use tree::{

@@ -9,7 +9,7 @@ use address::Jid;
 
 use crate::near::nearest;
 use crate::source::Source;
-use crate::{Config, calls};
+use crate::{Config, calls, objects};
 
 /// Checks everything and brings domains into their prepared form.
 pub(crate) fn check(source: &mut Source, config: &mut Config) {
@@ -22,6 +22,7 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     login(source, config);
     http(source, config);
     calls::check(source, config);
+    objects::check(source, config);
     log(source, config);
 }
 

@@ -52,6 +52,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "Files that people send to others (XEP-0363), on the listener `https` or behind `public_url`.",
     ),
     (
+        "s3",
+        "Object storage (S3: AWS, MinIO, Garage, Ceph) for uploaded files, instead of the data folder. There is one as soon as `bucket` is set.",
+    ),
+    (
         "invitations",
         "Invitations: links with which people become contacts and make accounts (XEP-0401, XEP-0445).",
     ),
@@ -377,6 +381,28 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Flag,
         "true",
         "Whether a file is deleted when its owner retracts the message that shared it (XEP-0424).",
+    ),
+    s("s3.bucket", Kind::Text, "", "The bucket; it must be there, and should be for nothing else."),
+    s(
+        "s3.endpoint",
+        Kind::Text,
+        "",
+        "Where the storage is, as in \"https://s3.example.org\" or \"http://127.0.0.1:9000\". Without it: AWS in the region.",
+    ),
+    s("s3.region", Kind::Text, "\"us-east-1\"", "The region of the bucket; for Garage as a rule \"garage\"."),
+    s("s3.access_key", Kind::Text, "", "The name of a key that may read, write and delete in the bucket."),
+    s(
+        "s3.secret_key",
+        Kind::Text,
+        "",
+        "Its secret. If the file shall not hold it: DETENTE_S3__SECRET_KEY in the environment.",
+    ),
+    s("s3.prefix", Kind::Text, "\"\"", "What the names of objects begin with, as in \"chat/\"."),
+    s(
+        "s3.path_style",
+        Kind::Flag,
+        "true",
+        "Whether the bucket stands in the path of addresses; false: before the host.",
     ),
     s(
         "invitations.enabled",

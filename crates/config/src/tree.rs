@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::calls::{External, Turn};
+use crate::objects::Objects;
 use crate::rooms::Rooms;
 
 /// All of it. Fields are named as in the file and described in [`crate::settings::SETTINGS`].
@@ -26,6 +27,7 @@ pub struct Config {
     pub limits: Limits,
     pub http: Http,
     pub upload: Upload,
+    pub s3: Objects,
     pub pubsub: PubSub,
     pub turn: Turn,
     pub external: BTreeMap<String, External>,

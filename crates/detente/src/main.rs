@@ -16,6 +16,7 @@ mod init;
 mod invite;
 mod log;
 mod notify;
+mod objects;
 mod password;
 mod reach;
 mod reload;

@@ -121,6 +121,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.log.format = now.log.format;
     next.storage.durability = now.storage.durability;
     next.upload = now.upload.clone();
+    next.s3 = now.s3.clone();
     next.rooms = now.rooms.clone();
     next.pubsub = now.pubsub.clone();
     next.turn = now.turn.clone();

@@ -3,9 +3,9 @@
 //! Not here: when (`sweep.rs`).
 
 use address::Bare;
-use model::storage::{Batch, BlobId, Owner, Read};
+use model::storage::{Batch, BlobId, Owner, Read, Write};
 use model::upload::UploadFound;
-use store::Fault;
+use store::{Fault, FaultKind};
 
 use crate::files::Files;
 use crate::ids;
@@ -70,14 +70,34 @@ impl Files {
         let _lock = self.lock(&record.account).await;
         // It may have arrived or gone meanwhile.
         let Some(record) = self.record(token).await? else { return Ok(()) };
-        let _users = self.users.lock().await;
         let mut batch: Batch = record.delete(token).into();
         batch.extend(self.less(&record).await?);
         self.store.commit(batch).await?;
-        match record.blob() {
-            Some(blob) => self.drop_unused(blob).await,
-            None => Ok(()),
+        let Some(blob) = record.blob() else { return Ok(()) };
+        match self.release(blob, token).await {
+            // Nobody finds it any more; the next search for orphans takes the bytes away.
+            Err(fault) if fault.kind() == FaultKind::Away => {
+                tracing::warn!(
+                    cause = fault.cause(),
+                    "a deleted file's bytes are still in the object storage"
+                );
+                Ok(())
+            }
+            released => released,
         }
+    }
+
+    /// A blob has a user less.
+    pub(crate) async fn release(&self, blob: BlobId, token: &str) -> Result<(), Fault> {
+        let _users = self.users(blob).await;
+        let owner = blob.to_string().into();
+        let delete = Write::MapDelete { space: USERS, owner, key: token.into() };
+        // Last, so that whatever ends in between is found again by its user.
+        if self.is_shared(blob, token).await? {
+            return self.store.commit(delete.into()).await;
+        }
+        self.blobs.blob_delete(blob).await?;
+        self.store.commit(delete.into()).await
     }
 
     /// The account's sums without it; nothing where the account is gone.
@@ -90,14 +110,12 @@ impl Files {
         Ok(Some(usage.put(&record.account)))
     }
 
-    /// Removes bytes that no file has any more.
-    async fn drop_unused(&self, blob: BlobId) -> Result<(), Fault> {
+    /// Whether a blob has other users.
+    async fn is_shared(&self, blob: BlobId, token: &str) -> Result<bool, Fault> {
         let owner = Owner::from(blob.to_string());
-        let first = Read::MapRange { space: USERS, owner, prefix: "".into(), after: None, limit: 1 };
-        match self.store.read(first).await?.into_map().is_empty() {
-            true => self.blobs.blob_delete(blob).await,
-            false => Ok(()),
-        }
+        let first = Read::MapRange { space: USERS, owner, prefix: "".into(), after: None, limit: 2 };
+        let users = self.store.read(first).await?.into_map();
+        Ok(users.iter().any(|(user, _)| **user != *token))
     }
 }
 
