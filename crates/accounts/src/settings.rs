@@ -6,6 +6,7 @@ use model::query::{AccountFound, AccountQuery};
 use sasl::Hash;
 use stanza::Stanza;
 use store::{BoxFuture, Clock, system_clock};
+use zeroize::Zeroizing;
 
 /// The way to whoever carries out orders that sessions must hear of: the engine while the server runs.
 pub trait Orders: Send + Sync {
@@ -30,7 +31,7 @@ pub struct Settings {
     /// Whether tokens are given out (XEP-0484).
     pub tokens: bool,
     /// Encrypts tokens in storage. It should be kept outside of the database; a new one ends all tokens.
-    pub token_key: [u8; 32],
+    pub token_key: Zeroizing<[u8; 32]>,
     /// Passwords checked at the same time.
     pub threads: usize,
     /// Tells the time.
@@ -39,14 +40,14 @@ pub struct Settings {
 
 impl Settings {
     /// Defaults for these domains: SHA-256 and SHA-1 keys with 10,000 iterations, no registration, the system's clock.
-    pub fn new(domains: Vec<String>, token_key: [u8; 32]) -> Settings {
+    pub fn new(domains: Vec<String>, token_key: impl Into<Zeroizing<[u8; 32]>>) -> Settings {
         Settings {
             domains,
             registration: Vec::new(),
             hashes: vec![Hash::Sha256, Hash::Sha1],
             iterations: sasl::limits::ITERATIONS_DEFAULT,
             tokens: true,
-            token_key,
+            token_key: token_key.into(),
             threads: std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
             clock: system_clock(),
         }

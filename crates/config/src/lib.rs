@@ -20,6 +20,7 @@ mod init;
 mod meaning;
 mod near;
 mod objects;
+mod push;
 mod read;
 mod rooms;
 mod self_made;
@@ -34,6 +35,7 @@ pub use fault::{Fault, Level, Place};
 pub use files::Certificates;
 pub use init::{Init, InitError, Made};
 pub use objects::Objects;
+pub use push::{Push, PushContent};
 pub use read::{Checked, check, read};
 pub use rooms::{RoomCreation, Rooms};
 pub use tree::{

@@ -59,6 +59,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "invitations",
         "Invitations: links with which people become contacts and make accounts (XEP-0401, XEP-0445).",
     ),
+    (
+        "push",
+        "What wakes telephones and browsers: what push services learn (XEP-0357), and a push service for browsers.",
+    ),
     ("pubsub", "Publish and subscribe as a service of its own (XEP-0060), at `pubsub.` before each domain."),
     (
         "turn",
@@ -417,6 +421,30 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Flag,
         "true",
         "Whether there is one. What people publish at their own addresses is not affected.",
+    ),
+    s(
+        "push.content",
+        Kind::OneOf(&["nothing", "sender", "body"]),
+        "\"nothing\"",
+        "What push services learn of a message: that there is one, from whom, or what it says too. Of what is encrypted the content is never told.",
+    ),
+    s(
+        "push.service",
+        Kind::Flag,
+        "true",
+        "Whether there is a push service for browsers and UnifiedPush at `push.` before each domain. It connects to the push services of browsers.",
+    ),
+    s(
+        "push.contact",
+        Kind::Text,
+        "",
+        "Where those who run push services reach you, as in \"mailto:admin@example.org\". Without it they are told the domain.",
+    ),
+    s(
+        "push.allowed_addresses",
+        Kind::List,
+        "[]",
+        "Ranges of addresses within your own network to which notifications may be sent; else only public ones are connected to.",
     ),
     s(
         "turn.external_address",

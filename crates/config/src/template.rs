@@ -83,6 +83,7 @@ fn example(setting: &Setting) -> &'static str {
         "port" => "3478",
         "transport" => "\"udp\"",
         "username" | "password" => "\"guest\"",
+        "contact" => "\"mailto:admin@example.org\"",
         "domains" => "[\"example.org\"]",
         _ => "[\"mailto:somebody@example.org\"]",
     }

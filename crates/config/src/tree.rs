@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::{External, Turn};
 use crate::objects::Objects;
+use crate::push::Push;
 use crate::rooms::Rooms;
 
 /// All of it. Fields are named as in the file and described in [`crate::settings::SETTINGS`].
@@ -29,6 +30,7 @@ pub struct Config {
     pub upload: Upload,
     pub s3: Objects,
     pub pubsub: PubSub,
+    pub push: Push,
     pub turn: Turn,
     pub external: BTreeMap<String, External>,
     pub invitations: Invitations,
@@ -278,6 +280,12 @@ impl Config {
     pub fn invite_page(&self, domain: &str) -> Option<String> {
         let origin = self.https_origin(domain).filter(|_| self.invitations.enabled)?;
         Some(format!("{origin}/invite/"))
+    }
+
+    /// What stands before the token in an address to which programs may post for clients; `None`: there is none.
+    pub fn push_address(&self, domain: &str) -> Option<String> {
+        let origin = self.https_origin(domain).filter(|_| self.push.service)?;
+        Some(format!("{origin}/push/"))
     }
 
     /// Whether anybody may make an account at that domain.

@@ -341,6 +341,7 @@ fn table_and_types_agree() {
     full.domain.insert("*".to_owned(), own);
     full.turn.host = text();
     full.turn.secret = text();
+    full.push.contact = text();
     let service = config::External {
         port: Some(1),
         transport: text(),

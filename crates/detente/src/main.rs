@@ -18,6 +18,7 @@ mod log;
 mod notify;
 mod objects;
 mod password;
+mod push;
 mod reach;
 mod reload;
 mod retention;

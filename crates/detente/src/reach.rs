@@ -7,7 +7,7 @@ use std::sync::Arc;
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Live, Port};
 use config::Config;
-use engine::{Handle, Input, NoFiles, Services};
+use engine::{Handle, Input, NoFiles, NoPushes, Services};
 use files::Files;
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use serde_json::{Map, Value};
@@ -129,7 +129,12 @@ impl Alone {
         let (engine, inputs) = Handle::new(1);
         let (_, streams) = mailbox::mailbox();
         let known = Known { accounts, files };
-        let services = Services { store, accounts: Arc::new(known), files: Arc::new(NoFiles) };
+        let services = Services {
+            store,
+            accounts: Arc::new(known),
+            files: Arc::new(NoFiles),
+            pushes: Arc::new(NoPushes),
+        };
         let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
         let port = Unconnected(Live::new(engine.clone(), None, config.server.domains.clone()));
         Ok(Alone { runtime, port, engine, task })

@@ -107,7 +107,7 @@ impl Parts {
 
     fn accounts(&self, config: &Config) -> Result<(), Failure> {
         // The key for tokens is one of the things that stay.
-        Ok(self.accounts.reload(&translate::accounts(config, [0; 32]))?)
+        Ok(self.accounts.reload(&translate::accounts(config, [0; 32].into()))?)
     }
 }
 
@@ -124,6 +124,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.s3 = now.s3.clone();
     next.rooms = now.rooms.clone();
     next.pubsub = now.pubsub.clone();
+    next.push = now.push.clone();
     next.turn = now.turn.clone();
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();
@@ -182,6 +183,7 @@ mod tests {
                 Value::String(text) if text == "text" => "json".into(),
                 Value::String(text) if text == "full" => "normal".into(),
                 Value::String(text) if text == "local" => "nobody".into(),
+                Value::String(text) if text == "nothing" => "body".into(),
                 _ => "other".into(),
             };
             let new: Config = serde_json::from_value(tree).unwrap();
@@ -204,7 +206,7 @@ mod tests {
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
             let section = setting.path.split('.').next().unwrap_or_default();
-            let whole = ["upload", "rooms", "pubsub", "turn"].contains(&section);
+            let whole = ["upload", "rooms", "pubsub", "push", "turn"].contains(&section);
             let late = whole || restart.contains(&setting.path);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);

@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 const TOKEN_KEY: &str = "token.key";
 /// What credentials of the relay are made with.
 const RELAY_KEY: &str = "turn.key";
+/// What all keys of push are made of.
+const PUSH_KEY: &str = "push.key";
 /// Letters and digits that nobody mixes up.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// 20 characters of 5 bits.
@@ -32,7 +34,7 @@ pub(crate) fn random(bytes: &mut [u8]) -> Result<(), Failure> {
 ///
 /// # Errors
 /// It cannot be read or written.
-pub(crate) fn token_key(data: &Path) -> Result<[u8; 32], Failure> {
+pub(crate) fn token_key(data: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
     key(data, TOKEN_KEY, "clients will use passwords again")
 }
 
@@ -40,26 +42,35 @@ pub(crate) fn token_key(data: &Path) -> Result<[u8; 32], Failure> {
 ///
 /// # Errors
 /// It cannot be read or written.
-pub(crate) fn relay_key(data: &Path) -> Result<[u8; 32], Failure> {
+pub(crate) fn relay_key(data: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
     key(data, RELAY_KEY, "clients will ask for new credentials")
 }
 
-fn key(data: &Path, name: &str, without: &str) -> Result<[u8; 32], Failure> {
+/// The secret of push; made when there is none.
+///
+/// # Errors
+/// It cannot be read or written.
+pub(crate) fn push_key(data: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    key(data, PUSH_KEY, "browsers will have to register for push again")
+}
+
+fn key(data: &Path, name: &str, without: &str) -> Result<Zeroizing<[u8; 32]>, Failure> {
     let path = data.join(name);
     let failed =
         |error: io::Error| Failure::new(FailureKind::Failed, format_args!("{}: {error}", path.display()));
     match fs::read(&path) {
         Ok(bytes) => {
+            let bytes = Zeroizing::new(bytes);
             let broken = |_| failed(io::Error::other(format!("not 32 bytes; remove it, and {without}")));
-            return bytes.try_into().map_err(broken);
+            return bytes.as_slice().try_into().map(Zeroizing::new).map_err(broken);
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         Err(_) => {}
     }
-    let mut key = [0; 32];
-    random(&mut key)?;
+    let mut key = Zeroizing::new([0; 32]);
+    random(&mut key[..])?;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
-    put_whole(&path, &key).map_err(failed)?;
+    put_whole(&path, &key[..]).map_err(failed)?;
     Ok(key)
 }
 

@@ -15,7 +15,7 @@ use accounts::Accounts;
 use address::Jid;
 use admin::{Failure, FailureKind, Gauges, Live, Port};
 use config::{Config, LogFormat};
-use engine::{Engine, Handle, Input, NoFiles, Services};
+use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
 use files::Files;
 use kernel::HostFacts;
 use model::query::SessionFilter;
@@ -33,6 +33,7 @@ use tracing_subscriber::EnvFilter;
 use crate::adapters::{Known, Reader, ThroughEngine};
 use crate::config_file::{accept, environment, locate};
 use crate::log::Log;
+use crate::push::Push;
 use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
@@ -189,6 +190,8 @@ async fn start(
     let port: Arc<dyn Port> =
         Arc::new(Live::new(handle.clone(), Some(gauges), config.server.domains.clone()));
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
+    let pushes = Push::new(config, secret::push_key(&config.data_dir())?, handle.clone());
+    settings.pushes = pushes.clone().map(|pushes| Arc::new(pushes) as _);
     let secret = calls::secret(config)?;
     let relay = calls::open(config, &secret)?;
     settings.relay = relay.clone().map(|relay| Arc::new(calls::Through(relay)) as _);
@@ -217,7 +220,11 @@ async fn start(
         Some(shelf) => shelf,
         None => Arc::new(NoFiles),
     };
-    let services = Services { store, accounts: Arc::new(known), files };
+    let pushes: Arc<dyn engine::Pushes> = match pushes {
+        Some(pushes) => Arc::new(pushes),
+        None => Arc::new(NoPushes),
+    };
+    let services = Services { store, accounts: Arc::new(known), files, pushes };
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
     let path = config.data_dir().join(SOCKET);
     let socket = admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))?;
@@ -244,7 +251,7 @@ pub(crate) async fn machine(
     recipients: Arc<AtomicU32>,
 ) -> Result<Engine, Failure> {
     let highest = store.read(Read::HighestId).await?.into_highest_id();
-    let kernel = kernel::Kernel::new(translate::features(recipients));
+    let kernel = kernel::Kernel::new(translate::features(recipients, config.push.content));
     let time = engine::start_time();
     // One that fails here later would make secrets that can be guessed: better none of us.
     let random = Box::new(|bytes: &mut [u8]| {

@@ -9,11 +9,13 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use address::Jid;
-use config::Config;
+use config::{Config, PushContent};
+use features::push::Content;
 use kernel::{HostFacts, InviteFacts, UploadFacts};
 use model::grant::Grants;
 use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
+use zeroize::Zeroizing;
 
 use crate::adapters::{Ours, Own};
 use crate::calls::{self, Secret};
@@ -29,7 +31,7 @@ pub(crate) fn storage(config: &Config) -> store_sqlite::Options {
 }
 
 /// For the accounts.
-pub(crate) fn accounts(config: &Config, token_key: [u8; 32]) -> accounts::Settings {
+pub(crate) fn accounts(config: &Config, token_key: Zeroizing<[u8; 32]>) -> accounts::Settings {
     let domains = config.server.domains.clone();
     let registration = domains.iter().filter(|domain| config.registers(domain)).cloned().collect();
     accounts::Settings {
@@ -57,9 +59,18 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
 }
 
 /// All features of accounts and hosts, as this program has them.
-pub(crate) fn features(recipients_per_minute: Arc<AtomicU32>) -> Vec<Box<dyn kernel::Feature>> {
+pub(crate) fn features(
+    recipients_per_minute: Arc<AtomicU32>,
+    content: PushContent,
+) -> Vec<Box<dyn kernel::Feature>> {
     let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
-    let all = features::with_limits(version, os, recipients_per_minute, pubsub::features());
+    let content = match content {
+        PushContent::Nothing => Content::Nothing,
+        PushContent::Sender => Content::Sender,
+        PushContent::Body => Content::Body,
+    };
+    let push = features::push::Push { content, seal: Some(Arc::new(webpush::seal_summary)) };
+    let all = features::with_limits(version, os, recipients_per_minute, push, pubsub::features());
     #[cfg(feature = "breakable")]
     let all = all.into_iter().chain([Box::new(crate::breakable::Breakable) as _]).collect();
     all
@@ -67,7 +78,7 @@ pub(crate) fn features(recipients_per_minute: Arc<AtomicU32>) -> Vec<Box<dyn ker
 
 /// What a domain can, as its streams say it (XEP-0115 section 6.3).
 fn capabilities(facts: &HostFacts) -> Arc<[u8]> {
-    let disco = features::disco(&features(Arc::default()));
+    let disco = features::disco(&features(Arc::default(), PushContent::default()));
     let mut w = xml::Writer::new(stanza::ns::CLIENT);
     features::caps::of_host(&disco, facts).write(&mut w);
     w.finish().to_vec().into()
@@ -175,6 +186,7 @@ pub(crate) fn sockets(
         monitor: None,
         relay: None,
         files,
+        pushes: None,
     }
 }
 

@@ -3,9 +3,9 @@
 //! Not here: what is in a batch (turns), what a session does with a stanza (device).
 
 use address::{Bare, Jid};
-use model::link::{Down, SessionId};
+use model::link::{ClientState, Down, SessionId};
 use model::storage::Batch;
-use stanza::{Kind, StanzaError, StreamCondition, StreamError, ns};
+use stanza::{Kind, PresenceType, StanzaError, StreamCondition, StreamError, ns};
 
 use crate::device::{Device, Health, Token};
 use crate::engine::{Engine, Output, Ticket};
@@ -62,6 +62,12 @@ impl Engine {
                 Out::Hold(session) | Out::Release(session) => accounts.extend(self.account_of(session)),
                 Out::Send(session, parcel) if parcel.token.is_some() => {
                     accounts.extend(self.account_of(session));
+                }
+                // True all the same, because whoever caused this ends; what follows may not reach who was blocked by it.
+                Out::Send(session, parcel)
+                    if parcel.stanza.kind == Kind::Presence(PresenceType::Unavailable) =>
+                {
+                    self.send(session, parcel);
                 }
                 Out::Send(..) => {}
             }
@@ -157,9 +163,13 @@ impl Engine {
             }
             return self.after_delivery(session, Health::Overfull);
         }
+        let doubtful = device.attached.is_none() || device.csi.state == ClientState::Inactive;
         let (health, settled) = device.deliver(parcel);
         self.after_delivery(session, health);
         self.mind_pace(session);
+        if doubtful {
+            self.mind_reading(session);
+        }
         if let Some(token) = settled {
             self.work.push_back(Work::Acknowledged(session, vec![token]));
         }

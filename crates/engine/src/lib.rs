@@ -31,8 +31,9 @@ mod sm;
 mod spots;
 mod timers;
 mod turns;
+mod unread;
 mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
 pub use input::{Input, Standing, Time};
-pub use run::{Accounts, Files, Handle, NoFiles, Services, run, start_time};
+pub use run::{Accounts, Files, Handle, NoFiles, NoPushes, Pushes, Services, run, start_time};

@@ -17,6 +17,8 @@ pub(crate) enum Due {
     Ack(SessionId),
     /// A connection was slow.
     Slow(SessionId),
+    /// An inactive client may not have read what it was sent.
+    Unread(SessionId),
     /// A place of a service wanted to be woken; the number tells its wishes apart.
     Wake(Bare, u64),
     /// What sessions left behind could not be stored.

@@ -17,6 +17,7 @@ mod pars;
 pub mod ping;
 pub mod portable;
 pub mod private;
+pub mod push;
 pub mod recipients;
 pub mod register;
 mod retracted_files;
@@ -38,14 +39,16 @@ use stanza::{forms, when};
 /// All features of accounts and hosts, with those `others` that stand in crates of their own. `version` and `os` are the
 /// program's, for those who ask (XEP-0092).
 pub fn all(version: &'static str, os: &'static str, others: Vec<Box<dyn Feature>>) -> Vec<Box<dyn Feature>> {
-    with_limits(version, os, Arc::new(AtomicU32::new(recipients::RECIPIENTS_PER_MINUTE)), others)
+    let recipients = Arc::new(AtomicU32::new(recipients::RECIPIENTS_PER_MINUTE));
+    with_limits(version, os, recipients, push::Push::default(), others)
 }
 
-/// The same, with limits that may change while the server runs.
+/// The same, with limits that may change while the server runs, and with what push services may learn.
 pub fn with_limits(
     version: &'static str,
     os: &'static str,
     recipients_per_minute: Arc<AtomicU32>,
+    push: push::Push,
     others: Vec<Box<dyn Feature>>,
 ) -> Vec<Box<dyn Feature>> {
     let mut features: Vec<Box<dyn Feature>> = vec![
@@ -60,6 +63,7 @@ pub fn with_limits(
         Box::new(pars::Pars),
         Box::new(ping::Ping),
         Box::new(private::Private),
+        Box::new(push),
         Box::new(recipients::Recipients(recipients_per_minute)),
         Box::new(register::Register),
         Box::new(retracted_files::RetractedFiles),

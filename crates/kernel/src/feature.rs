@@ -81,6 +81,16 @@ pub enum Event {
         /// The tokens, in order.
         tokens: Vec<u64>,
     },
+    /// Nobody reads what a session was sent: it waits to be resumed (XEP-0198), or says that it is inactive (XEP-0352)
+    /// and acknowledges nothing. Each stanza is told of once.
+    Unread {
+        /// Which session.
+        session: SessionId,
+        /// Messages and requests, in order.
+        stanzas: Vec<std::sync::Arc<Stanza>>,
+    },
+    /// A session of which that was said reads again.
+    Attentive(SessionId),
 }
 
 /// A feature of accounts or hosts. All functions are pure but for the turn that they are given.

@@ -69,7 +69,8 @@ pub(crate) fn inbound(item: &mut Item, ty: PresenceType) -> Outcome {
     let mut out = Outcome::default();
     match ty {
         // Section 3.1.3: the server answers for the user who has agreed already, or in advance.
-        PresenceType::Subscribe if item.from == Active => out.approve = true,
+        // Who asks again does not know that it was approved, so has not seen the presence that came with that either.
+        PresenceType::Subscribe if item.from == Active => (out.approve, out.show) = (true, true),
         PresenceType::Subscribe if item.approved => {
             item.from = Active;
             (out.approve, out.push, out.show) = (true, true, true);
@@ -142,7 +143,7 @@ mod tests {
                 (from != A, (to, asked_from)),
                 "in subscribe {to:?} {from:?}"
             );
-            assert_eq!(asked.0.approve, from == A);
+            assert_eq!((asked.0.approve, asked.0.show), (from == A, from == A));
             let left = run(inbound, (to, from), Unsubscribe);
             assert_eq!((left.0.pass, left.1), (from != N, (to, N)), "in unsubscribe {to:?} {from:?}");
             let agreed = run(inbound, (to, from), Subscribed);

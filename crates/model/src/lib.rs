@@ -5,6 +5,7 @@
 pub mod grant;
 pub mod invite;
 pub mod link;
+pub mod push;
 pub mod query;
 pub mod spaces;
 pub mod spec;

@@ -19,6 +19,7 @@ mod link;
 mod monitor;
 mod parts;
 mod peers;
+mod pushes;
 mod quiet;
 mod relay;
 mod roll;
@@ -44,6 +45,7 @@ pub use files::{Download, FILES_PATH, Files, Pending, Status, Taking, Upload};
 pub use http::invite::INVITE_PATH;
 pub use monitor::{Monitor, Watching};
 pub use parts::PARTS;
+pub use pushes::{PUSH_BYTES_MAX, PUSH_PATH, Pushes};
 pub use relay::{Duplex, Relay};
 pub use tls::{TlsError, TlsNote, TlsStore};
 

@@ -13,6 +13,7 @@ use model::grant::Grant;
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, End, Resource, Resume, StreamId, Transport, Up,
 };
+use model::push::{PushFound, PushQuery};
 use model::query::{AccountQuery, Found, Password, Query, UploadFound};
 use model::storage::{Batch, Read};
 use stanza::{Condition, Stanza, StanzaError};
@@ -152,6 +153,9 @@ impl Pure {
                     Query::Read(read) => block_on(self.store.read(read)).map(Found::Loaded),
                     Query::Account(query) => accounts::answer(&self.store, &query).map(Found::Account),
                     Query::Upload(_) => Ok(Found::Upload(UploadFound::Off)),
+                    // Whatever is sent to the web is taken, and gets nowhere.
+                    Query::Push(PushQuery::Key) => Ok(Found::Push(PushFound::Key("BKey".into()))),
+                    Query::Push(_) => Ok(Found::Push(PushFound::Done)),
                     Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
                 };
                 Input::Found(ticket, found.map_err(|fault| refusal(&fault)))
@@ -422,7 +426,11 @@ fn services(host: &Jid, time: Time) -> Vec<Arc<dyn Service>> {
         let domain = Jid::parse(&format!("pubsub.{host}")).ok()?;
         Some(Arc::new(pubsub::PubSub::new(domain, host.clone())))
     };
-    [rooms(), nodes()].into_iter().flatten().collect()
+    let pushes = || -> Option<Arc<dyn Service>> {
+        let domain = Jid::parse(&format!("push.{host}")).ok()?;
+        Some(Arc::new(push::Pushes::new(domain, host.clone(), Arc::new(|bytes: &mut [u8]| bytes.fill(7)))))
+    };
+    [rooms(), nodes(), pushes()].into_iter().flatten().collect()
 }
 
 fn enable(wish: &Wish) -> Option<Enable> {

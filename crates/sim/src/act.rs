@@ -8,6 +8,8 @@ use crate::world::{Due, World};
 
 /// How often a client looks around once everything is healed, in milliseconds.
 const HEALED_MS: u64 = 3_000;
+/// How long the server's end of a connection may be too busy to hear that it is over.
+const DEAF_MS_MAX: u64 = 10_000;
 
 impl World {
     /// It is a client's turn.
@@ -15,7 +17,15 @@ impl World {
         let wait = if self.healed { HEALED_MS } else { self.rng.long_tail(1, self.plan.think_ms * 4) };
         self.later(wait, Due::Act(client));
         match self.clients[client].phase {
-            Phase::Off => self.come(client),
+            Phase::Off => {
+                let wanted = match self.healed {
+                    true => self.clients[client].device.there_at_last,
+                    false => self.rng.chance(500),
+                };
+                if wanted {
+                    self.come(client);
+                }
+            }
             Phase::On if self.healed => {
                 self.clients[client].mend(&mut self.history);
             }
@@ -25,6 +35,7 @@ impl World {
                 if let (Wish::Cut | Wish::Leave, Some(link)) = (wish, self.clients[client].link) {
                     match wish {
                         Wish::Cut => self.cut(link),
+                        _ if self.plan.hasty => self.hurry(client, link),
                         _ => self.go(client, link),
                     }
                 }
@@ -41,13 +52,6 @@ impl World {
     }
 
     fn come(&mut self, client: usize) {
-        let wanted = match self.healed {
-            true => self.clients[client].device.there_at_last,
-            false => self.rng.chance(500),
-        };
-        if !wanted {
-            return;
-        }
         // It is not told at once that its password has changed.
         if self.healed || self.rng.chance(700) {
             let account = self.clients[client].account.clone();
@@ -70,6 +74,18 @@ impl World {
         self.say(|| format!("client {client}: leaves link {link}"));
         self.leave(link);
         self.clients[client].disconnected(&mut self.history);
+    }
+
+    /// A client says something, leaves, and is back before that has arrived.
+    fn hurry(&mut self, client: usize, link: u64) {
+        self.clients[client].write_message(&mut self.history);
+        self.go(client, link);
+        let deaf = self.rng.long_tail(0, DEAF_MS_MAX);
+        if let Some(known) = self.links.get_mut(&link) {
+            known.deaf_until = self.now + deaf;
+            self.later(deaf, Due::Engine);
+        }
+        self.come(client);
     }
 
     /// Sends what a client has written, and lets it go if it wants to.

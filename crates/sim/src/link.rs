@@ -60,6 +60,8 @@ pub(crate) struct Link {
     pub(crate) down: Lane,
     /// The client has given it up.
     pub(crate) left: bool,
+    /// Until then the server's end, though it reads, does not look at what the engine says: it is busy writing to nobody.
+    pub(crate) deaf_until: u64,
 }
 
 /// The engine's way to a stream.

@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) faults: Vec<(u64, Fault)>,
     /// Messages in a page.
     pub(crate) page: u64,
+    /// Clients that leave a connection come back at once, and the server's end of the old one is slow to hear of it.
+    pub(crate) hasty: bool,
 }
 
 /// An account.
@@ -100,6 +102,7 @@ impl Plan {
             cuts: rng.long_tail(0, 250),
             faults: Vec::new(),
             page: rng.between(1, 12),
+            hasty: false,
         };
         for _ in 0..rng.below(8) {
             let fault = fault(&plan, crashes, rng);
@@ -107,6 +110,7 @@ impl Plan {
         }
         // Not for long, but again and again: sessions end and come back, and others' messages are on their way meanwhile.
         plan.disk_flaky = if rng.chance(200) { rng.long_tail(2, 200) } else { 0 };
+        plan.hasty = rng.chance(150);
         plan
     }
 

@@ -200,6 +200,7 @@ impl World {
             Query::Read(read) => self.server.disk.read(read).map(Found::Loaded),
             Query::Account(query) => Ok(Found::Account(self.order(&query))),
             Query::Upload(_) => Err(Broken::new(FaultKind::Io, "there is no place for files")),
+            Query::Push(_) => Ok(Found::Push(model::push::PushFound::Off)),
             Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
         };
         self.server.inputs.push_back(Input::Found(ticket, found.map_err(|fault| refusal(&fault))));
@@ -248,7 +249,9 @@ impl World {
         let now = self.instant();
         let links: Vec<u64> = self.server.conns.keys().copied().collect();
         for link in links {
-            let Some(conn) = self.server.conns.get_mut(&link).filter(|conn| !conn.pipe.is_empty()) else {
+            let deaf = self.links.get(&link).is_some_and(|known| known.deaf_until > self.now);
+            let Some(conn) = self.server.conns.get_mut(&link).filter(|conn| !deaf && !conn.pipe.is_empty())
+            else {
                 continue;
             };
             while let Some(down) = conn.pipe.take() {

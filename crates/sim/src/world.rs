@@ -225,7 +225,8 @@ impl World {
         self.server.engine.as_ref()?;
         self.links_made += 1;
         let (link, now) = (self.links_made, self.instant());
-        self.links.insert(link, Link { client, up: Lane::default(), down: Lane::default(), left: false });
+        let (up, down) = (Lane::default(), Lane::default());
+        self.links.insert(link, Link { client, up, down, left: false, deaf_until: 0 });
         self.server.accept(link, now, &mut self.rng);
         Some(link)
     }

@@ -24,6 +24,8 @@ pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
 pub const FORMS: &str = "jabber:x:data";
 // XEP-0012
 pub const LAST: &str = "jabber:iq:last";
+// XEP-0027
+pub const PGP_OLD: &str = "jabber:x:encrypted";
 // XEP-0030
 pub const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 pub const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
@@ -210,6 +212,20 @@ pub const HINTS: &str = "urn:xmpp:hints";
 pub const CSI: &str = "urn:xmpp:csi:0";
 // XEP-0353
 pub const JINGLE_MESSAGE: &str = "urn:xmpp:jingle-message:0";
+// XEP-0357
+pub const PUSH: &str = "urn:xmpp:push:0";
+pub const PUSH_SUMMARY: &str = "urn:xmpp:push:summary";
+// Extensions of it by others: what may be filtered, how it is sealed, where push comes in.
+pub const PUSH_IGNORE_UNKNOWN: &str = "tigase:push:filter:ignore-unknown:0";
+pub const PUSH_MUTED: &str = "tigase:push:filter:muted:0";
+pub const PUSH_GROUPCHAT: &str = "tigase:push:filter:groupchat:0";
+pub const PUSH_PRIORITY: &str = "tigase:push:priority:0";
+pub const PUSH_JINGLE: &str = "tigase:push:jingle:0";
+pub const PUSH_ENCRYPT: &str = "tigase:push:encrypt:0";
+pub const PUSH_ENCRYPT_AES_128_GCM: &str = "tigase:push:encrypt:aes-128-gcm";
+pub const UNIFIED_PUSH: &str = "http://gultsch.de/xmpp/drafts/unified-push";
+pub const PUSH_DELIVERED: &str = "urn:detente:push:delivered";
+pub const PUSH_WEB: &str = "urn:detente:push:web";
 // XEP-0363
 pub const UPLOAD: &str = "urn:xmpp:http:upload:0";
 pub const UPLOAD_PURPOSE: &str = "urn:xmpp:http:upload:purpose:0";
@@ -219,7 +235,10 @@ pub const UPLOAD_EPHEMERAL: &str = "urn:xmpp:http:upload:purpose:0#ephemeral";
 pub const UPLOAD_PERMANENT: &str = "urn:xmpp:http:upload:purpose:0#permanent";
 // XEP-0359
 pub const SID: &str = "urn:xmpp:sid:0";
+// XEP-0372
+pub const REFERENCE: &str = "urn:xmpp:reference:0";
 // XEP-0373
+pub const OPENPGP: &str = "urn:xmpp:openpgp:0";
 pub const OPENPGP_KEYS: &str = "urn:xmpp:openpgp:0:public-keys";
 pub const OPENPGP_SECRET: &str = "urn:xmpp:openpgp:0:secret-key";
 // XEP-0379

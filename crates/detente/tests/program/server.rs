@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::world::{Said, World, said, signal};
 
 /// A server on ports that the system chose.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
     /// What it said until it was ready.
@@ -31,7 +31,7 @@ impl Server {
     }
 
     /// With these in its environment.
-    fn start_with(world: &World, environment: &[(&str, &str)]) -> Server {
+    pub(crate) fn start_with(world: &World, environment: &[(&str, &str)]) -> Server {
         let mut command = world.command(&["serve", "--log-format", "json"]);
         command.envs(environment.iter().copied());
         for listener in ["C2S", "C2S_TLS", "HTTP", "HTTPS", "METRICS"] {
@@ -50,13 +50,13 @@ impl Server {
         Server { child, out, begin }
     }
 
-    fn address(&self, kind: &str) -> String {
+    pub(crate) fn address(&self, kind: &str) -> String {
         let ready = self.begin.lines().find_map(|line| line.strip_prefix("ready: ")).unwrap();
         let address = ready.split(", ").find_map(|word| word.strip_prefix(&format!("{kind} ")));
         address.unwrap().to_owned()
     }
 
-    fn stop(mut self) -> Said {
+    pub(crate) fn stop(mut self) -> Said {
         signal(&self.child, "TERM");
         let mut out = std::mem::take(&mut self.begin);
         self.out.read_to_string(&mut out).unwrap();

@@ -11,8 +11,16 @@ use super::index::{Index, Message};
 use crate::key::bare;
 use crate::{Finding, Kind, Phase, Right, What};
 
-/// The changes of one right between two accounts, in order: event, phase, given or taken.
-type Changes = Vec<(usize, Phase, bool)>;
+/// A change of a right: when it was asked for, when it was known to be done (events), and whether the right was given.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    asked: usize,
+    done: Option<usize>,
+    on: bool,
+}
+
+/// The changes of one right between two accounts, as they were asked for.
+type Changes = Vec<Change>;
 
 /// All changes of rights.
 pub(super) struct Rights<'a>(HashMap<(&'a str, &'a str, Right), Changes>);
@@ -22,7 +30,7 @@ impl<'a> Rights<'a> {
         let mut rights: HashMap<(&str, &str, Right), Changes> = HashMap::new();
         for (at, event) in index.events.iter().enumerate() {
             if let What::Perm { owner, peer, right, on, phase } = &event.what {
-                rights.entry((owner, peer, *right)).or_default().push((at, *phase, *on));
+                note(rights.entry((owner, peer, *right)).or_default(), at, *phase, *on);
             }
         }
         Rights(rights)
@@ -30,17 +38,40 @@ impl<'a> Rights<'a> {
 
     /// Whether the right may have been in force at some moment from `from` to `until` (events).
     fn may(&self, owner: &'a str, peer: &'a str, right: Right, from: usize, until: usize) -> bool {
-        let none = Changes::new();
-        let changes = self.0.get(&(owner, peer, right)).unwrap_or(&none);
-        allowed(changes, right == Right::Write, from, until)
+        let changes = self.0.get(&(owner, peer, right)).map_or(&[][..], |changes| changes);
+        may_be(changes, true, right == Right::Write, from, until)
     }
 
     /// Whether the peer may have been unable to write at some moment from `from` to `until` (events).
     pub(super) fn may_be_blocked(&self, owner: &str, peer: &str, from: usize, until: usize) -> bool {
         let Some(changes) = self.0.get(&(owner, peer, Right::Write)) else { return false };
-        let turned: Changes = changes.iter().map(|(at, phase, on)| (*at, *phase, !on)).collect();
-        allowed(&turned, false, from, until)
+        may_be(changes, false, true, from, until)
     }
+}
+
+/// An answer belongs to the oldest request for the same that has none.
+fn note(changes: &mut Changes, at: usize, phase: Phase, on: bool) {
+    match phase {
+        Phase::Asked => changes.push(Change { asked: at, done: None, on }),
+        Phase::Done => match changes.iter_mut().find(|change| change.on == on && change.done.is_none()) {
+            Some(change) => change.done = Some(at),
+            None => changes.push(Change { asked: at, done: Some(at), on }),
+        },
+    }
+}
+
+/// Whether a right may have been in that state at some moment from `from` to `until` (events). Of two changes that overlap
+/// (two devices, or one that does not wait) either may have come last, whatever was answered first.
+fn may_be(changes: &[Change], on: bool, at_first: bool, from: usize, until: usize) -> bool {
+    // What was done before this was asked for is over: something is known to be done since.
+    let settled = changes.iter().filter(|change| change.done.is_some_and(|done| done <= from));
+    let over = settled.map(|change| change.asked).max();
+    let last = |change: &&Change| change.done.is_none_or(|done| over.is_none_or(|over| done >= over));
+    (at_first == on && over.is_none())
+        || changes
+            .iter()
+            .filter(|change| change.on == on && change.asked <= until)
+            .any(|change| last(&change))
 }
 
 pub(super) fn check<'a>(index: &Index<'a>, rights: &Rights<'a>, findings: &mut Vec<Finding>) {
@@ -78,27 +109,6 @@ pub(super) fn check<'a>(index: &Index<'a>, rights: &Rights<'a>, findings: &mut V
             _ => {}
         }
     }
-}
-
-/// Whether a right may have been in force at some moment from `from` to `until` (events).
-fn allowed(changes: &Changes, at_first: bool, from: usize, until: usize) -> bool {
-    // What may be true at `from`: after an answer only what was answered, after a mere request both.
-    let (mut may_on, mut may_off) = (at_first, !at_first);
-    for (at, phase, on) in changes {
-        if *at > until {
-            break;
-        }
-        if *at > from && may_on {
-            return true;
-        }
-        match (phase, on) {
-            (Phase::Asked, true) => may_on = true,
-            (Phase::Asked, false) => may_off = true,
-            (Phase::Done, on) => (may_on, may_off) = (*on, !*on),
-        }
-    }
-    debug_assert!(may_on || may_off, "something is always true");
-    may_on
 }
 
 fn writes<'a>(
@@ -161,8 +171,15 @@ mod tests {
     #[test]
     fn a_right_is_uncertain_only_between_request_and_answer() {
         use Phase::{Asked, Done};
+        let allowed = |events: &[(usize, Phase, bool)], at_first, from, until| {
+            let mut changes = Changes::new();
+            for (at, phase, on) in events {
+                note(&mut changes, *at, *phase, *on);
+            }
+            may_be(&changes, true, at_first, from, until)
+        };
         // Taken between 10 and 20, given back between 30 and 40.
-        let changes = vec![(10, Asked, false), (20, Done, false), (30, Asked, true), (40, Done, true)];
+        let changes = [(10, Asked, false), (20, Done, false), (30, Asked, true), (40, Done, true)];
         for (from, until, expected) in [
             (0, 5, true),
             (0, 100, true),
@@ -176,6 +193,17 @@ mod tests {
         ] {
             assert_eq!(allowed(&changes, true, from, until), expected, "{from} to {until}");
         }
-        assert!(!allowed(&vec![], false, 0, 9) && allowed(&vec![], true, 0, 9));
+        assert!(!allowed(&[], false, 0, 9) && allowed(&[], true, 0, 9));
+        // Given back before it was told that it had been taken; whether that was heard is never told.
+        let mut changes = vec![(10, Asked, false), (12, Asked, true), (20, Done, false)];
+        assert!(allowed(&changes, true, 21, 25));
+        // What was never answered may be done at any time.
+        changes.extend([(30, Asked, false), (40, Done, false)]);
+        assert!(allowed(&changes, true, 41, 70));
+        // Two devices: which of them was heard last is not known, until somebody else has been heard.
+        let mut changes = vec![(10, Asked, false), (12, Asked, true), (20, Done, true), (22, Done, false)];
+        assert!(allowed(&changes, true, 23, 25));
+        changes.extend([(30, Asked, false), (40, Done, false)]);
+        assert!(!allowed(&changes, true, 41, 70));
     }
 }

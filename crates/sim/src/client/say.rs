@@ -75,7 +75,7 @@ impl Client {
         }
     }
 
-    fn write_message(&mut self, history: &mut History) {
+    pub(crate) fn write_message(&mut self, history: &mut History) {
         let Some(session) = self.session else { return };
         let full = self.rng.chance(200);
         let to = match (full, self.rng.chance(30)) {
