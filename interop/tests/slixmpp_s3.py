@@ -5,6 +5,7 @@ Not here: uploading in general (slixmpp_upload).
 # timeout: 90
 # own-server: yes
 import asyncio
+import http.client
 import io
 import os
 import re
@@ -89,7 +90,7 @@ def fetch(url, part=None):
             return answer.status, answer.read()
     except urllib.error.HTTPError as answer:
         return answer.code, b""
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return 0, str(error).encode()
 
 
@@ -129,7 +130,8 @@ async def bucket(t):
     other = await upload(b"other")
     STORAGE.send_signal(signal.SIGKILL)
     STORAGE.wait()
-    t.ok((await asyncio.to_thread(fetch, other))[0] != 200, "without the storage nothing is given out")
+    t.ok((await asyncio.to_thread(fetch, other))[1] != b"other", "without the storage nothing is given out")
+    t.same((await asyncio.to_thread(fetch, other))[0], 503, "as soon as it is known, that is told")
     service = (await plugin.find_upload_service())["from"]
     slot = await refused(plugin.request_slot(service, "b.bin", 5))
     t.same(slot, ("wait", "resource-constraint"), "and slots are refused, for now")

@@ -27,7 +27,7 @@ const ID_BYTES_MAX: usize = 1_024;
 static CARD: Card = Card {
     specs: &[
         Spec::complete("XEP-0424", "0.4.2").note(
-            "the server's part: kept in archives; an uploaded file goes with the message of a chat that shared it",
+            "the server's part: kept in archives; an uploaded file goes with the message that shared it (chats);",
         ),
         Spec::complete("XEP-0066", "1.5").note("the server's part: passed on; read where a message with a file is retracted"),
         Spec::complete("XEP-0447", "0.3.1").note("the server's part: passed on; read where a message with a file is retracted"),

@@ -387,6 +387,8 @@ async fn storage_that_is_away_leaves_no_orphans() {
     let (one, two) = (house.slot("a", 3).await, house.slot("b", 3).await);
     house.put(&one, b"abc", None).await.unwrap();
     away.store(true, Ordering::Relaxed);
+    let (token, _, name) = parts(&one.get);
+    assert_eq!(house.files.open(token, name).await.unwrap_err().kind(), FaultKind::Away);
     let query = UploadQuery::Slot {
         account: alice(),
         name: "c".into(),
@@ -399,7 +401,7 @@ async fn storage_that_is_away_leaves_no_orphans() {
     let id = house.list().await[0].id.clone();
     let delete = UploadQuery::Delete { account: alice(), ids: vec![id] };
     assert_eq!(house.files.answer(delete).await.unwrap(), UploadFound::Deleted(1));
-    assert_eq!(house.fetch(&one).await, None);
+    assert_eq!(house.files.open(token, name).await, Ok(None));
     assert_eq!(users(), 2, "both wait for their end");
     assert!(house.files.sweep_orphans().await.is_err());
     away.store(false, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! What is asked of a bucket: put, fetch a part, look, delete.
 //!
-//! Amazon S3 API: PutObject, GetObject, HeadObject, DeleteObject, HeadBucket.
+//! Amazon S3 API: PutObject, GetObject, HeadObject, DeleteObject.
 //!
 //! Not here: connections (`client.rs`), signatures (`sign.rs`).
 
@@ -83,10 +83,14 @@ impl Bucket {
         }
     }
 
-    /// Whether the bucket is there and ours.
+    /// Whether the bucket is there and ours: an object that is never there is not found, for no other reason.
     pub(crate) async fn check(&self) -> Result<(), Fault> {
-        let reply = self.ask(Method::HEAD, String::new(), NOTHING, None, None).await?;
-        if reply.status.is_success() { Ok(()) } else { Err(self.refused("look at the bucket", &reply)) }
+        let reply = self.ask(Method::GET, self.name(BlobId([0; 32])), NOTHING, None, None).await?;
+        match reply.status {
+            StatusCode::NOT_FOUND if code(&reply.body) != "NoSuchBucket" => Ok(()),
+            status if status.is_success() => Ok(()),
+            _ => Err(self.refused("look into the bucket", &reply)),
+        }
     }
 
     /// How long an object is.
@@ -149,7 +153,6 @@ impl Bucket {
     ) -> Result<Reply, Fault> {
         let path = match self.settings.path_style {
             true => format!("/{}{name}", self.settings.bucket),
-            false if name.is_empty() => "/".to_owned(),
             false => name,
         };
         let slow = body.as_ref().map_or(0, |(_, bytes)| bytes / limits::SLOWEST_BYTES_PER_SECOND);

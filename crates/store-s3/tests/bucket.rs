@@ -62,7 +62,9 @@ async fn answer(world: Shared, request: Request<Incoming>) -> Result<Response<Wh
     let path = head.uri.path().to_owned();
     world.asked.push(format!("{} {path}", head.method));
     if !world.failures.is_empty() {
-        return Ok(reply(world.failures.remove(0), "<Error><Code>SlowDown</Code></Error>"));
+        let status = world.failures.remove(0);
+        let code = if status == 404 { "NoSuchBucket" } else { "SlowDown" };
+        return Ok(reply(status, format!("<Error><Code>{code}</Code></Error>")));
     }
     let mut hash = BlobHash::new();
     hash.update(&bytes);
@@ -72,9 +74,6 @@ async fn answer(world: Shared, request: Request<Incoming>) -> Result<Response<Wh
         || !authorization.contains("/garage/s3/aws4_request,SignedHeaders=host;")
     {
         return Ok(reply(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>"));
-    }
-    if path == "/files" {
-        return Ok(reply(200, ""));
     }
     let Some(name) = path.strip_prefix("/files/xmpp/") else {
         return Ok(reply(404, "<Error><Code>NoSuchBucket</Code></Error>"));
