@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
+use model::storage::{Batch, Loaded, Read};
 use serde_json::Value;
 use stanza::Stanza;
-use store::BoxFuture;
-use tokio::sync::oneshot;
+use store::{BoxFuture, Store};
+use tokio::sync::{Notify, oneshot};
 
 use crate::{Failure, FailureKind, Gauges};
 
@@ -28,6 +29,18 @@ pub trait Port: Send + Sync {
         let _ = stanza;
         Box::pin(std::future::ready(Err(crate::sessions::nobody())))
     }
+    /// Reads what is stored.
+    fn read(&self, read: Read) -> BoxFuture<'_, Result<Loaded, Failure>> {
+        let _ = read;
+        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
+    }
+    /// Stores something that no account and no room has in memory.
+    fn write(&self, batch: Batch) -> BoxFuture<'_, Result<(), Failure>> {
+        let _ = batch;
+        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
+    }
+    /// Groups have changed: those who are online shall see it.
+    fn regroup(&self) {}
     /// The domains of this server.
     fn domains(&self) -> &[String];
 }
@@ -37,12 +50,24 @@ pub struct Live {
     engine: Handle,
     gauges: Option<Arc<Gauges>>,
     domains: Vec<String>,
+    store: Arc<dyn Store>,
+    regroup: Arc<Notify>,
 }
 
 impl Live {
     /// Through this way in. Without gauges nothing is told of how it is doing.
-    pub fn new(engine: Handle, gauges: Option<Arc<Gauges>>, domains: Vec<String>) -> Live {
-        Live { engine, gauges, domains }
+    pub fn new(
+        engine: Handle,
+        gauges: Option<Arc<Gauges>>,
+        domains: Vec<String>,
+        store: Arc<dyn Store>,
+    ) -> Live {
+        Live { engine, gauges, domains, store, regroup: Arc::default() }
+    }
+
+    /// What is told when groups have changed.
+    pub fn regrouping(&self) -> Arc<Notify> {
+        self.regroup.clone()
     }
 
     async fn ask<T: Send + 'static>(
@@ -82,6 +107,18 @@ impl Port for Live {
             self.engine.send(Input::Inject(stanza)).await;
             Ok(())
         })
+    }
+
+    fn read(&self, read: Read) -> BoxFuture<'_, Result<Loaded, Failure>> {
+        Box::pin(async move { Ok(self.store.read(read).await?) })
+    }
+
+    fn write(&self, batch: Batch) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async move { Ok(self.store.commit(batch).await?) })
+    }
+
+    fn regroup(&self) {
+        self.regroup.notify_one();
     }
 
     fn domains(&self) -> &[String] {

@@ -16,6 +16,7 @@ mod calls;
 mod environment;
 mod fault;
 mod files;
+mod groups;
 mod init;
 mod meaning;
 mod near;
@@ -23,6 +24,7 @@ mod objects;
 mod push;
 mod read;
 mod rooms;
+mod safety;
 mod self_made;
 pub mod settings;
 mod source;
@@ -33,11 +35,13 @@ mod walk;
 pub use calls::{External, Turn};
 pub use fault::{Fault, Level, Place};
 pub use files::Certificates;
+pub use groups::Group;
 pub use init::{Init, InitError, Made};
 pub use objects::Objects;
 pub use push::{Push, PushContent};
 pub use read::{Checked, check, read};
 pub use rooms::{RoomCreation, Rooms};
+pub use safety::{Directory, Safety, Strangers};
 pub use tree::{
     Auth, Config, Contacts, Domain, Durability, Http, Identity, Limits, Listen, Log, LogFormat, Registration,
     Server, Storage, Tls,

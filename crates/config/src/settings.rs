@@ -2,6 +2,10 @@
 //!
 //! Not here: the same as types (`tree.rs`), what settings mean together (`meaning.rs`).
 
+mod sections;
+
+pub use sections::SECTIONS;
+
 /// What a value may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -31,49 +35,6 @@ pub struct Setting {
     /// What it does, in a sentence or two.
     pub about: &'static str,
 }
-
-/// A section, with a sentence about it.
-pub const SECTIONS: &[(&str, &str)] = &[
-    ("server", "What this server is."),
-    ("listen", "Where clients reach it. An empty list closes a door. IPv4 and IPv6 need one address each."),
-    ("tls", "The certificate for all domains that have none of their own under [domain.\"...\"]."),
-    ("log", "What it tells about itself, on standard error."),
-    (
-        "auth",
-        "How people prove who they are. Passwords are never stored, only keys that were derived from them.",
-    ),
-    ("registration", "Who may make an account."),
-    ("storage", "How data is kept."),
-    ("rooms", "Rooms for many people (XEP-0045): a service for each domain."),
-    ("limits", "How much one client, one address or all of them may ask for."),
-    ("http", "WebSocket and BOSH for web clients, on the listeners `http` and `https`."),
-    (
-        "upload",
-        "Files that people send to others (XEP-0363), on the listener `https` or behind `public_url`.",
-    ),
-    (
-        "s3",
-        "Object storage (S3: AWS, MinIO, Garage, Ceph) for uploaded files, instead of the data folder. There is one as soon as `bucket` is set.",
-    ),
-    (
-        "invitations",
-        "Invitations: links with which people become contacts and make accounts (XEP-0401, XEP-0445).",
-    ),
-    (
-        "push",
-        "What wakes telephones and browsers: what push services learn (XEP-0357), and a push service for browsers.",
-    ),
-    ("pubsub", "Publish and subscribe as a service of its own (XEP-0060), at `pubsub.` before each domain."),
-    (
-        "turn",
-        "Calls between networks: a relay (STUN and TURN) for people of this server. There is one as soon as `external_address` is set.",
-    ),
-    (
-        "external.*",
-        "Services elsewhere that clients are told of (XEP-0215), as a relay for calls. Repeat this section for each, with a name of your choice.",
-    ),
-    ("domain.*", "What differs for one domain. Repeat this section for each."),
-];
 
 const DAY: u64 = 86_400;
 
@@ -417,6 +378,30 @@ pub const SETTINGS: &[Setting] = &[
     s("invitations.users", Kind::Flag, "true", "Whether every user may invite; else only operators."),
     s("invitations.days", Kind::Number(1, 366), "7", "How long the invitations of users hold, in days."),
     s(
+        "safety.strangers",
+        Kind::OneOf(&["allow", "hold", "refuse"]),
+        "\"allow\"",
+        "What becomes of messages from people whom a user does not know: delivered, within limits; held apart until the user lets them in; or refused. Users may choose otherwise for themselves.",
+    ),
+    s(
+        "safety.strangers_local",
+        Kind::Flag,
+        "false",
+        "Whether accounts of the same domain are strangers to one another, too.",
+    ),
+    s(
+        "safety.block_lists",
+        Kind::List,
+        "[]",
+        "Lists of banned addresses that others keep: service and node, as in \"lists.example/muc_bans_sha256\".",
+    ),
+    s(
+        "safety.directory",
+        Kind::OneOf(&["off", "opt-in", "all"]),
+        "\"opt-in\"",
+        "Who is found when users search for people of their domain (XEP-0055): nobody, those who want to be, or all who do not object.",
+    ),
+    s(
         "pubsub.enabled",
         Kind::Flag,
         "true",
@@ -505,9 +490,22 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Instead of those two: what the service knows to check credentials that expire (in coturn: `static-auth-secret`).",
     ),
+    s("group.*.name", Kind::Text, "", "What the group is called in lists of contacts; else as this section."),
+    s(
+        "group.*.members",
+        Kind::List,
+        "",
+        "Who is in it, perhaps with the names that the others read, as in \"Alice <alice@example.org>\".",
+    ),
     s("domain.*.certificate", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.key", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.registration", Kind::Flag, "", "As `open` in [registration], for this domain."),
+    s(
+        "domain.*.strangers",
+        Kind::OneOf(&["allow", "hold", "refuse"]),
+        "",
+        "As in [safety], for this domain.",
+    ),
     s("domain.*.resume_location", Kind::Text, "", "As in [listen], for this domain."),
     s(
         "domain.*.contacts.abuse",
@@ -519,6 +517,12 @@ pub const SETTINGS: &[Setting] = &[
     s("domain.*.contacts.feedback", Kind::List, "", "Addresses for praise and wishes."),
     s("domain.*.contacts.sales", Kind::List, "", "Addresses for customers."),
     s("domain.*.contacts.security", Kind::List, "", "Addresses for those who found a weakness."),
+    s(
+        "domain.*.contacts.status",
+        Kind::List,
+        "",
+        "Where to read how the service is doing, as in \"https://status.example.org\".",
+    ),
     s("domain.*.contacts.support", Kind::List, "", "Addresses for help."),
 ];
 

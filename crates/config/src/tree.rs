@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::calls::{External, Turn};
+use crate::groups::Group;
 use crate::objects::Objects;
 use crate::push::Push;
 use crate::rooms::Rooms;
+use crate::safety::{Safety, Strangers};
 
 /// All of it. Fields are named as in the file and described in [`crate::settings::SETTINGS`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,8 @@ pub struct Config {
     pub turn: Turn,
     pub external: BTreeMap<String, External>,
     pub invitations: Invitations,
+    pub safety: Safety,
+    pub group: BTreeMap<String, Group>,
     pub domain: BTreeMap<String, Domain>,
     /// The folder of the file, from which relative paths are seen.
     #[serde(skip)]
@@ -206,6 +210,7 @@ pub struct Domain {
     pub key: Option<String>,
     pub registration: Option<bool>,
     pub resume_location: Option<String>,
+    pub strangers: Option<Strangers>,
     pub contacts: Contacts,
 }
 
@@ -218,6 +223,7 @@ pub struct Contacts {
     pub feedback: Vec<String>,
     pub sales: Vec<String>,
     pub security: Vec<String>,
+    pub status: Vec<String>,
     pub support: Vec<String>,
 }
 
@@ -303,12 +309,13 @@ impl Config {
 impl Contacts {
     /// Name of the field (XEP-0157 section 2) and addresses, without empty ones.
     pub fn fields(&self) -> Vec<(&'static str, &[String])> {
-        let all: [(&str, &[String]); 6] = [
+        let all: [(&str, &[String]); 7] = [
             ("abuse-addresses", &self.abuse),
             ("admin-addresses", &self.admin),
             ("feedback-addresses", &self.feedback),
             ("sales-addresses", &self.sales),
             ("security-addresses", &self.security),
+            ("status-addresses", &self.status),
             ("support-addresses", &self.support),
         ];
         all.into_iter().filter(|(_, addresses)| !addresses.is_empty()).collect()

@@ -12,6 +12,7 @@ mod config_file;
 mod documents;
 mod exit;
 mod first_run;
+mod group;
 mod init;
 mod invite;
 mod log;
@@ -21,6 +22,7 @@ mod password;
 mod push;
 mod reach;
 mod reload;
+mod reports;
 mod retention;
 mod secret;
 mod serve;
@@ -53,6 +55,8 @@ fn main() -> std::process::ExitCode {
         Command::User(command) => user::run(command),
         Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
+        Command::Group(command) => group::run(command),
+        Command::Reports(command) => reports::run(command),
         Command::Export(args) => transfer::export(args),
         Command::Import(args) => transfer::import(&args),
         Command::Status(common) => status::run(&common),

@@ -12,6 +12,8 @@ use config::Config;
 use engine::{Handle, Input};
 use net::{Adjustable, TlsStore};
 use serde_json::Value;
+use store::Store;
+use tokio::sync::Notify;
 
 use crate::adapters::Reader;
 use crate::calls::Secret;
@@ -32,6 +34,10 @@ pub(crate) struct Parts {
     /// For credentials of the relay.
     pub(crate) secret: Secret,
     pub(crate) dials: Dials,
+    /// For groups that were made by commands.
+    pub(crate) store: Arc<dyn Store>,
+    /// Tells that they have changed.
+    pub(crate) regrouping: Arc<Notify>,
 }
 
 /// Numbers that parts look up each time they need them.
@@ -95,14 +101,23 @@ impl Parts {
         self.net.limits.replace(translate::limits(&next));
         self.dials.set(&next);
         self.net.http.replace(translate::http(&next));
-        for (domain, facts) in translate::hosts(&next, self.started_ms, &self.secret) {
-            self.engine.send(Input::Facts(domain, facts)).await;
-        }
+        self.regroup(&next).await;
         match differences(&next, &config) {
             late if late.is_empty() => tracing::info!("reloaded"),
             late => tracing::warn!("reloaded; needs a restart: {}", late.join(", ")),
         }
         next
+    }
+
+    /// The engine hears what the configuration and the stored groups say.
+    pub(crate) async fn regroup(&self, config: &Config) {
+        let groups = match admin::stored_groups(&*self.store).await {
+            Ok(groups) => groups,
+            Err(fault) => return tracing::error!(%fault, "the groups cannot be read: the old ones stay"),
+        };
+        for (domain, facts) in translate::hosts(config, self.started_ms, &self.secret, &groups) {
+            self.engine.send(Input::Facts(domain, facts)).await;
+        }
     }
 
     fn accounts(&self, config: &Config) -> Result<(), Failure> {
@@ -124,6 +139,8 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.s3 = now.s3.clone();
     next.rooms = now.rooms.clone();
     next.pubsub = now.pubsub.clone();
+    // Rooms have theirs from the start.
+    next.safety.block_lists = now.safety.block_lists.clone();
     next.push = now.push.clone();
     next.turn = now.turn.clone();
     // Addresses of files that were given out begin with it.
@@ -183,6 +200,8 @@ mod tests {
                 Value::String(text) if text == "text" => "json".into(),
                 Value::String(text) if text == "full" => "normal".into(),
                 Value::String(text) if text == "local" => "nobody".into(),
+                Value::String(text) if text == "allow" => "hold".into(),
+                Value::String(text) if text == "opt-in" => "off".into(),
                 Value::String(text) if text == "nothing" => "body".into(),
                 _ => "other".into(),
             };
@@ -203,6 +222,7 @@ mod tests {
             "log.format",
             "storage.durability",
             "http.public_url",
+            "safety.block_lists",
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
             let section = setting.path.split('.').next().unwrap_or_default();

@@ -12,12 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use accounts::Accounts;
-use address::Jid;
 use admin::{Failure, FailureKind, Gauges, Live, Port};
 use config::{Config, LogFormat};
 use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
 use files::Files;
-use kernel::HostFacts;
 use model::query::SessionFilter;
 use model::storage::Read;
 use net::{Net, Phase, TlsStore};
@@ -31,6 +29,7 @@ use tokio::time::Interval;
 use tracing_subscriber::EnvFilter;
 
 use crate::adapters::{Known, Reader, ThroughEngine};
+use crate::calls::Secret;
 use crate::config_file::{accept, environment, locate};
 use crate::log::Log;
 use crate::push::Push;
@@ -147,6 +146,7 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
                 _ => break,
             },
             () = tick(&mut pulse) => running.show_life(),
+            () = running.parts.regrouping.notified() => running.parts.regroup(&config).await,
             // It ends only when it is told to. Without it nobody is served: better to be started again.
             _ = &mut running.engine_task => return Err(failed("the engine has ended; the log says why")),
         }
@@ -184,11 +184,13 @@ async fn start(
     let files = shelf.clone().map(|shelf| shelf as _);
     let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
     let counters = settings.counters.clone();
-    let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters);
+    let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters)
+        .with_tally(translate::tally());
     let gauges = Arc::new(gauges);
     settings.monitor = Some(gauges.clone());
-    let port: Arc<dyn Port> =
-        Arc::new(Live::new(handle.clone(), Some(gauges), config.server.domains.clone()));
+    let live = Live::new(handle.clone(), Some(gauges), config.server.domains.clone(), store.clone());
+    let regrouping = live.regrouping();
+    let port: Arc<dyn Port> = Arc::new(live);
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     let pushes = Push::new(config, secret::push_key(&config.data_dir())?, handle.clone());
     settings.pushes = pushes.clone().map(|pushes| Arc::new(pushes) as _);
@@ -208,23 +210,17 @@ async fn start(
         started_ms: engine::start_time().now.unix_ms,
         secret,
         dials: Dials::new(config),
+        store: store.clone(),
+        regrouping,
     };
     if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
         say(&welcome);
     }
-    let hosts = translate::hosts(config, parts.started_ms, &parts.secret);
-    let machine = machine(config, &*store, hosts, parts.started_ms, parts.dials.recipients.clone()).await?;
+    let recipients = parts.dials.recipients.clone();
+    let machine = machine(config, &*store, &parts.secret, parts.started_ms, recipients).await?;
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
-    let files: Arc<dyn engine::Files> = match shelf {
-        Some(shelf) => shelf,
-        None => Arc::new(NoFiles),
-    };
-    let pushes: Arc<dyn engine::Pushes> = match pushes {
-        Some(pushes) => Arc::new(pushes),
-        None => Arc::new(NoPushes),
-    };
-    let services = Services { store, accounts: Arc::new(known), files, pushes };
+    let services = behind(store, known, shelf, pushes);
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
     let path = config.data_dir().join(SOCKET);
     let socket = admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))?;
@@ -242,14 +238,29 @@ async fn start(
     Ok((running, ready))
 }
 
+/// Who answers the engine's questions.
+fn behind(store: Arc<dyn Store>, known: Known, shelf: Option<Arc<Shelf>>, pushes: Option<Push>) -> Services {
+    let files: Arc<dyn engine::Files> = match shelf {
+        Some(shelf) => shelf,
+        None => Arc::new(NoFiles),
+    };
+    let pushes: Arc<dyn engine::Pushes> = match pushes {
+        Some(pushes) => Arc::new(pushes),
+        None => Arc::new(NoPushes),
+    };
+    Services { store, accounts: Arc::new(known), files, pushes }
+}
+
 /// The engine, for nobody yet.
 pub(crate) async fn machine(
     config: &Config,
     store: &dyn Store,
-    hosts: Vec<(Jid, Arc<HostFacts>)>,
+    secret: &Secret,
     started_ms: u64,
     recipients: Arc<AtomicU32>,
 ) -> Result<Engine, Failure> {
+    let groups = admin::stored_groups(store).await?;
+    let hosts = translate::hosts(config, started_ms, secret, &groups);
     let highest = store.read(Read::HighestId).await?.into_highest_id();
     let kernel = kernel::Kernel::new(translate::features(recipients, config.push.content));
     let time = engine::start_time();

@@ -11,7 +11,7 @@ use muc::{Creation, Defaults, Rooms, Settings};
 use pubsub::PubSub;
 use push::Pushes;
 
-use crate::secret;
+use crate::{secret, translate};
 
 /// All of them, each at its own domain.
 pub(crate) fn all(config: &Config, started_ms: u64) -> Vec<Arc<dyn Service>> {
@@ -100,6 +100,7 @@ fn rooms(config: &Config, domain: &str, started_ms: u64) -> Option<Settings> {
             non_anonymous: own.non_anonymous,
             archive: own.archive,
         },
+        safety: translate::safety(config, domain),
         ..Settings::new(service, host, started_ms)
     })
 }
@@ -113,6 +114,8 @@ mod tests {
         let config = Config::default();
         let settings = rooms(&config, "example.org", 7).unwrap();
         let service = Settings::new(settings.domain.clone(), Jid::parse("example.org").unwrap(), 7);
+        // What is counted is shared, and whom one finds is no matter of rooms.
+        let settings = Settings { safety: Default::default(), ..settings };
         assert_eq!(format!("{settings:?}"), format!("{service:?}"));
         assert_eq!(listed(&config, "example.org")[0].0.as_str(), "conference.example.org");
     }

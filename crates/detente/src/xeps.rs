@@ -44,7 +44,7 @@ pub(crate) fn rows() -> Vec<Row> {
 /// A feature is one file, or one folder.
 fn path_of(feature: &str) -> String {
     match feature {
-        "adhoc" | "archive" | "push" => format!("crates/features/src/{feature}/mod.rs"),
+        "adhoc" | "archive" | "directory" | "push" => format!("crates/features/src/{feature}/mod.rs"),
         "pep" => format!("crates/pubsub/src/{feature}/mod.rs"),
         "avatar" | "bookmarks" | "displayed" => format!("crates/pubsub/src/{feature}.rs"),
         _ => format!("crates/features/src/{feature}.rs"),

@@ -19,6 +19,7 @@ mod estate;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
 mod held;
+mod hosts;
 mod ids;
 mod input;
 pub mod limits;

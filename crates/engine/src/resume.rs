@@ -160,6 +160,7 @@ impl Engine {
                 Due::Slow(session) => self.look_again(session),
                 Due::Unread(session) => self.look_whether_read(session),
                 Due::Wake(spot, wish) => self.wake_spot(&spot, wish),
+                Due::WakeHost(domain, wish) => self.wake_host(&domain, wish),
                 Due::Left => self.try_left(),
                 _ => {}
             }

@@ -21,6 +21,8 @@ pub(crate) enum Due {
     Unread(SessionId),
     /// A place of a service wanted to be woken; the number tells its wishes apart.
     Wake(Bare, u64),
+    /// A host wanted to be woken; the number tells its wishes apart.
+    WakeHost(String, u64),
     /// What sessions left behind could not be stored.
     Left,
 }

@@ -209,6 +209,9 @@ impl Engine {
             *host = Host::new(host.domain.clone(), host.facts.clone());
             return;
         }
+        if let Some(after_ms) = effects.take_wake() {
+            self.wake_host_in(domain, after_ms);
+        }
         self.absorb(effects, Origin { session, cause, token });
     }
 

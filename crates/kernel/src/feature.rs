@@ -122,6 +122,18 @@ pub trait Feature: Send + Sync {
         Answer::Refuse(stanza::Condition::ServiceUnavailable.into())
     }
 
+    /// Looks at a message or an answer that came for a hosted domain. `true` if it was for this feature.
+    fn host_heard(&self, turn: &mut Turn<'_, Host>, stanza: &Stanza) -> bool {
+        let _ = (turn, stanza);
+        false
+    }
+
+    /// The time that [`crate::Effects::wake`] asked for has come. A domain that follows lists of banned addresses is also
+    /// woken when the server starts, and when the lists are others.
+    fn host_woken(&self, turn: &mut Turn<'_, Host>) {
+        let _ = turn;
+    }
+
     /// Answers a request of service discovery to an account, if it is about something of this feature (XEP-0030): the
     /// items of the account, a node of it. `None` leaves it to others.
     fn discover(&self, turn: &mut Turn<'_, Account>, iq: &Iq<'_>) -> Option<Answer<Account>> {

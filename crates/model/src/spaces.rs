@@ -10,5 +10,7 @@ pub const ACCOUNT: Space = Space("account");
 pub const ARCHIVE: Space = Space("archive");
 /// Private XML, one map per account (XEP-0049): the key is `{namespace}name`.
 pub const PRIVATE: Space = Space("private");
+/// Reports of spam and abuse, one log per domain (XEP-0377).
+pub const REPORTS: Space = Space("reports");
 /// The visiting card of an account, one document (XEP-0054).
 pub const VCARD: Space = Space("vcard");

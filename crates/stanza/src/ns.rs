@@ -49,6 +49,8 @@ pub const PRIVATE: &str = "jabber:iq:private";
 pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
 // XEP-0054
 pub const VCARD: &str = "vcard-temp";
+// XEP-0055
+pub const SEARCH: &str = "jabber:iq:search";
 // XEP-0059
 pub const RSM: &str = "http://jabber.org/protocol/rsm";
 // XEP-0060
@@ -268,6 +270,10 @@ pub const BOOKMARKS_COMPAT: &str = "urn:xmpp:bookmarks:1#compat";
 pub const BOOKMARKS_COMPAT_PEP: &str = "urn:xmpp:bookmarks:1#compat-pep";
 // XEP-0411
 pub const BOOKMARKS_CONVERSION: &str = "urn:xmpp:bookmarks-conversion:0";
+// XEP-0377
+pub const REPORTING: &str = "urn:xmpp:reporting:1";
+pub const REPORTING_SPAM: &str = "urn:xmpp:reporting:spam";
+pub const REPORTING_ABUSE: &str = "urn:xmpp:reporting:abuse";
 // XEP-0410
 pub const SELF_PING: &str = "http://jabber.org/protocol/muc#self-ping-optimization";
 // XEP-0421
@@ -307,3 +313,5 @@ pub const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
 pub const DISPLAYED_ASSIST: &str = "urn:xmpp:mds:server-assist:0";
 // XEP-0502
 pub const MUC_ACTIVITY: &str = "{urn:xmpp:muc-activity}message-activity";
+// Ours: what the server tells an account of its own about strangers.
+pub const STRANGERS: &str = "urn:x-detente:strangers:0";

@@ -158,6 +158,10 @@ fn a_server_starts_is_administered_and_stops() {
     assert!(metrics.contains("\ndetente_connections_total{listener=\"c2s\"} 1\n"), "{metrics}");
     assert!(get(&server.address("metrics"), "/readyz").ends_with("\r\n\r\nready\n"));
     assert!(get(&server.address("http"), "/readyz").starts_with("HTTP/1.1 404 "));
+    let added = world.run(&["group", "add", "Family", "bob@localhost"]);
+    assert_eq!(added.out, "bob@localhost is in the group Family\n", "{added:?}");
+    assert_eq!(world.run(&["group", "list"]).out, "NAME    MEMBERS\nFamily  1\n");
+    assert_eq!(world.run(&["reports", "list", "--json"]).out, "[]\n");
     assert_eq!(world.run(&["announce", "hello"]).out, "sent to 0 devices\n");
     assert_eq!(world.run(&["announce", "hello", "--domain", "b.example"]).code, 3);
 

@@ -8,11 +8,13 @@
 //! Not here: the commands (`admin/`, `user.rs`), their stages (`stages.rs`).
 
 mod admin;
+mod directory;
 mod files;
 mod invite;
 mod listing;
 mod running;
 mod stages;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -160,7 +162,13 @@ pub(crate) fn bad_payload() -> StanzaError {
 }
 
 fn commands() -> impl Iterator<Item = &'static Command> {
-    admin::COMMANDS.iter().chain(user::COMMANDS).chain(files::COMMANDS).chain(invite::COMMANDS)
+    admin::COMMANDS
+        .iter()
+        .chain(user::COMMANDS)
+        .chain(files::COMMANDS)
+        .chain(invite::COMMANDS)
+        .chain(strangers::COMMANDS)
+        .chain(directory::COMMANDS)
 }
 
 fn find(node: &str) -> Option<&'static Command> {
