@@ -9,7 +9,7 @@ use address::Jid;
 
 use crate::near::nearest;
 use crate::source::Source;
-use crate::{Config, calls, federation, groups, push, safety};
+use crate::{Config, calls, federation, groups, objects, push, safety};
 
 /// Checks everything and brings domains into their prepared form.
 pub(crate) fn check(source: &mut Source, config: &mut Config) {
@@ -23,6 +23,7 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     http(source, config);
     calls::check(source, config);
     federation::check(source, config);
+    objects::check(source, config);
     safety::check(source, config);
     groups::check(source, config);
     push::check(source, config);

@@ -2,6 +2,10 @@
 //!
 //! Not here: the same as types (`tree.rs`), what settings mean together (`meaning.rs`).
 
+mod sections;
+
+pub use sections::SECTIONS;
+
 /// What a value may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -31,58 +35,6 @@ pub struct Setting {
     /// What it does, in a sentence or two.
     pub about: &'static str,
 }
-
-/// A section, with a sentence about it.
-pub const SECTIONS: &[(&str, &str)] = &[
-    ("server", "What this server is."),
-    ("listen", "Where clients reach it. An empty list closes a door. IPv4 and IPv6 need one address each."),
-    ("tls", "The certificate for all domains that have none of their own under [domain.\"...\"]."),
-    ("log", "What it tells about itself, on standard error."),
-    (
-        "auth",
-        "How people prove who they are. Passwords are never stored, only keys that were derived from them.",
-    ),
-    ("registration", "Who may make an account."),
-    ("storage", "How data is kept."),
-    ("rooms", "Rooms for many people (XEP-0045): a service for each domain."),
-    ("limits", "How much one client, one address or all of them may ask for."),
-    ("http", "WebSocket and BOSH for web clients, on the listeners `http` and `https`."),
-    (
-        "upload",
-        "Files that people send to others (XEP-0363), on the listener `https` or behind `public_url`.",
-    ),
-    (
-        "invitations",
-        "Invitations: links with which people become contacts and make accounts (XEP-0401, XEP-0445).",
-    ),
-    ("safety", "Spam, strangers, and who is found."),
-    (
-        "push",
-        "What wakes telephones and browsers: what push services learn (XEP-0357), and a push service for browsers.",
-    ),
-    ("pubsub", "Publish and subscribe as a service of its own (XEP-0060), at `pubsub.` before each domain."),
-    (
-        "turn",
-        "Calls between networks: a relay (STUN and TURN) for people of this server. There is one as soon as `external_address` is set.",
-    ),
-    (
-        "federation",
-        "Other servers. Encryption and a valid certificate are asked of all, but for those named below [federation.domain.\"...\"].",
-    ),
-    (
-        "federation.domain.*",
-        "What differs for one other server and those below it, as for an old one without a certificate.",
-    ),
-    (
-        "external.*",
-        "Services elsewhere that clients are told of (XEP-0215), as a relay for calls. Repeat this section for each, with a name of your choice.",
-    ),
-    (
-        "group.*",
-        "People of this server who see one another in their contacts without asking. Repeat this section for each group, with a name of your choice.",
-    ),
-    ("domain.*", "What differs for one domain. Repeat this section for each."),
-];
 
 const DAY: u64 = 86_400;
 
@@ -400,6 +352,34 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Flag,
         "false",
         "Whether a client may upload a file to stay for good, as for a blog.",
+    ),
+    s(
+        "upload.delete_retracted",
+        Kind::Flag,
+        "true",
+        "Whether a file is deleted when its owner retracts the message that shared it (XEP-0424).",
+    ),
+    s("s3.bucket", Kind::Text, "", "The bucket; it must be there, and should be for nothing else."),
+    s(
+        "s3.endpoint",
+        Kind::Text,
+        "",
+        "Where the storage is, as in \"https://s3.example.org\" or \"http://127.0.0.1:9000\". Without it: AWS in the region.",
+    ),
+    s("s3.region", Kind::Text, "\"us-east-1\"", "The region of the bucket; for Garage as a rule \"garage\"."),
+    s("s3.access_key", Kind::Text, "", "The name of a key that may read, write and delete in the bucket."),
+    s(
+        "s3.secret_key",
+        Kind::Text,
+        "",
+        "Its secret. If the file shall not hold it: DETENTE_S3__SECRET_KEY in the environment.",
+    ),
+    s("s3.prefix", Kind::Text, "\"\"", "What the names of objects begin with, as in \"chat/\"."),
+    s(
+        "s3.path_style",
+        Kind::Flag,
+        "true",
+        "Whether the bucket stands in the path of addresses; false: before the host.",
     ),
     s(
         "invitations.enabled",

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::calls::{External, Turn};
 use crate::federation::Federation;
 use crate::groups::Group;
+use crate::objects::Objects;
 use crate::push::Push;
 use crate::rooms::Rooms;
 use crate::safety::{Safety, Strangers};
@@ -30,6 +31,7 @@ pub struct Config {
     pub limits: Limits,
     pub http: Http,
     pub upload: Upload,
+    pub s3: Objects,
     pub pubsub: PubSub,
     pub push: Push,
     pub turn: Turn,
@@ -201,6 +203,7 @@ pub struct Upload {
     pub account_bytes: u64,
     pub keep_days: u64,
     pub permanent: bool,
+    pub delete_retracted: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -400,6 +403,7 @@ impl Default for Upload {
             account_bytes: 2 << 30,
             keep_days: 30,
             permanent: false,
+            delete_retracted: true,
         }
     }
 }

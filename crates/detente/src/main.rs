@@ -17,6 +17,7 @@ mod init;
 mod invite;
 mod log;
 mod notify;
+mod objects;
 mod password;
 mod push;
 mod reach;

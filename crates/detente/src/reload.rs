@@ -150,6 +150,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.log.format = now.log.format;
     next.storage.durability = now.storage.durability;
     next.upload = now.upload.clone();
+    next.s3 = now.s3.clone();
     next.rooms = now.rooms.clone();
     next.pubsub = now.pubsub.clone();
     // Rooms have theirs from the start.
@@ -246,7 +247,7 @@ mod tests {
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
             let section = setting.path.split('.').next().unwrap_or_default();
-            let whole = ["upload", "rooms", "pubsub", "push", "turn"].contains(&section);
+            let whole = ["upload", "s3", "rooms", "pubsub", "push", "turn"].contains(&section);
             let late = whole || restart.contains(&setting.path);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);

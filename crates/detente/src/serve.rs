@@ -37,7 +37,7 @@ use crate::push::Push;
 use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
-use crate::{calls, cli, first_run, notify, retention, secret, servers, services, translate};
+use crate::{calls, cli, first_run, notify, objects, retention, secret, servers, services, translate};
 
 /// Inputs of operators that may wait for the engine.
 const WAITING: usize = 64;
@@ -116,7 +116,13 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
     });
     let store = Arc::new(store.await.map_err(failed)??);
     let settings = translate::files(&config);
-    let files = settings.map(|settings| Arc::new(Files::new(store.clone(), store.clone(), settings)));
+    let files = match settings {
+        Some(settings) => {
+            let blobs = objects::open(&config, &data, store.clone())?;
+            Some(Arc::new(Files::new(store.clone(), blobs, settings)))
+        }
+        None => None,
+    };
     if config.upload.enabled && files.is_none() {
         tracing::warn!(
             "no files can be uploaded: there is neither a listener `https` nor a `public_url` with https"

@@ -210,6 +210,7 @@ pub(crate) fn files(config: &Config) -> Option<files::Settings> {
         account_bytes: upload.account_bytes,
         keep_days: upload.keep_days,
         permanent: upload.permanent,
+        retract: upload.delete_retracted,
         ..files::Settings::new(urls)
     })
 }
