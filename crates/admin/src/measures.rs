@@ -52,7 +52,19 @@ pub(crate) fn of_sockets(counters: &Counters) -> Vec<Measure> {
     let named = |names: &[&'static str], counts: &[Count]| {
         names.iter().copied().zip(counts.iter().map(Count::value)).collect::<Vec<_>>()
     };
-    let doors = ["c2s", "c2s_tls", "http", "https", "metrics", "turn", "turn_tls", "s2s", "s2s_tls"];
+    let doors = [
+        "c2s",
+        "c2s_tls",
+        "http",
+        "https",
+        "metrics",
+        "turn",
+        "turn_tls",
+        "s2s",
+        "s2s_tls",
+        "component",
+        "component_tls",
+    ];
     let transports = ["tcp", "direct_tls", "websocket", "bosh"];
     let faults = HandshakeFault::ALL.map(HandshakeFault::name);
     let refused = vec![

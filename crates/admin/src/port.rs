@@ -23,6 +23,10 @@ pub trait Port: Send + Sync {
     fn status(&self) -> BoxFuture<'_, Option<Value>> {
         Box::pin(std::future::ready(None))
     }
+    /// How components stand, a list of objects; `None` where no server runs.
+    fn components(&self) -> Option<Value> {
+        None
+    }
     /// Brings a stanza of the server itself on its way; `from` and `to` are set.
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
         let _ = stanza;
@@ -37,12 +41,19 @@ pub struct Live {
     engine: Handle,
     gauges: Option<Arc<Gauges>>,
     domains: Vec<String>,
+    components: Option<Box<dyn Fn() -> Value + Send + Sync>>,
 }
 
 impl Live {
     /// Through this way in. Without gauges nothing is told of how it is doing.
     pub fn new(engine: Handle, gauges: Option<Arc<Gauges>>, domains: Vec<String>) -> Live {
-        Live { engine, gauges, domains }
+        Live { engine, gauges, domains, components: None }
+    }
+
+    /// The same, knowing how components stand.
+    #[must_use]
+    pub fn with_components(self, standing: Box<dyn Fn() -> Value + Send + Sync>) -> Live {
+        Live { components: Some(standing), ..self }
     }
 
     async fn ask<T: Send + 'static>(
@@ -75,6 +86,10 @@ impl Port for Live {
                 None => None,
             }
         })
+    }
+
+    fn components(&self) -> Option<Value> {
+        self.components.as_ref().map(|standing| standing())
     }
 
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {

@@ -92,6 +92,9 @@ pub(crate) enum Command {
     /// See who is connected, and end sessions
     #[command(subcommand)]
     Session(Session),
+    /// See which components are connected
+    #[command(subcommand)]
+    Component(Component),
     /// Write all accounts and rooms into a file that other servers understand
     ///
     /// The form is XEP-0227. The file holds what lets people log in and what they wrote: keep it as safe as the data
@@ -367,6 +370,12 @@ pub(crate) enum User {
         #[arg(long)]
         yes: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Component {
+    /// List the components, and which are connected
+    List(Common),
 }
 
 #[derive(Debug, Subcommand)]

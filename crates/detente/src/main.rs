@@ -12,6 +12,7 @@ mod config_file;
 mod documents;
 mod exit;
 mod first_run;
+mod gateways;
 mod init;
 mod invite;
 mod log;
@@ -52,6 +53,7 @@ fn main() -> std::process::ExitCode {
         Command::User(command) => user::run(command),
         Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
+        Command::Component(command) => gateways::run(command),
         Command::Export(args) => transfer::export(args),
         Command::Import(args) => transfer::import(&args),
         Command::Status(common) => status::run(&common),

@@ -14,11 +14,13 @@ use std::sync::atomic::AtomicU32;
 use accounts::Accounts;
 use address::Jid;
 use admin::{Failure, FailureKind, Gauges, Live, Port};
+use components::Components;
 use config::{Config, LogFormat};
 use engine::{Engine, Handle, Input, NoFiles, Services};
 use federation::Federation;
 use files::Files;
 use kernel::HostFacts;
+use model::away::Neighbours;
 use model::query::SessionFilter;
 use model::storage::Read;
 use net::{Net, Phase, TlsStore};
@@ -37,7 +39,7 @@ use crate::log::Log;
 use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
-use crate::{calls, cli, first_run, notify, retention, secret, servers, services, translate};
+use crate::{calls, cli, first_run, gateways, notify, retention, secret, servers, services, translate};
 
 /// Inputs of operators that may wait for the engine.
 const WAITING: usize = 64;
@@ -102,6 +104,7 @@ struct Running {
     sweeping: Option<JoinHandle<()>>,
     relaying: Option<JoinHandle<()>>,
     federation: Option<Federation>,
+    components: Components,
     retention: JoinHandle<()>,
 }
 
@@ -184,11 +187,30 @@ async fn start(
     let others = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
     let federation = others.as_ref().map(|(federation, _)| federation.clone());
     settings.servers = federation.clone().map(|federation| Arc::new(federation) as _);
-    let more = others.map(|(_, counters)| -> admin::More { Box::new(move || servers::measures(&counters)) });
-    let gauges = Arc::new(gauges.with_more(more));
+    let of_servers = others.map(|(_, counters)| counters);
+    let of_components = Arc::new(components::Counters::default());
+    let components = gateways::open(
+        config,
+        components::Parts {
+            engine: handle.clone(),
+            mailbox: up.clone(),
+            tls: tls.clone(),
+            counters: of_components.clone(),
+            phase: phases.clone(),
+        },
+    );
+    settings.components = Some(Arc::new(components.clone()));
+    let more: admin::More = Box::new(move || {
+        let servers = of_servers.iter().flat_map(|counters| servers::measures(counters));
+        servers.chain(gateways::measures(&of_components)).collect()
+    });
+    let gauges = Arc::new(gauges.with_more(Some(more)));
     settings.monitor = Some(gauges.clone());
     let port: Arc<dyn Port> =
-        Arc::new(Live::new(handle.clone(), Some(gauges), config.server.domains.clone()));
+        Arc::new(Live::new(handle.clone(), Some(gauges), config.server.domains.clone()).with_components({
+            let components = components.clone();
+            Box::new(move || gateways::standing(&components))
+        }));
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     let secret = calls::secret(config)?;
     let relay = calls::open(config, &secret)?;
@@ -206,19 +228,20 @@ async fn start(
         secret,
         dials: Dials::new(config),
         federation: federation.clone(),
+        components: components.clone(),
     };
     if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
         say(&welcome);
     }
     let hosts = translate::hosts(config, parts.started_ms, &parts.secret);
     let machine = machine(config, &*store, hosts, parts.started_ms, parts.dials.recipients.clone()).await?;
-    let machine = match &federation {
-        Some(federation) => {
-            let spooled = engine::spooled(&*store).await?;
-            machine.with_neighbours(vec![Arc::new(federation.clone())], spooled)
-        }
-        None => machine,
-    };
+    let servers = federation.clone().map(|federation| Arc::new(federation) as Arc<dyn Neighbours>);
+    let neighbours =
+        [Arc::new(components.clone()) as Arc<dyn Neighbours>].into_iter().chain(servers).collect();
+    let machine = machine.with_neighbours(neighbours, engine::spooled(&*store).await?);
+    if let Some(socket) = gateways::socket(config)? {
+        tokio::spawn(components.clone().listen(socket));
+    }
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
     let files: Arc<dyn engine::Files> = match shelf {
@@ -238,6 +261,7 @@ async fn start(
         sweeping,
         relaying: relay.map(|relay| tokio::spawn(relay.run())),
         federation,
+        components,
         retention,
         parts,
     };
@@ -291,12 +315,14 @@ fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>) -> String {
         ("https", &listen.https),
         ("metrics", &listen.metrics),
     ];
+    let of_components = [("component", &listen.components), ("component-tls", &listen.components_tls)];
     let of_relay = [("turn", &listen.turn), ("turn-tls", &listen.turn_tls)];
     let of_servers = [("s2s", &listen.s2s), ("s2s-tls", &listen.s2s_tls)];
     // As they were opened (`translate.rs`).
     let of_relay = of_relay.into_iter().filter(|_| config.turn.is_on());
     let counts =
         counts.into_iter().chain(of_relay).chain(of_servers.into_iter().filter(|_| config.federates()));
+    let counts = counts.chain(of_components);
     let kinds = counts.flat_map(|(kind, addresses)| std::iter::repeat_n(kind, addresses.len()));
     let words = kinds.zip(sockets.addresses()).map(|(kind, address)| format!("{kind} {address}"));
     let datagrams = relay.and_then(|relay| relay.addresses().ok()).unwrap_or_default();
@@ -325,6 +351,7 @@ impl Running {
             if let Some(federation) = self.federation {
                 federation.closed().await;
             }
+            self.components.closed().await;
             self.engine.send(Input::Shutdown).await;
             let _ = self.engine_task.await;
         };

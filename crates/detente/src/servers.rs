@@ -34,7 +34,15 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
     };
     let (rooms, nodes) = services::addresses(config, &config.server.domains);
     let rules = Rules {
-        ours: config.server.domains.iter().cloned().chain(rooms).chain(nodes).collect(),
+        ours: config
+            .server
+            .domains
+            .iter()
+            .chain(config.component.keys())
+            .cloned()
+            .chain(rooms)
+            .chain(nodes)
+            .collect(),
         policy: policy(own.tls, own.auth),
         domains: own.domain.iter().map(exception).collect::<HashMap<_, _>>(),
         allowed: own.allow.iter().cloned().collect::<HashSet<_>>(),
@@ -86,7 +94,8 @@ pub(crate) fn open(
         return Ok(None);
     }
     for domain in &settings(config)?.rules.ours {
-        if !tls.proves(domain) {
+        // Many components are for our own users only.
+        if !tls.proves(domain) && !config.component.contains_key(domain) {
             tracing::warn!(domain, "the certificate is not valid for this name: other servers may refuse it");
         }
     }

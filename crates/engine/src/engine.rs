@@ -13,6 +13,7 @@ use model::query::{AccountFound, AccountQuery, Query};
 use model::storage::{Batch, Entry, Owner};
 
 use crate::away::Abroad;
+use crate::commissions::Commissions;
 use crate::device::{Device, Token};
 use crate::held::{Held, Line, Parcel};
 use crate::ids::Ids;
@@ -68,6 +69,8 @@ pub struct Engine {
     pub(crate) spots: Spots,
     /// What is on its way to neighbours, and from them.
     pub(crate) abroad: Abroad,
+    /// What components have asked in the name of users.
+    pub(crate) commissions: Commissions,
     pub(crate) accounts: HashMap<Bare, Place>,
     pub(crate) idle: VecDeque<Bare>,
     pub(crate) devices: HashMap<SessionId, Device>,
@@ -121,6 +124,7 @@ impl Engine {
             services: HashMap::new(),
             spots: Spots::default(),
             abroad: Abroad::default(),
+            commissions: Commissions::default(),
             accounts: HashMap::new(),
             idle: VecDeque::new(),
             devices: HashMap::new(),
@@ -199,6 +203,11 @@ impl Engine {
             Input::Facts(domain, facts) => {
                 if let Some(host) = self.hosts.get_mut(domain.as_str()) {
                     host.facts = facts;
+                }
+            }
+            Input::Components(domain, components) => {
+                if let Some(host) = self.hosts.get_mut(domain.as_str()) {
+                    host.components = components;
                 }
             }
             Input::Timeout => self.timeout(),

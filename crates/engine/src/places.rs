@@ -17,6 +17,7 @@ use crate::device::Token;
 use crate::engine::{Asked, Engine};
 use crate::held::{Cause, Out, Parcel};
 use crate::limits;
+use crate::privileges::Speech;
 use crate::turns::Work;
 
 /// An account in memory, or on its way there.
@@ -41,6 +42,8 @@ pub(crate) struct Ready {
 pub(crate) enum Waiting {
     Stanza(Stanza, Cause, Option<Token>),
     Undelivered(SessionId, Parcel),
+    /// A component speaks in the account's name.
+    Speech(Box<Speech>),
     Bind(Box<Bind>),
     Removal(Removal),
 }
@@ -74,6 +77,7 @@ impl Waiting {
         match self {
             Waiting::Stanza(stanza, ..) => stanza.size(),
             Waiting::Undelivered(_, parcel) => parcel.stanza.size(),
+            Waiting::Speech(speech) => speech.stanza.size(),
             Waiting::Bind(_) | Waiting::Removal(_) => 0,
         }
     }
@@ -132,6 +136,7 @@ impl Engine {
         match waiting {
             Waiting::Stanza(stanza, cause, token) => self.arrive(account, stanza, cause, token),
             Waiting::Undelivered(session, parcel) => self.undelivered(account, session, parcel),
+            Waiting::Speech(speech) => self.speak(account, *speech),
             Waiting::Bind(bind) => self.bind_ready(*bind),
             Waiting::Removal(removal) => removal(self),
         }
@@ -150,6 +155,7 @@ impl Engine {
                     self.leave_later(account, session, parcel);
                 }
             }
+            Waiting::Speech(speech) => self.speech_refused(*speech, error.clone()),
             Waiting::Bind(bind) => bind.link.send(Down::Bound(Err(error.clone()))),
             Waiting::Removal(removal) => removal(self),
         }

@@ -9,6 +9,7 @@ use model::storage::Owner;
 use stanza::{Condition, PresenceType, Stanza};
 use xml::Writer;
 
+use crate::effects::Watched;
 use crate::presence::{hide, show};
 use crate::subscription::{Outcome, inbound, outbound};
 use crate::{Account, Direction, Item, Kernel, Turn, limits};
@@ -149,6 +150,7 @@ fn push(turn: &mut Turn<'_, Account>, contact: &Jid, item: Option<&Item>) {
     }
     w.close();
     let payload = w.finish();
+    turn.fx.watch(&turn.place.jid, Watched::Roster(payload.clone()));
     for session in turn.place.sessions.iter().filter(|session| session.interested) {
         let id = format!("push-{version}-{}", session.id.0);
         turn.fx.send(session.id, Stanza::iq_set(&id, payload.clone()).to(&session.jid).into());

@@ -7,6 +7,7 @@ pub mod grant;
 pub mod invite;
 pub mod link;
 pub mod query;
+pub mod rights;
 pub mod spaces;
 pub mod spec;
 pub mod storage;

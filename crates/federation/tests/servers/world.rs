@@ -201,6 +201,7 @@ impl World {
             monitor: None,
             relay: None,
             servers: Some(Arc::new(federation.clone())),
+            components: None,
         };
         let sockets = Net::bind(config, mailbox.clone(), Arc::new(Nobody), phases).unwrap();
         let [starttls, direct] = sockets.addresses()[..] else { panic!("two listeners") };

@@ -122,6 +122,7 @@ impl World {
             monitor: None,
             relay: None,
             servers: None,
+            components: None,
         };
         change(&mut config);
         let counters = config.counters.clone();
