@@ -4,7 +4,6 @@
 //!
 //! Not here: what each setting means and may be (`settings.rs`), what a component does with it (components, engine).
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 

@@ -17,7 +17,7 @@ use crate::device::Token;
 use crate::engine::{Asked, Engine};
 use crate::held::{Cause, Out, Parcel};
 use crate::limits;
-use crate::privileges::Speech;
+use crate::privileges::{Speech, Tie};
 use crate::turns::Work;
 
 /// An account in memory, or on its way there.
@@ -44,6 +44,8 @@ pub(crate) enum Waiting {
     Undelivered(SessionId, Parcel),
     /// A component speaks in the account's name.
     Speech(Box<Speech>),
+    /// A component ties one of its own to the account.
+    Tie(Box<Tie>),
     Bind(Box<Bind>),
     Removal(Removal),
 }
@@ -77,6 +79,7 @@ impl Waiting {
         match self {
             Waiting::Stanza(stanza, ..) => stanza.size(),
             Waiting::Undelivered(_, parcel) => parcel.stanza.size(),
+            Waiting::Tie(tie) => tie.asked.size(),
             Waiting::Speech(speech) => speech.stanza.size(),
             Waiting::Bind(_) | Waiting::Removal(_) => 0,
         }
@@ -137,6 +140,7 @@ impl Engine {
             Waiting::Stanza(stanza, cause, token) => self.arrive(account, stanza, cause, token),
             Waiting::Undelivered(session, parcel) => self.undelivered(account, session, parcel),
             Waiting::Speech(speech) => self.speak(account, *speech),
+            Waiting::Tie(tie) => self.tie(account, *tie),
             Waiting::Bind(bind) => self.bind_ready(*bind),
             Waiting::Removal(removal) => removal(self),
         }
@@ -156,6 +160,10 @@ impl Engine {
                 }
             }
             Waiting::Speech(speech) => self.speech_refused(*speech, error.clone()),
+            Waiting::Tie(tie) => {
+                self.refuse(&tie.asked, tie.cause, error.clone());
+                self.batch.tokens.push(tie.token);
+            }
             Waiting::Bind(bind) => bind.link.send(Down::Bound(Err(error.clone()))),
             Waiting::Removal(removal) => removal(self),
         }

@@ -31,6 +31,17 @@ pub(crate) struct Speech {
     token: Token,
 }
 
+/// A component sets a contact of its own domain in an account's roster, with its subscription.
+pub(crate) struct Tie {
+    contact: Jid,
+    seen: bool,
+    shown: bool,
+    /// What it sent.
+    pub(crate) asked: Stanza,
+    pub(crate) cause: Cause,
+    pub(crate) token: Token,
+}
+
 /// What a component wants with a stanza.
 enum Wish {
     /// Nothing special.
@@ -52,6 +63,11 @@ impl Engine {
             Wish::Refused(error) => {
                 self.refuse(&stanza, cause, error);
                 self.batch.tokens.push(token);
+            }
+            Wish::Request(request, Form::Plain) if let Some((contact, seen, shown)) = tied(&stanza) => {
+                let Some(account) = request.to.as_ref().map(Jid::bare) else { return };
+                let tie = Tie { contact, seen, shown, asked: stanza, cause, token };
+                self.with_account(&account, Waiting::Tie(Box::new(tie)));
             }
             Wish::Request(request, form) => self.commission(&stanza, request, form, cause, Some(token)),
             Wish::Message(message) => {
@@ -101,6 +117,18 @@ impl Engine {
         let origin = Origin { session: None, cause: cause.next(), token: Some(token) };
         self.turn(account, origin, |kernel, turn| kernel.leave(turn, stanza));
         self.batch.tokens.push(token);
+    }
+
+    /// The subscription first, then the request as any other: what it pushes shows both.
+    pub(crate) fn tie(&mut self, account: &Bare, tie: Tie) {
+        let Tie { contact, seen, shown, asked, cause, token } = tie;
+        if matches!(self.accounts.get(account), Some(Place::Ready(place)) if place.account.exists) {
+            self.own_turn(account, None, |_, turn| {
+                kernel::Kernel::tie_contact(turn, &contact, seen, shown);
+            });
+        }
+        let request = asked.clone().from(account.jid());
+        self.commission(&asked, request, Form::Plain, cause, Some(token));
     }
 
     /// The account could not be loaded.
@@ -189,6 +217,26 @@ fn request(stanza: &Stanza, to: &Jid, ty: IqType, rights: &Rights) -> Wish {
     }
     let (id, target) = (inner.id.clone(), inner.to.clone().unwrap_or_else(|| to.clone()));
     Wish::Request(inner.from(to).to(&target), Form::Forwarded(id))
+}
+
+/// A contact at the component's own domain, with a subscription: both ends of it are known to agree. That of anybody else
+/// is for its owner to grant, and is passed over (RFC 6121 section 2.1.2.5).
+fn tied(stanza: &Stanza) -> Option<(Jid, bool, bool)> {
+    if stanza.kind != Kind::Iq(IqType::Set) {
+        return None;
+    }
+    let tree = stanza.payload.tree().ok()?;
+    let item = tree.root()?.child("item", ns::ROSTER)?;
+    let contact = Jid::parse(&item.attr("jid")?).ok()?;
+    let own = stanza.from.as_ref().is_some_and(|from| from.domain() == contact.domain());
+    let (seen, shown) = match item.attr("subscription").as_deref()? {
+        "none" => (false, false),
+        "to" => (true, false),
+        "from" => (false, true),
+        "both" => (true, true),
+        _ => return None,
+    };
+    (own && contact.is_bare()).then_some((contact, seen, shown))
 }
 
 fn forbidden(why: &'static str) -> Wish {

@@ -55,6 +55,18 @@ async fn rosters_are_read_changed_and_told() {
     romeo.expect(&["type='set'", "jid='bot@bridge.a.example' name='Bot'"]).await;
     let heard = bridge.expect(&["type='set'", "bot@bridge.a.example", "</iq>", "id='s'"]).await;
     assert!(heard.contains("from='romeo@a.example' to='bridge.a.example'"), "{heard}");
+    // Its own may be tied to him at once, nobody else.
+    for (id, contact, subscription) in
+        [("t", "bot@bridge.a.example", "both"), ("u", "x@other.example", "none")]
+    {
+        let item = format!(
+            "<query xmlns='jabber:iq:roster'><item jid='{contact}' name='Bot' subscription='both'/></query>"
+        );
+        bridge.send(&iq("set", id, "romeo@a.example", &item)).await;
+        let name = format!("jid='{contact}' name='Bot' subscription='{subscription}'");
+        romeo.expect(&["type='set'", &name]).await;
+    }
+    bridge.expect(&["<presence from='romeo@a.example/garden' to='bot@bridge.a.example'"]).await;
     bridge.send(&iq("get", "g", "romeo@a.example", "<query xmlns='jabber:iq:roster'/>")).await;
     let heard = bridge.expect(&["id='g' type='result'", "name='Bot'", "</iq>"]).await;
     assert!(heard.contains("from='romeo@a.example'"), "{heard}");
