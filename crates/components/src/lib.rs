@@ -1,6 +1,6 @@
 //! External components: the door for gateways and other programs that serve a domain of ours.
 //!
-//! XEP-0114 1.6, XEP-0356 0.4.1; docs/decisions/020-components.md
+//! XEP-0114 1.6, XEP-0356 0.4.1; docs/decisions/021-components.md
 //!
 //! Not here: what is said on a stream (s2s), what a component does in the name of users (engine), accepting connections by
 //! TCP (net).

@@ -567,7 +567,7 @@ pub const SETTINGS: &[Setting] = &[
     s(
         "component.*.domains",
         Kind::List,
-        "",
+        "[]",
         "For whose users it is: domains of this server. Without it, the one that its own is below of, else all.",
     ),
     s(

@@ -26,6 +26,7 @@ Look after it (also while it runs):
   user         make, list, show, suspend and remove accounts; set passwords
   invite       make links with which people make accounts
   session      see who is connected, and end sessions
+  component    see which components are connected
   announce     send a message to everybody who is online
   status       say how the server is doing
 

@@ -179,8 +179,14 @@ fn speech(stanza: &Stanza, host: &Jid, rights: &Rights) -> Wish {
         return forbidden("it may not send messages in the name of others");
     }
     let inner = child.tree().ok().and_then(|tree| {
-        let message = tree.root()?.child("forwarded", ns::FORWARD)?.child("message", ns::CLIENT)?;
-        Stanza::from_stored(&message.raw("")).ok()
+        let forwarded = tree.root()?.child("forwarded", ns::FORWARD)?;
+        if let Some(message) = forwarded.child("message", ns::CLIENT) {
+            return Stanza::from_stored(&message.raw("")).ok();
+        }
+        // Some libraries leave their stream's namespace on it; what is inside is written as if it were ours.
+        let message = forwarded.child("message", ns::COMPONENT)?.raw(ns::COMPONENT);
+        let bytes = [b"<message xmlns='jabber:client'", message.strip_prefix(b"<message")?].concat();
+        Stanza::from_stored(&bytes).ok()
     });
     let Some(message) = inner else { return Wish::Refused(Condition::BadRequest.into()) };
     match &message.from {

@@ -94,6 +94,7 @@ async fn of_two_the_one_that_lives_stays() {
     let rest = first.rest().await;
     assert!(rest.contains("<conflict "), "{rest}");
     server.connected(true).await;
+    drop(third);
     server.stop(true).await;
 }
 
@@ -104,5 +105,6 @@ async fn a_component_that_is_taken_away_loses_its_connection() {
     server.components.replace(components::Settings::default());
     let rest = bridge.rest().await;
     assert!(rest.contains("<not-authorized "), "{rest}");
+    drop(bridge);
     server.stop(true).await;
 }

@@ -70,6 +70,7 @@ async fn rosters_are_read_changed_and_told() {
     bridge.send(&iq("get", "g", "romeo@a.example", "<query xmlns='jabber:iq:roster'/>")).await;
     let heard = bridge.expect(&["id='g' type='result'", "name='Bot'", "</iq>"]).await;
     assert!(heard.contains("from='romeo@a.example'"), "{heard}");
+    drop(bridge);
     server.stop(true).await;
 }
 
@@ -79,10 +80,10 @@ async fn a_message_in_a_users_name_reaches_all_and_is_kept() {
     let mut romeo = server.client("romeo@a.example/garden").await;
     let mut juliet = server.client("juliet@a.example/balcony").await;
     let mut bridge = server.component().await;
-    for version in [1, 2] {
-        let body = format!("<body>version {version}</body>");
+    for (version, namespace) in [(1, "jabber:client"), (2, "jabber:client"), (2, "jabber:component:accept")] {
+        let body = format!("<body>version {version} {namespace}</body>");
         let inner = format!(
-            "<message xmlns='jabber:client' from='romeo@a.example' to='juliet@a.example' type='chat' id='in'>{body}</message>"
+            "<message xmlns='{namespace}' from='romeo@a.example' to='juliet@a.example' type='chat' id='in'>{body}</message>"
         );
         bridge.send(&spoken(version, "a.example", &inner)).await;
         juliet.expect(&["from='romeo@a.example'", &body]).await;
@@ -90,6 +91,7 @@ async fn a_message_in_a_users_name_reaches_all_and_is_kept() {
         romeo.send("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>").await;
         romeo.expect(&["<result xmlns='urn:xmpp:mam:2'", &body]).await;
     }
+    drop(bridge);
     server.stop(true).await;
 }
 
@@ -113,6 +115,7 @@ async fn a_request_in_a_users_name_is_answered() {
     // What fails, fails inside.
     bridge.send(&asked("get", &items.replace("node='n'", "node='none'"))).await;
     bridge.expect(&["id='asked' type='result'", "type='error'", "item-not-found", "</privilege>"]).await;
+    drop(bridge);
     server.stop(true).await;
 }
 

@@ -47,6 +47,7 @@ async fn a_restart_of_the_server_loses_nothing() {
     let server = Server::on(settings(Rights::default()), store).await;
     let mut bridge = server.component().await;
     bridge.expect(&["number 1.", "</message>"]).await;
+    drop(bridge);
     server.stop(true).await;
 }
 
@@ -63,6 +64,7 @@ async fn what_has_waited_long_enough_comes_back_once() {
     romeo.send(&message(2)).await;
     let heard = bridge.expect(&["number 2."]).await;
     assert!(!heard.contains("number 1."), "{heard}");
+    drop(bridge);
     server.stop(true).await;
 }
 
