@@ -8,11 +8,11 @@ DOMAIN ?= localhost
 SIM = CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) run --quiet --locked -p sim --features zoo --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit attack sim interop bench faults faults-short fuzz setup
+.PHONY: help run test lint unit attack compliance compliance-peers sim interop bench faults faults-short fuzz setup
 
 help: ## this list
 	@printf '\nDétente, an XMPP server\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nSettings: DOMAIN=%s RUN_DIR=%s\n\n' '$(DOMAIN)' '$(RUN_DIR)'
 
 run: setup ## build the server and run it on this machine, with its data in run/
@@ -36,6 +36,14 @@ unit: ## the tests of all crates
 attack: setup ## the server against all bad input that we know of; writes docs/bad-input.md
 	$(CARGO) build --release --locked -p detente -p hostile
 	@bin="$$(scripts/target-dir)/release"; "$$bin/detente-attack" "$$bin/detente" --document docs/bad-input.md
+
+compliance: setup ## what the server does of the XMPP Compliance Suites; writes docs/compliance.md
+	$(CARGO) build --release --locked -p detente -p compliance
+	@bin="$$(scripts/target-dir)/release"; \
+	scripts/compliance "$$bin/detente" "$$bin/detente-compliance" $(if $(COMPLIANCE_PEERS),--peers)
+
+compliance-peers: ## the same, also of Prosody and ejabberd as Debian has them (installs them)
+	$(MAKE) compliance COMPLIANCE_PEERS=1
 
 sim: ## two thousand simulated runs full of faults, and the bug zoo
 	$(SIM) --seeds 2000

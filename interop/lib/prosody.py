@@ -6,8 +6,11 @@ Not here: what every server has in common (servers.py).
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 from servers import DOMAINS, HOST, Server
+
+SASL2_MODULE = Path(__file__).parents[1] / "peers" / "modules" / "mod_interop_sasl2.lua"
 
 
 class Prosody(Server):
@@ -46,7 +49,7 @@ class Prosody(Server):
         modules = self.dir / "modules"
         modules.mkdir(exist_ok=True)
         (modules / "mod_interop_host_meta.lua").write_text(PROSODY_HOST_META)
-        (modules / "mod_interop_sasl2.lua").write_text(PROSODY_SASL2)
+        shutil.copy(SASL2_MODULE, modules)
         config.write_text(PROSODY_CONFIG.format(dir=self.dir, ip=HOST, c2s=5222 + self.offset, tls=5223 + self.offset,
                                                 http=5280 + self.offset, https=5281 + self.offset,
                                                 extra=self.extra))
@@ -125,22 +128,4 @@ module:provides("http", { default_path = "/.well-known"; route = {
     "<Link rel='%s' href='%s'/>", "</XRD>");
   ["GET /host-meta.json"] = answer("application/json", '{"links":[', '{"rel":"%s","href":"%s"}', "]}");
 } });
-"""
-
-# Debian's SASL2 modules were written for a newer Prosody: some things that 0.12 lacks, so that sasl2_raw has a peer.
-PROSODY_SASL2 = """
-module:hook("stream-features", function (event)
-  local conn = event.origin.conn;
-  if conn and not conn.ssl_info then conn.ssl_info = function () return { protocol = "TLSv1.3" }; end end
-end, 10);
-module:hook("advertise-sasl-features", function (event)
-  event.stream = event.stream or { from = "somebody@" .. module.host };
-end, 10);
-getmetatable(require "util.stanza".stanza("x")).__index.get_child_attr = function (self, name, ns, attr)
-  local child = self:get_child(name, ns);
-  return child and child.attr[attr];
-end
-local datetime = require "util.datetime";
-local whole = datetime.datetime;
-datetime.datetime = function (t) return whole(t and math.floor(t)); end
 """

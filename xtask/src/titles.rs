@@ -24,6 +24,7 @@ const RFCS: &[(&str, &str)] = &[
     ("7712", "Domain Name Associations in XMPP"),
     ("8600", "Using XMPP for Security Information Exchange"),
     ("9266", "Channel Bindings for TLS 1.3"),
+    ("9525", "Service Identity in TLS"),
 ];
 
 #[rustfmt::skip]

@@ -124,8 +124,11 @@ impl Accounts {
             .collect())
     }
 
-    /// Whether somebody holds an invitation for that name.
+    /// Whether that name is nobody's who comes by himself: somebody holds an invitation for it, or somebody had it.
     pub(crate) async fn is_reserved(&self, account: &Bare) -> Result<bool, Fault> {
+        if self.is_gone(account).await? {
+            return Ok(true);
+        }
         let now = self.now();
         let rows = self.all().await?;
         Ok(rows.iter().any(|(_, row)| {

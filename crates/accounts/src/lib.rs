@@ -11,6 +11,7 @@
 
 mod accounts;
 mod ask;
+mod gone;
 mod invites;
 pub mod limits;
 pub mod portable;

@@ -117,7 +117,9 @@ impl Accounts {
         if self.record(&account).await?.is_none() {
             return Ok(AccountFound::No);
         }
-        self.store.commit(Batch::from(Write::Purge { owner: owner(&account) })).await?;
+        let mut batch = Batch::from(Write::Purge { owner: owner(&account) });
+        batch.push(crate::gone::bury(&account, self.now()));
+        self.store.commit(batch).await?;
         self.grants.revoke(&account);
         Ok(AccountFound::Done)
     }

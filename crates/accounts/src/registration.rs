@@ -1,6 +1,6 @@
 //! In-band registration before login.
 //!
-//! XEP-0077 2.4 section 3.1 (the fields `username` and `password`), XEP-0445 0.2.0.
+//! XEP-0077 2.4 sections 3.1 and 6 (the fields `username` and `password`, also as a form), XEP-0445 0.2.0.
 //!
 //! Not here: changing a password and leaving after login (features), what an invitation is (`invites.rs`).
 
@@ -10,6 +10,7 @@ use std::sync::PoisonError;
 use address::{Bare, Jid};
 use model::invite::{Invitation, Purpose};
 use model::query::{AccountFound, AccountQuery, Password};
+use stanza::forms::{self, Field, Submitted};
 use stanza::{Condition, IqType, Kind, Stanza, StanzaError, ns};
 use store::Fault;
 use stream::Registration;
@@ -76,13 +77,23 @@ impl Accounts {
         if query.child("remove", ns::REGISTER).is_some() {
             return Err(Condition::UnexpectedRequest.into());
         }
-        let field = |name| query.child_text(name, ns::REGISTER).filter(|text| !text.is_empty());
+        // Section 6: a form goes before the fields of old.
+        let form = match query.child("x", ns::FORMS) {
+            Some(x) => Some(Submitted::read(x, ns::REGISTER).ok_or(Condition::BadRequest)?),
+            None => None,
+        };
+        let field = |name| match &form {
+            Some(form) => form.value(name).map(str::to_owned),
+            None => {
+                query.child_text(name, ns::REGISTER).map(|text| text.into_owned()).filter(|t| !t.is_empty())
+            }
+        };
         let (Some(username), Some(password)) = (field("username"), field("password")) else {
             return Err(bad("a user name and a password are needed"));
         };
         let account = Jid::from_parts(Some(&username), domain, None)
             .map_err(|_| bad("the user name is not allowed"))?;
-        let password = Password::new(password.into_owned());
+        let password = Password::new(password);
         drop(tree);
         // Counted also when the name is taken: a reply about a name is what must not come too often.
         if !self.admit(peer) {
@@ -161,6 +172,11 @@ fn fields() -> bytes::Bytes {
     w.leaf("instructions", ns::REGISTER, "Choose a user name and a password.");
     w.open("username", ns::REGISTER).close();
     w.open("password", ns::REGISTER).close();
+    let form = [
+        Field::required("username", "text-single", "User name"),
+        Field::required("password", "text-private", "Password"),
+    ];
+    forms::ask(&mut w, "Make an account", ns::REGISTER, &form, &[]);
     w.close();
     w.finish()
 }

@@ -220,6 +220,7 @@ over_both! {
     l01_nothing_stored_is_a_secret_in_clear
     j04_an_invitation_is_used_once_whoever_is_first
     j05_invitations_end_are_revoked_and_keep_names
+    j06_the_name_of_who_left_is_given_to_no_stranger
     a_way_back_works_once_and_for_nothing_else
 }
 
@@ -481,8 +482,24 @@ async fn j02_registration_is_limited(parts: Parts) {
         })
     };
     let fields = |name: &str| format!("<username>{name}</username><password>pencil</password>");
+    let form = |name: &str| {
+        let field = |var, value: &str| format!("<field var='{var}'><value>{value}</value></field>");
+        let fields =
+            field("FORM_TYPE", "jabber:iq:register") + &field("username", name) + &field("password", "pen");
+        format!("<x xmlns='jabber:x:data' type='submit'>{fields}</x>")
+    };
     let home = "2001:db8:1::1";
     for (domain, kind, inner, from, expected) in [
+        ("open.example", IqType::Set, form("f"), "2001:db8:3::1", "done"),
+        ("open.example", IqType::Set, form("f"), "2001:db8:3::1", "conflict"),
+        (
+            "open.example",
+            IqType::Set,
+            form("").replace("iq:register", "iq:other"),
+            "2001:db8:3::1",
+            "bad-request",
+        ),
+        ("open.example", IqType::Set, form("") + &fields("g"), "2001:db8:3::1", "not-acceptable"),
         ("a.example", IqType::Set, fields("eve"), home, "not-allowed"),
         ("open.example", IqType::Get, String::new(), home, "query"),
         ("open.example", IqType::Set, fields("eve"), home, "done"),
@@ -612,6 +629,33 @@ async fn j05_invitations_end_are_revoked_and_keep_names(parts: Parts) {
     assert_eq!(world.answer(revoke(&all[0].id)).await, "done");
     assert_eq!(world.answer(revoke(&all[0].id)).await, "no");
     assert!(!world.answer(wanted(Purpose::Contact, None, 1)).await.starts_with("refused"));
+}
+
+async fn j06_the_name_of_who_left_is_given_to_no_stranger(parts: Parts) {
+    let world = World::with_bob(parts).await;
+    for name in ["juliet@a.example", "nurse@a.example", "mercutio@a.example", "tybalt@open.example"] {
+        assert_eq!(world.answer(create(name, "pencil")).await, "done");
+        assert_eq!(world.answer(AccountQuery::Remove { account: bare(name) }).await, "done");
+    }
+    let payload =
+        "<query xmlns='jabber:iq:register'><username>Tybalt</username><password>p</password></query>";
+    let iq = Stanza { id: Some("1".into()), ..Stanza::new(Kind::Iq(IqType::Set)) };
+    let iq = Stanza { payload: stanza::Payload::canonical(payload.into()), ..iq };
+    let ask = Ask::Register(Box::new(Registration { domain: bare("open.example"), iq, token: None }));
+    let Answer::Registration(reply) = world.accounts.ask(ask, ip("2001:db8:6::1")).await else { panic!() };
+    let refused = reply.payload.child("error", stanza::ns::CLIENT).is_some_and(|error| {
+        error
+            .tree()
+            .is_ok_and(|tree| tree.root().is_some_and(|el| el.children().any(|el| el.name() == "conflict")))
+    });
+    assert!(refused, "{reply:?}");
+    let any = world.answer(wanted(Purpose::Account, None, 2)).await;
+    assert_eq!(world.answer(redeem("juliet@a.example", &any)).await, "exists");
+    // An operator knows to whom: by an invitation for that name, or without one.
+    let named = world.answer(wanted(Purpose::Account, Some("nurse"), 1)).await;
+    assert_eq!(world.answer(redeem("nurse@a.example", &named)).await, "done");
+    assert_eq!(world.answer(create("mercutio@a.example", "pencil")).await, "done");
+    assert_eq!(world.answer(redeem("romeo@a.example", &any)).await, "done");
 }
 
 async fn a_way_back_works_once_and_for_nothing_else(parts: Parts) {

@@ -18,5 +18,13 @@ pub const PROBE_MAX: Duration = Duration::from_secs(4);
 pub const PROBE_HOLDS: Duration = Duration::from_secs(2);
 /// Bytes of an announcement.
 pub const ANNOUNCEMENT_BYTES_MAX: usize = 8_192;
+/// Groups that commands can make.
+pub const GROUPS_MAX: usize = 100;
+/// Members of one of them.
+pub const GROUP_MEMBERS_MAX: usize = 500;
+/// Bytes of a group's name, and of what a member is called.
+pub const GROUP_NAME_BYTES_MAX: usize = 200;
+/// Reports of one domain in one answer: the newest.
+pub const REPORTS_LISTED_MAX: u32 = 200;
 /// Accounts in one answer, when nothing else is asked for.
 pub const LIST_DEFAULT: u32 = 1_000;

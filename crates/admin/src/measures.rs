@@ -5,7 +5,9 @@
 //! Not here: where the numbers come from (`monitor.rs`, `net::Counters`).
 
 use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use kernel::Tally;
 use net::{Count, Counters, HandshakeFault, MISBEHAVIOURS};
 use serde_json::{Map, Value, json};
 
@@ -126,6 +128,26 @@ pub(crate) fn of_sockets(counters: &Counters) -> Vec<Measure> {
             "What peers did wrong.",
             "kind",
             named(&MISBEHAVIOURS, &counters.misbehaviour),
+        ),
+    ]
+}
+
+/// All that is counted about spam and strangers.
+pub(crate) fn of_safety(tally: &Tally) -> Vec<Measure> {
+    let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let strangers = vec![
+        ("held", value(&tally.held)),
+        ("refused", value(&tally.refused)),
+        ("banned", value(&tally.banned)),
+    ];
+    vec![
+        Measure::one("reports", Kind::Counter, "Reports of spam and abuse.", value(&tally.reports)),
+        Measure::each(
+            "strangers",
+            Kind::Counter,
+            "What strangers sent that was not simply delivered.",
+            "outcome",
+            strangers,
         ),
     ]
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine::{Handle, Input, Standing};
+use kernel::Tally;
 use model::storage::{Batch, Owner, Space, Write};
 use net::{Counters, Monitor, Watching};
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ pub struct Gauges {
     engine: Handle,
     store: Arc<dyn Store>,
     counters: Arc<Counters>,
+    tally: Arc<Tally>,
     last: Mutex<Option<(Instant, Probe)>>,
     more: Option<More>,
 }
@@ -51,13 +53,21 @@ impl Gauges {
         store: Arc<dyn Store>,
         counters: Arc<Counters>,
     ) -> Gauges {
-        Gauges { version, began: Instant::now(), engine, store, counters, last: Mutex::default(), more: None }
+        let (began, tally, last) = (Instant::now(), Arc::default(), Mutex::default());
+        Gauges { version, began, engine, store, counters, tally, last, more: None }
     }
 
     /// The same with measures of another part.
     #[must_use]
     pub fn with_more(self, more: Option<More>) -> Gauges {
         Gauges { more, ..self }
+    }
+
+    /// The same with what is counted about safety.
+    #[must_use]
+    pub fn with_tally(mut self, tally: Arc<Tally>) -> Gauges {
+        self.tally = tally;
+        self
     }
 
     async fn probe(&self) -> Probe {
@@ -119,6 +129,7 @@ impl Gauges {
         }
         all.extend(measures::of_sockets(&self.counters));
         all.extend(self.more.iter().flat_map(|more| more()));
+        all.extend(measures::of_safety(&self.tally));
         (all, probe, standing)
     }
 

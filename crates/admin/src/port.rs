@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
+use model::storage::{Batch, Loaded, Read};
 use serde_json::Value;
 use stanza::Stanza;
-use store::BoxFuture;
-use tokio::sync::oneshot;
+use store::{BoxFuture, Store};
+use tokio::sync::{Notify, oneshot};
 
 use crate::{Failure, FailureKind, Gauges};
 
@@ -32,6 +33,18 @@ pub trait Port: Send + Sync {
         let _ = stanza;
         Box::pin(std::future::ready(Err(crate::sessions::nobody())))
     }
+    /// Reads what is stored.
+    fn read(&self, read: Read) -> BoxFuture<'_, Result<Loaded, Failure>> {
+        let _ = read;
+        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
+    }
+    /// Stores something that no account and no room has in memory.
+    fn write(&self, batch: Batch) -> BoxFuture<'_, Result<(), Failure>> {
+        let _ = batch;
+        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
+    }
+    /// Groups have changed: those who are online shall see it.
+    fn regroup(&self) {}
     /// The domains of this server.
     fn domains(&self) -> &[String];
 }
@@ -42,12 +55,24 @@ pub struct Live {
     gauges: Option<Arc<Gauges>>,
     domains: Vec<String>,
     components: Option<Box<dyn Fn() -> Value + Send + Sync>>,
+    store: Arc<dyn Store>,
+    regroup: Arc<Notify>,
 }
 
 impl Live {
     /// Through this way in. Without gauges nothing is told of how it is doing.
-    pub fn new(engine: Handle, gauges: Option<Arc<Gauges>>, domains: Vec<String>) -> Live {
-        Live { engine, gauges, domains, components: None }
+    pub fn new(
+        engine: Handle,
+        gauges: Option<Arc<Gauges>>,
+        domains: Vec<String>,
+        store: Arc<dyn Store>,
+    ) -> Live {
+        Live { engine, gauges, domains, store, regroup: Arc::default(), components: None }
+    }
+
+    /// What is told when groups have changed.
+    pub fn regrouping(&self) -> Arc<Notify> {
+        self.regroup.clone()
     }
 
     /// The same, knowing how components stand.
@@ -97,6 +122,18 @@ impl Port for Live {
             self.engine.send(Input::Inject(stanza)).await;
             Ok(())
         })
+    }
+
+    fn read(&self, read: Read) -> BoxFuture<'_, Result<Loaded, Failure>> {
+        Box::pin(async move { Ok(self.store.read(read).await?) })
+    }
+
+    fn write(&self, batch: Batch) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async move { Ok(self.store.commit(batch).await?) })
+    }
+
+    fn regroup(&self) {
+        self.regroup.notify_one();
     }
 
     fn domains(&self) -> &[String] {

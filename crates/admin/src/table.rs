@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use store::BoxFuture;
 
 use crate::args::{Arg, ArgKind, Args};
-use crate::{Failure, FailureKind, Port, components, invites, notices, sessions, users};
+use crate::{Failure, FailureKind, Port, components, groups, invites, notices, reports, sessions, users};
 
 /// What a command comes to.
 pub(crate) type Outcome<'a> = BoxFuture<'a, Result<Value, Failure>>;
@@ -29,6 +29,8 @@ const fn arg(name: &'static str, kind: ArgKind, required: bool, about: &'static 
 }
 
 const JID: Arg = arg("jid", ArgKind::Account, true, "Address of the account.");
+const GROUP: Arg = arg("name", ArgKind::Text, true, "Name of the group.");
+const REPORT: Arg = arg("id", ArgKind::Text, true, "As it is listed.");
 const PASSWORD: Arg = arg("password", ArgKind::Password, true, "Its new password.");
 
 macro_rules! command {
@@ -137,6 +139,25 @@ pub const COMMANDS: &[Command] = &[
         [arg("id", ArgKind::Text, true, "As it is listed.")],
         invites::revoke
     ),
+    command!(
+        "reports list",
+        false,
+        "Lists reports of spam and abuse, the oldest first.",
+        [arg("domain", ArgKind::Domain, false, "Only of this domain.")],
+        reports::list
+    ),
+    command!("reports show", false, "Shows a report.", [REPORT], reports::show),
+    command!("reports done", true, "Takes a report from the list.", [REPORT], reports::done),
+    command!("group list", false, "Lists the groups that were made by commands.", [], groups::list),
+    command!("group show", false, "Shows who is in a group.", [GROUP], groups::show),
+    command!(
+        "group add",
+        true,
+        "Adds an account to a group; all members see one another in their contacts.",
+        [GROUP, JID, arg("called", ArgKind::Text, false, "What the others read as its name.")],
+        groups::add
+    ),
+    command!("group remove", true, "Takes an account out of a group.", [GROUP, JID], groups::remove),
     command!("status", false, "Tells how the server is doing.", [], status),
     command!(
         "announce",

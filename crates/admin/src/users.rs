@@ -9,7 +9,7 @@ use stanza::when;
 
 use crate::args::Args;
 use crate::limits::LIST_DEFAULT;
-use crate::{Failure, FailureKind, Port, sessions};
+use crate::{Failure, FailureKind, Port, groups, sessions};
 
 /// Carries an order out and turns the answer into success or failure.
 pub(crate) async fn order(port: &dyn Port, account: &Bare, query: AccountQuery) -> Result<Value, Failure> {
@@ -76,7 +76,9 @@ pub(crate) async fn demote(port: &dyn Port, args: Args) -> Result<Value, Failure
 
 pub(crate) async fn remove(port: &dyn Port, args: Args) -> Result<Value, Failure> {
     let account = args.account("jid")?;
-    order(port, &account, AccountQuery::Remove { account: account.clone() }).await
+    let removed = order(port, &account, AccountQuery::Remove { account: account.clone() }).await?;
+    groups::forget(port, &account).await?;
+    Ok(removed)
 }
 
 pub(crate) async fn show(port: &dyn Port, args: Args) -> Result<Value, Failure> {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use accounts::{Accounts, Settings};
 use admin::{Failure, FailureKind, Port, ask, bind, run};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
+use model::storage::{Batch, Loaded, Read};
 use serde_json::{Map, Value, json};
-use store::BoxFuture;
+use store::{BoxFuture, Store};
 
 /// The account store alone.
 struct Direct {
     accounts: Arc<Accounts>,
+    store: Arc<dyn Store>,
     domains: Vec<String>,
 }
 
@@ -24,6 +26,14 @@ impl Port for Direct {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    fn read(&self, read: Read) -> BoxFuture<'_, Result<Loaded, Failure>> {
+        Box::pin(async move { Ok(self.store.read(read).await?) })
+    }
+
+    fn write(&self, batch: Batch) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async move { Ok(self.store.commit(batch).await?) })
+    }
+
     fn domains(&self) -> &[String] {
         &self.domains
     }
@@ -32,8 +42,9 @@ impl Port for Direct {
 async fn port() -> Arc<dyn Port> {
     let domains = vec!["a.example".to_owned(), "b.example".to_owned()];
     let settings = Settings { iterations: 4_096, ..Settings::new(domains.clone(), [1; 32]) };
-    let store = Arc::new(store::memory::Memory::new());
-    Arc::new(Direct { accounts: Arc::new(Accounts::open(store, settings).await.unwrap()), domains })
+    let store: Arc<dyn Store> = Arc::new(store::memory::Memory::new());
+    let accounts = Arc::new(Accounts::open(store.clone(), settings).await.unwrap());
+    Arc::new(Direct { accounts, store, domains })
 }
 
 fn args(value: Value) -> Map<String, Value> {

@@ -106,6 +106,11 @@ impl Components {
         }
     }
 
+    /// What is counted.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.shared.counters
+    }
+
     /// How each of them stands, sorted by domain.
     pub fn standing(&self) -> Vec<Standing> {
         let settings = self.shared.settings.now();

@@ -18,11 +18,14 @@ mod environment;
 mod fault;
 mod federation;
 mod files;
+mod groups;
 mod init;
 mod meaning;
 mod near;
+mod push;
 mod read;
 mod rooms;
+mod safety;
 mod self_made;
 pub mod settings;
 mod source;
@@ -35,9 +38,12 @@ pub use components::{Component, Components, Hidden, Privileges, Requests, Speaki
 pub use fault::{Fault, Level, Place};
 pub use federation::{Demand, Federate, Federation, Remote, ServerAuth};
 pub use files::Certificates;
+pub use groups::Group;
 pub use init::{Init, InitError, Made};
+pub use push::{Push, PushContent};
 pub use read::{Checked, check, read};
 pub use rooms::{RoomCreation, Rooms};
+pub use safety::{Directory, Safety, Strangers};
 pub use tree::{
     Auth, Config, Contacts, Domain, Durability, Http, Identity, Limits, Listen, Log, LogFormat, Registration,
     Server, Storage, Tls,

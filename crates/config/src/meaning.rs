@@ -9,7 +9,7 @@ use address::Jid;
 
 use crate::near::nearest;
 use crate::source::Source;
-use crate::{Config, calls, components, federation};
+use crate::{Config, calls, components, federation, groups, push, safety};
 
 /// Checks everything and brings domains into their prepared form.
 pub(crate) fn check(source: &mut Source, config: &mut Config) {
@@ -24,6 +24,9 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     calls::check(source, config);
     federation::check(source, config);
     components::check(source, config);
+    safety::check(source, config);
+    groups::check(source, config);
+    push::check(source, config);
     log(source, config);
 }
 

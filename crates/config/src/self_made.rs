@@ -12,7 +12,7 @@ use rcgen::{CertificateParams, DnType, KeyPair};
 /// The domain cannot stand in a certificate.
 pub(crate) fn pair(domain: &str) -> Result<(String, String), rcgen::Error> {
     let mut names = vec![domain.to_owned()];
-    names.extend(["conference", "upload", "pubsub"].map(|service| format!("{service}.{domain}")));
+    names.extend(["conference", "upload", "pubsub", "push"].map(|service| format!("{service}.{domain}")));
     if domain.contains('.') {
         names.push(format!("*.{domain}"));
     }

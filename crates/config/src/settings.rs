@@ -55,6 +55,11 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "invitations",
         "Invitations: links with which people become contacts and make accounts (XEP-0401, XEP-0445).",
     ),
+    ("safety", "Spam, strangers, and who is found."),
+    (
+        "push",
+        "What wakes telephones and browsers: what push services learn (XEP-0357), and a push service for browsers.",
+    ),
     ("pubsub", "Publish and subscribe as a service of its own (XEP-0060), at `pubsub.` before each domain."),
     (
         "turn",
@@ -77,6 +82,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "Programs that serve a domain of this server, such as gateways to other networks (XEP-0114).",
     ),
     ("component.*", "A component. Repeat this section for each, with its domain."),
+    (
+        "group.*",
+        "People of this server who see one another in their contacts without asking. Repeat this section for each group, with a name of your choice.",
+    ),
     ("domain.*", "What differs for one domain. Repeat this section for each."),
 ];
 
@@ -424,10 +433,58 @@ pub const SETTINGS: &[Setting] = &[
     s("invitations.users", Kind::Flag, "true", "Whether every user may invite; else only operators."),
     s("invitations.days", Kind::Number(1, 366), "7", "How long the invitations of users hold, in days."),
     s(
+        "safety.strangers",
+        Kind::OneOf(&["allow", "hold", "refuse"]),
+        "\"allow\"",
+        "What becomes of messages from people whom a user does not know: delivered, within limits; held apart until the user lets them in; or refused. Users may choose otherwise for themselves.",
+    ),
+    s(
+        "safety.strangers_local",
+        Kind::Flag,
+        "false",
+        "Whether accounts of the same domain are strangers to one another, too.",
+    ),
+    s(
+        "safety.block_lists",
+        Kind::List,
+        "[]",
+        "Lists of banned addresses that others keep: service and node, as in \"lists.example/muc_bans_sha256\".",
+    ),
+    s(
+        "safety.directory",
+        Kind::OneOf(&["off", "opt-in", "all"]),
+        "\"opt-in\"",
+        "Who is found when users search for people of their domain (XEP-0055): nobody, those who want to be, or all who do not object.",
+    ),
+    s(
         "pubsub.enabled",
         Kind::Flag,
         "true",
         "Whether there is one. What people publish at their own addresses is not affected.",
+    ),
+    s(
+        "push.content",
+        Kind::OneOf(&["nothing", "sender", "body"]),
+        "\"nothing\"",
+        "What push services learn of a message: that there is one, from whom, or what it says too. Of what is encrypted the content is never told.",
+    ),
+    s(
+        "push.service",
+        Kind::Flag,
+        "true",
+        "Whether there is a push service for browsers and UnifiedPush at `push.` before each domain. It connects to the push services of browsers.",
+    ),
+    s(
+        "push.contact",
+        Kind::Text,
+        "",
+        "Where those who run push services reach you, as in \"mailto:admin@example.org\". Without it they are told the domain.",
+    ),
+    s(
+        "push.allowed_addresses",
+        Kind::List,
+        "[]",
+        "Ranges of addresses within your own network to which notifications may be sent; else only public ones are connected to.",
     ),
     s(
         "turn.external_address",
@@ -519,18 +576,8 @@ pub const SETTINGS: &[Setting] = &[
         "300",
         "How long a message waits for a server that cannot be reached, before it comes back to its sender.",
     ),
-    s(
-        "federation.domain.*.tls",
-        Kind::OneOf(&["required", "optional"]),
-        "",
-        "As in [federation], for this server.",
-    ),
-    s(
-        "federation.domain.*.auth",
-        Kind::OneOf(&["certificate", "dialback"]),
-        "",
-        "As in [federation], for this server.",
-    ),
+    s("federation.domain.*.tls", Kind::OneOf(&["required", "optional"]), "", "As in [federation]."),
+    s("federation.domain.*.auth", Kind::OneOf(&["certificate", "dialback"]), "", "As in [federation]."),
     s("external.*.type", Kind::Text, "", "What it is: stun, stuns, turn, turns or another registered type."),
     s("external.*.host", Kind::Text, "", "Its name or address."),
     s("external.*.port", Kind::Number(1, 65_535), "", "Its port."),
@@ -600,9 +647,22 @@ pub const SETTINGS: &[Setting] = &[
         "\"none\"",
         "Whether it sees when its users come and go (managed_entity), and their contacts, too (roster).",
     ),
+    s("group.*.name", Kind::Text, "", "What the group is called in lists of contacts; else as this section."),
+    s(
+        "group.*.members",
+        Kind::List,
+        "",
+        "Who is in it, perhaps with the names that the others read, as in \"Alice <alice@example.org>\".",
+    ),
     s("domain.*.certificate", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.key", Kind::Text, "", "As in [tls], for this domain."),
     s("domain.*.registration", Kind::Flag, "", "As `open` in [registration], for this domain."),
+    s(
+        "domain.*.strangers",
+        Kind::OneOf(&["allow", "hold", "refuse"]),
+        "",
+        "As in [safety], for this domain.",
+    ),
     s("domain.*.resume_location", Kind::Text, "", "As in [listen], for this domain."),
     s(
         "domain.*.contacts.abuse",
@@ -614,6 +674,12 @@ pub const SETTINGS: &[Setting] = &[
     s("domain.*.contacts.feedback", Kind::List, "", "Addresses for praise and wishes."),
     s("domain.*.contacts.sales", Kind::List, "", "Addresses for customers."),
     s("domain.*.contacts.security", Kind::List, "", "Addresses for those who found a weakness."),
+    s(
+        "domain.*.contacts.status",
+        Kind::List,
+        "",
+        "Where to read how the service is doing, as in \"https://status.example.org\".",
+    ),
     s("domain.*.contacts.support", Kind::List, "", "Addresses for help."),
 ];
 

@@ -7,6 +7,9 @@ use std::fmt::Write as _;
 
 use crate::settings::{SECTIONS, SETTINGS, Setting};
 
+/// Sections that are repeated with names of one's choice, each with an example.
+const NAMED: [(&str, &str); 2] = [("external.*", "external.relay"), ("group.*", "group.family")];
+
 const WIDTH: usize = 100;
 
 /// The file, with these settings set and all others as comments. Paths of domains have the domain in place of `*`.
@@ -19,8 +22,8 @@ pub(crate) fn render(set: &BTreeMap<String, String>, domains: &[String]) -> Stri
     );
     for (section, about) in SECTIONS {
         let settings = || SETTINGS.iter().filter(|setting| section_of(setting) == *section);
-        if *section == "external.*" {
-            let _ = write!(out, "\n# {about}\n# [external.relay]\n");
+        if let Some((_, example)) = NAMED.iter().find(|(named, _)| named == section) {
+            let _ = write!(out, "\n# {about}\n# [{example}]\n");
             settings().for_each(|setting| line(&mut out, setting, set, setting.path));
             continue;
         }
@@ -67,6 +70,7 @@ fn section_of(setting: &Setting) -> &'static str {
         "domain" => "domain.*",
         "component" => "component.*",
         "external" => "external.*",
+        "group" => "group.*",
         section => section,
     }
 }
@@ -96,13 +100,17 @@ fn example(setting: &Setting) -> &'static str {
         "resume_location" => "\"xmpp1.example.org:5222\"",
         "host" => "\"turn.example.org\"",
         "secret" => "\"something long that nobody guesses\"",
-        "name" => "\"IRC\"",
+        "name" if setting.path.starts_with("component.") => "\"IRC\"",
         "roster_push" => "true",
         "components_socket" => "\"components.sock\"",
         "type" => "\"turn\"",
         "port" => "3478",
         "transport" => "\"udp\"",
         "username" | "password" => "\"guest\"",
+        "name" => "\"Family\"",
+        "strangers" => "\"hold\"",
+        "members" => "[]",
+        "contact" => "\"mailto:admin@example.org\"",
         "domains" => "[\"example.org\"]",
         _ => "[\"mailto:somebody@example.org\"]",
     }

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::calls::{External, Turn};
 use crate::components::{Component, Components};
 use crate::federation::Federation;
+use crate::groups::Group;
+use crate::push::Push;
 use crate::rooms::Rooms;
+use crate::safety::{Safety, Strangers};
 
 /// All of it. Fields are named as in the file and described in [`crate::settings::SETTINGS`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,12 +32,15 @@ pub struct Config {
     pub http: Http,
     pub upload: Upload,
     pub pubsub: PubSub,
+    pub push: Push,
     pub turn: Turn,
     pub external: BTreeMap<String, External>,
     pub federation: Federation,
     pub components: Components,
     pub component: BTreeMap<String, Component>,
     pub invitations: Invitations,
+    pub safety: Safety,
+    pub group: BTreeMap<String, Group>,
     pub domain: BTreeMap<String, Domain>,
     /// The folder of the file, from which relative paths are seen.
     #[serde(skip)]
@@ -211,6 +217,7 @@ pub struct Domain {
     pub key: Option<String>,
     pub registration: Option<bool>,
     pub resume_location: Option<String>,
+    pub strangers: Option<Strangers>,
     pub contacts: Contacts,
 }
 
@@ -223,6 +230,7 @@ pub struct Contacts {
     pub feedback: Vec<String>,
     pub sales: Vec<String>,
     pub security: Vec<String>,
+    pub status: Vec<String>,
     pub support: Vec<String>,
 }
 
@@ -287,6 +295,12 @@ impl Config {
         Some(format!("{origin}/invite/"))
     }
 
+    /// What stands before the token in an address to which programs may post for clients; `None`: there is none.
+    pub fn push_address(&self, domain: &str) -> Option<String> {
+        let origin = self.https_origin(domain).filter(|_| self.push.service)?;
+        Some(format!("{origin}/push/"))
+    }
+
     /// Whether anybody may make an account at that domain.
     pub fn registers(&self, domain: &str) -> bool {
         self.domain.get(domain).and_then(|domain| domain.registration).unwrap_or(self.registration.open)
@@ -302,12 +316,13 @@ impl Config {
 impl Contacts {
     /// Name of the field (XEP-0157 section 2) and addresses, without empty ones.
     pub fn fields(&self) -> Vec<(&'static str, &[String])> {
-        let all: [(&str, &[String]); 6] = [
+        let all: [(&str, &[String]); 7] = [
             ("abuse-addresses", &self.abuse),
             ("admin-addresses", &self.admin),
             ("feedback-addresses", &self.feedback),
             ("sales-addresses", &self.sales),
             ("security-addresses", &self.security),
+            ("status-addresses", &self.status),
             ("support-addresses", &self.support),
         ];
         all.into_iter().filter(|(_, addresses)| !addresses.is_empty()).collect()

@@ -336,11 +336,14 @@ fn table_and_types_agree() {
         key: text(),
         registration: Some(true),
         resume_location: text(),
+        strangers: Some(config::Strangers::Hold),
         ..Default::default()
     };
+    full.group.insert("*".to_owned(), config::Group { name: text(), members: Vec::new() });
     full.domain.insert("*".to_owned(), own);
     full.turn.host = text();
     full.turn.secret = text();
+    full.push.contact = text();
     let service = config::External {
         port: Some(1),
         transport: text(),
@@ -451,6 +454,7 @@ fn init_with_every_comment_taken_away_is_still_in_order() {
             || line.starts_with("[component")
             || line.starts_with("[external")
             || line.starts_with("[federation")
+            || line.starts_with("[group")
     };
     let awake: Vec<&str> =
         text.lines().map(|line| line.strip_prefix("# ").filter(|l| is_setting(l)).unwrap_or(line)).collect();
@@ -634,5 +638,31 @@ fn calls_are_checked() {
         let found = messages(&read(&format!("{GOOD}{text}"), &[]));
         let as_expected = found.iter().zip(expected).all(|(found, expected)| found.starts_with(expected));
         assert!(as_expected && found.len() == expected.len(), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn safety_and_groups_are_checked() {
+    for (text, expected) in [
+        (
+            "[safety]\nstrangers = \"hold\"\nblock_lists = [\"lists.example/bans\"]\ndirectory = \"all\"\n",
+            &[][..],
+        ),
+        ("[safety]\nblock_lists = [\"lists.example\"]\n", &["error: \"lists.example\" is no list"]),
+        ("[safety]\ndirectory = \"everybody\"\n", &["error: "]),
+        ("[group.family]\nmembers = [\"a@a.example\", \"B <b@a.example>\"]\n", &[]),
+        (
+            "[group.family]\nmembers = [\"a@elsewhere.example\"]\n",
+            &["error: \"elsewhere.example\" is not one"],
+        ),
+        ("[group.family]\nmembers = [\"a.example\"]\n", &["error: \"a.example\" is no member"]),
+        ("[group.family]\nname = \"\"\n", &["error: its name cannot stand in a roster"]),
+    ] {
+        let found = messages(&read(&format!("{GOOD}{text}"), &[]));
+        assert_eq!(found.len(), expected.len(), "{text}: {found:?}");
+        assert!(
+            found.iter().zip(expected).all(|(found, start)| found.starts_with(start)),
+            "{text}: {found:?}"
+        );
     }
 }

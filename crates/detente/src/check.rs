@@ -26,8 +26,6 @@ pub(crate) fn run(given: &Check) -> Result<(), Failure> {
             "other servers: they find this one by the entries of its domains in DNS, \
              as docs/manual/federation.md has them"
         );
-    } else {
-        println!("other servers: this one talks with none");
     }
     if given.data {
         data(&config.data_dir())?;

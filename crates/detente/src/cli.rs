@@ -25,8 +25,10 @@ Set it up:
 Look after it (also while it runs):
   user         make, list, show, suspend and remove accounts; set passwords
   invite       make links with which people make accounts
+  group        say who sees whom in their contacts
   session      see who is connected, and end sessions
   component    see which components are connected
+  reports      read reports of spam and abuse
   announce     send a message to everybody who is online
   status       say how the server is doing
 
@@ -96,6 +98,17 @@ pub(crate) enum Command {
     /// See which components are connected
     #[command(subcommand)]
     Component(Component),
+    /// Say who sees whom in their contacts
+    ///
+    /// Members of a group see one another without asking. Groups in the configuration are not listed here. Works while the
+    /// server runs and while it does not.
+    #[command(subcommand)]
+    Group(Group),
+    /// Read reports of spam and abuse
+    ///
+    /// Users make them when they block somebody. Works while the server runs and while it does not.
+    #[command(subcommand)]
+    Reports(Reports),
     /// Write all accounts and rooms into a file that other servers understand
     ///
     /// The form is XEP-0227. The file holds what lets people log in and what they wrote: keep it as safe as the data
@@ -377,6 +390,64 @@ pub(crate) enum User {
 pub(crate) enum Component {
     /// List the components, and which are connected
     List(Common),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Group {
+    /// List the groups
+    List(Common),
+    /// Show who is in a group
+    Show {
+        /// Name of the group
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Add an account to a group; a group that is not there is made
+    Add {
+        #[command(flatten)]
+        member: Member,
+        /// What the others read as its name
+        #[arg(long, value_name = "NAME")]
+        called: Option<String>,
+    },
+    /// Take an account out of a group; a group without members is gone
+    Remove(Member),
+}
+
+/// An account in a group.
+#[derive(Debug, Args)]
+pub(crate) struct Member {
+    /// Name of the group
+    pub(crate) name: String,
+    /// Address of the account, as in alice@example.org
+    pub(crate) jid: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Reports {
+    /// List reports, the oldest first
+    List {
+        /// Only of this domain
+        domain: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show a report
+    Show(Numbered),
+    /// Take a report from the list
+    Done(Numbered),
+}
+
+/// What has an id.
+#[derive(Debug, Args)]
+pub(crate) struct Numbered {
+    /// Its id, as it is listed
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,17 +8,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use address::Jid;
-use admin::{Failure, FailureKind, Measure};
+use admin::{Failure, FailureKind, Measure, More};
 use components::{Component, Components, Counters, Parts, Settings};
 use config::{Config, Requests, Speaking, Watching};
+use engine::{Engine, Handle};
+use federation::Federation;
+use mailbox::Mailbox;
+use model::away::Neighbours;
 use model::rights::{Reach, Rights, Sight};
+use net::{Phase, TlsStore};
 use s2s::{Rate, Secret};
 use serde_json::{Value, json};
+use store::Store;
 use tokio::net::UnixListener;
+use tokio::sync::watch;
 
-use crate::cli;
 use crate::reach::{Reach as Way, args};
-use crate::show;
+use crate::{cli, servers, show};
 
 /// Columns of the list.
 const COLUMNS: &[&str] = &["domain", "name", "connected", "ip", "tls", "waiting"];
@@ -64,15 +70,63 @@ fn rights(config: &Config, domain: &str, own: &config::Privileges) -> Rights {
 }
 
 /// Their host. There is always one: a reload may bring the first component.
-pub(crate) fn open(config: &Config, parts: Parts) -> Components {
-    Components::new(settings(config), parts)
+pub(crate) fn open(
+    config: &Config,
+    engine: Handle,
+    mailbox: Mailbox,
+    tls: Arc<TlsStore>,
+    phase: watch::Receiver<Phase>,
+) -> Components {
+    Components::new(settings(config), Parts { engine, mailbox, tls, counters: Arc::default(), phase })
+}
+
+/// The engine with its neighbours, components first: their domains are none of other servers.
+///
+/// # Errors
+/// What waits for them cannot be read.
+pub(crate) async fn join(
+    engine: Engine,
+    components: &Components,
+    federation: Option<&Federation>,
+    store: &dyn Store,
+) -> Result<Engine, Failure> {
+    let servers = federation.map(|federation| Arc::new(federation.clone()) as Arc<dyn Neighbours>);
+    let components: Arc<dyn Neighbours> = Arc::new(components.clone());
+    let neighbours = [components].into_iter().chain(servers).collect();
+    Ok(engine.with_neighbours(neighbours, engine::spooled(store).await?))
+}
+
+/// Serves the socket in a folder, if there is to be one.
+///
+/// # Errors
+/// It cannot be opened.
+pub(crate) fn listen(config: &Config, components: &Components) -> Result<(), Failure> {
+    if let Some(socket) = socket(config)? {
+        tokio::spawn(components.clone().listen(socket));
+    }
+    Ok(())
+}
+
+/// What tells operators how they stand.
+pub(crate) fn told(components: &Components) -> Box<dyn Fn() -> Value + Send + Sync> {
+    let components = components.clone();
+    Box::new(move || standing(&components))
+}
+
+/// What is measured of all neighbours.
+pub(crate) fn more(federation: Option<&Federation>, components: &Components) -> More {
+    let (servers, counters) = (servers::more(federation), components.counters().clone());
+    Box::new(move || {
+        let servers = servers.iter().flat_map(|measures| measures());
+        servers.chain(measures(&counters)).collect()
+    })
 }
 
 /// The socket in a folder, if there is to be one. Only the server's user and group may connect.
 ///
 /// # Errors
 /// It cannot be opened.
-pub(crate) fn socket(config: &Config) -> Result<Option<UnixListener>, Failure> {
+fn socket(config: &Config) -> Result<Option<UnixListener>, Failure> {
     let Some(path) = config.listen.components_socket.as_ref().map(|path| config.path(path)) else {
         return Ok(None);
     };
@@ -92,7 +146,7 @@ pub(crate) fn socket(config: &Config) -> Result<Option<UnixListener>, Failure> {
 }
 
 /// How they stand, for operators.
-pub(crate) fn standing(components: &Components) -> Value {
+fn standing(components: &Components) -> Value {
     let row = |standing: components::Standing| {
         json!({
             "domain": standing.domain,
@@ -123,7 +177,7 @@ pub(crate) fn run(command: cli::Component) -> Result<(), Failure> {
 }
 
 /// What is measured.
-pub(crate) fn measures(counters: &Counters) -> Vec<Measure> {
+fn measures(counters: &Counters) -> Vec<Measure> {
     use admin::MeasureKind::{Counter, Gauge};
     let [to, from] = [0, 1].map(|at: usize| counters.stanzas[at].value());
     vec![

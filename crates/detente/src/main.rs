@@ -13,13 +13,16 @@ mod documents;
 mod exit;
 mod first_run;
 mod gateways;
+mod group;
 mod init;
 mod invite;
 mod log;
 mod notify;
 mod password;
+mod push;
 mod reach;
 mod reload;
+mod reports;
 mod retention;
 mod secret;
 mod serve;
@@ -54,6 +57,8 @@ fn main() -> std::process::ExitCode {
         Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
         Command::Component(command) => gateways::run(command),
+        Command::Group(command) => group::run(command),
+        Command::Reports(command) => reports::run(command),
         Command::Export(args) => transfer::export(args),
         Command::Import(args) => transfer::import(&args),
         Command::Status(common) => status::run(&common),

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Live, Port};
 use config::Config;
-use engine::{Handle, Input, NoFiles, Services};
+use engine::{Handle, Input, NoFiles, NoPushes, Services};
 use files::Files;
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
+use model::storage::{Batch, Loaded, Read};
 use serde_json::{Map, Value};
 use store::{BoxFuture, FaultKind, Store};
 use store_sqlite::Sqlite;
@@ -54,6 +55,14 @@ impl Port for Unconnected {
 
     fn sessions(&self, _: SessionFilter) -> BoxFuture<'_, Result<Option<Vec<SessionFound>>, Failure>> {
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn read(&self, read: Read) -> BoxFuture<'_, Result<Loaded, Failure>> {
+        self.0.read(read)
+    }
+
+    fn write(&self, batch: Batch) -> BoxFuture<'_, Result<(), Failure>> {
+        self.0.write(batch)
     }
 
     fn bring(&self, stanza: stanza::Stanza) -> BoxFuture<'_, Result<(), Failure>> {
@@ -124,14 +133,24 @@ impl Alone {
         let accounts = Arc::new(runtime.block_on(Accounts::open(store.clone(), settings))?);
         let started = engine::start_time().now.unix_ms;
         // Nobody asks for credentials here.
-        let hosts = translate::hosts(config, started, &Default::default());
-        let machine = runtime.block_on(serve::machine(config, &*store, hosts, started, Arc::default()))?;
+        let machine = runtime.block_on(serve::machine(
+            config,
+            &*store,
+            &Default::default(),
+            started,
+            Arc::default(),
+        ))?;
         let (engine, inputs) = Handle::new(1);
         let (_, streams) = mailbox::mailbox();
         let known = Known { accounts, files };
-        let services = Services { store, accounts: Arc::new(known), files: Arc::new(NoFiles) };
+        let services = Services {
+            store: store.clone(),
+            accounts: Arc::new(known),
+            files: Arc::new(NoFiles),
+            pushes: Arc::new(NoPushes),
+        };
         let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
-        let port = Unconnected(Live::new(engine.clone(), None, config.server.domains.clone()));
+        let port = Unconnected(Live::new(engine.clone(), None, config.server.domains.clone(), store));
         Ok(Alone { runtime, port, engine, task })
     }
 }

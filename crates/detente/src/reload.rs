@@ -14,6 +14,8 @@ use engine::{Handle, Input};
 use federation::Federation;
 use net::{Adjustable, TlsStore};
 use serde_json::Value;
+use store::Store;
+use tokio::sync::Notify;
 
 use crate::adapters::Reader;
 use crate::calls::Secret;
@@ -36,6 +38,10 @@ pub(crate) struct Parts {
     pub(crate) dials: Dials,
     pub(crate) federation: Option<Federation>,
     pub(crate) components: Components,
+    /// For groups that were made by commands.
+    pub(crate) store: Arc<dyn Store>,
+    /// Tells that they have changed.
+    pub(crate) regrouping: Arc<Notify>,
 }
 
 /// Numbers that parts look up each time they need them.
@@ -105,9 +111,7 @@ impl Parts {
         self.net.limits.replace(translate::limits(&next));
         self.dials.set(&next);
         self.net.http.replace(translate::http(&next));
-        for (domain, facts) in translate::hosts(&next, self.started_ms, &self.secret) {
-            self.engine.send(Input::Facts(domain, facts)).await;
-        }
+        self.regroup(&next).await;
         match differences(&next, &config) {
             late if late.is_empty() => tracing::info!("reloaded"),
             late => tracing::warn!("reloaded; needs a restart: {}", late.join(", ")),
@@ -120,6 +124,17 @@ impl Parts {
         federation.replace_roots(servers::roots(config)?);
         federation.replace(servers::settings(config)?);
         Ok(())
+    }
+
+    /// The engine hears what the configuration and the stored groups say.
+    pub(crate) async fn regroup(&self, config: &Config) {
+        let groups = match admin::stored_groups(&*self.store).await {
+            Ok(groups) => groups,
+            Err(fault) => return tracing::error!(%fault, "the groups cannot be read: the old ones stay"),
+        };
+        for (domain, facts) in translate::hosts(config, self.started_ms, &self.secret, &groups) {
+            self.engine.send(Input::Facts(domain, facts)).await;
+        }
     }
 
     fn accounts(&self, config: &Config) -> Result<(), Failure> {
@@ -140,6 +155,9 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.upload = now.upload.clone();
     next.rooms = now.rooms.clone();
     next.pubsub = now.pubsub.clone();
+    // Rooms have theirs from the start.
+    next.safety.block_lists = now.safety.block_lists.clone();
+    next.push = now.push.clone();
     next.turn = now.turn.clone();
     next.federation.enabled = now.federation.enabled;
     // Addresses of files that were given out begin with it.
@@ -202,6 +220,9 @@ mod tests {
                 Value::String(text) if text == "auto" => "on".into(),
                 Value::String(text) if text == "required" => "optional".into(),
                 Value::String(text) if text == "certificate" => "dialback".into(),
+                Value::String(text) if text == "allow" => "hold".into(),
+                Value::String(text) if text == "opt-in" => "off".into(),
+                Value::String(text) if text == "nothing" => "body".into(),
                 _ => "other".into(),
             };
             let new: Config = serde_json::from_value(tree).unwrap();
@@ -227,10 +248,11 @@ mod tests {
             "log.format",
             "storage.durability",
             "http.public_url",
+            "safety.block_lists",
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
             let section = setting.path.split('.').next().unwrap_or_default();
-            let whole = ["upload", "rooms", "pubsub", "turn"].contains(&section);
+            let whole = ["upload", "rooms", "pubsub", "push", "turn"].contains(&section);
             let late = whole || restart.contains(&setting.path);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);

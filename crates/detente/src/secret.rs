@@ -17,6 +17,8 @@ const TOKEN_KEY: &str = "token.key";
 const RELAY_KEY: &str = "turn.key";
 /// What dialback keys are made with (XEP-0185).
 const DIALBACK_KEY: &str = "dialback.key";
+/// What all keys of push are made of.
+const PUSH_KEY: &str = "push.key";
 /// Letters and digits that nobody mixes up.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// 20 characters of 5 bits.
@@ -52,6 +54,14 @@ pub(crate) fn relay_key(data: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
 /// It cannot be read or written.
 pub(crate) fn dialback_key(data: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
     key(data, DIALBACK_KEY, "other servers will ask again")
+}
+
+/// The secret of push; made when there is none.
+///
+/// # Errors
+/// It cannot be read or written.
+pub(crate) fn push_key(data: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    key(data, PUSH_KEY, "browsers will have to register for push again")
 }
 
 fn key(data: &Path, name: &str, without: &str) -> Result<Zeroizing<[u8; 32]>, Failure> {

@@ -12,15 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use accounts::Accounts;
-use address::Jid;
 use admin::{Failure, FailureKind, Gauges, Live, Port};
 use components::Components;
 use config::{Config, LogFormat};
-use engine::{Engine, Handle, Input, NoFiles, Services};
+use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
 use federation::Federation;
 use files::Files;
-use kernel::HostFacts;
-use model::away::Neighbours;
 use model::query::SessionFilter;
 use model::storage::Read;
 use net::{Net, Phase, TlsStore};
@@ -34,8 +31,10 @@ use tokio::time::Interval;
 use tracing_subscriber::EnvFilter;
 
 use crate::adapters::{Known, Reader, ThroughEngine};
+use crate::calls::Secret;
 use crate::config_file::{accept, environment, locate};
 use crate::log::Log;
+use crate::push::Push;
 use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
@@ -145,6 +144,7 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
                 _ => break,
             },
             () = tick(&mut pulse) => running.show_life(),
+            () = running.parts.regrouping.notified() => running.parts.regroup(&config).await,
             // It ends only when it is told to. Without it nobody is served: better to be started again.
             _ = &mut running.engine_task => return Err(failed("the engine has ended; the log says why")),
         }
@@ -182,36 +182,22 @@ async fn start(
     let files = shelf.clone().map(|shelf| shelf as _);
     let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
     let counters = settings.counters.clone();
-    let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters);
+    let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters)
+        .with_tally(translate::tally());
     let (phase, phases) = watch::channel(Phase::Running);
-    let others = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
-    let federation = others.as_ref().map(|(federation, _)| federation.clone());
+    let federation = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
     settings.servers = federation.clone().map(|federation| Arc::new(federation) as _);
-    let of_servers = others.map(|(_, counters)| counters);
-    let of_components = Arc::new(components::Counters::default());
-    let components = gateways::open(
-        config,
-        components::Parts {
-            engine: handle.clone(),
-            mailbox: up.clone(),
-            tls: tls.clone(),
-            counters: of_components.clone(),
-            phase: phases.clone(),
-        },
-    );
+    let components = gateways::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone());
     settings.components = Some(Arc::new(components.clone()));
-    let more: admin::More = Box::new(move || {
-        let servers = of_servers.iter().flat_map(|counters| servers::measures(counters));
-        servers.chain(gateways::measures(&of_components)).collect()
-    });
-    let gauges = Arc::new(gauges.with_more(Some(more)));
+    let gauges = Arc::new(gauges.with_more(Some(gateways::more(federation.as_ref(), &components))));
     settings.monitor = Some(gauges.clone());
-    let port: Arc<dyn Port> =
-        Arc::new(Live::new(handle.clone(), Some(gauges), config.server.domains.clone()).with_components({
-            let components = components.clone();
-            Box::new(move || gateways::standing(&components))
-        }));
+    let live = Live::new(handle.clone(), Some(gauges), config.server.domains.clone(), store.clone())
+        .with_components(gateways::told(&components));
+    let regrouping = live.regrouping();
+    let port: Arc<dyn Port> = Arc::new(live);
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
+    let pushes = Push::new(config, secret::push_key(&config.data_dir())?, handle.clone());
+    settings.pushes = pushes.clone().map(|pushes| Arc::new(pushes) as _);
     let secret = calls::secret(config)?;
     let relay = calls::open(config, &secret)?;
     settings.relay = relay.clone().map(|relay| Arc::new(calls::Through(relay)) as _);
@@ -229,26 +215,19 @@ async fn start(
         dials: Dials::new(config),
         federation: federation.clone(),
         components: components.clone(),
+        store: store.clone(),
+        regrouping,
     };
     if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
         say(&welcome);
     }
-    let hosts = translate::hosts(config, parts.started_ms, &parts.secret);
-    let machine = machine(config, &*store, hosts, parts.started_ms, parts.dials.recipients.clone()).await?;
-    let servers = federation.clone().map(|federation| Arc::new(federation) as Arc<dyn Neighbours>);
-    let neighbours =
-        [Arc::new(components.clone()) as Arc<dyn Neighbours>].into_iter().chain(servers).collect();
-    let machine = machine.with_neighbours(neighbours, engine::spooled(&*store).await?);
-    if let Some(socket) = gateways::socket(config)? {
-        tokio::spawn(components.clone().listen(socket));
-    }
+    let recipients = parts.dials.recipients.clone();
+    let machine = machine(config, &*store, &parts.secret, parts.started_ms, recipients).await?;
+    let machine = gateways::join(machine, &components, federation.as_ref(), &*store).await?;
+    gateways::listen(config, &components)?;
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
-    let files: Arc<dyn engine::Files> = match shelf {
-        Some(shelf) => shelf,
-        None => Arc::new(NoFiles),
-    };
-    let services = Services { store, accounts: Arc::new(known), files };
+    let services = behind(store, known, shelf, pushes);
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
     let path = config.data_dir().join(SOCKET);
     let socket = admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))?;
@@ -268,16 +247,31 @@ async fn start(
     Ok((running, ready))
 }
 
+/// Who answers the engine's questions.
+fn behind(store: Arc<dyn Store>, known: Known, shelf: Option<Arc<Shelf>>, pushes: Option<Push>) -> Services {
+    let files: Arc<dyn engine::Files> = match shelf {
+        Some(shelf) => shelf,
+        None => Arc::new(NoFiles),
+    };
+    let pushes: Arc<dyn engine::Pushes> = match pushes {
+        Some(pushes) => Arc::new(pushes),
+        None => Arc::new(NoPushes),
+    };
+    Services { store, accounts: Arc::new(known), files, pushes }
+}
+
 /// The engine, for nobody yet.
 pub(crate) async fn machine(
     config: &Config,
     store: &dyn Store,
-    hosts: Vec<(Jid, Arc<HostFacts>)>,
+    secret: &Secret,
     started_ms: u64,
     recipients: Arc<AtomicU32>,
 ) -> Result<Engine, Failure> {
+    let groups = admin::stored_groups(store).await?;
+    let hosts = translate::hosts(config, started_ms, secret, &groups);
     let highest = store.read(Read::HighestId).await?.into_highest_id();
-    let kernel = kernel::Kernel::new(translate::features(recipients));
+    let kernel = kernel::Kernel::new(translate::features(recipients, config.push.content));
     let time = engine::start_time();
     // One that fails here later would make secrets that can be guessed: better none of us.
     let random = Box::new(|bytes: &mut [u8]| {

@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin::{Failure, FailureKind, Measure};
+use admin::{Failure, FailureKind, Measure, More};
 use config::{Config, Demand, ServerAuth};
 use engine::Handle;
-use federation::{Counters, Dns, Federation, Parts, Roots, Rules, Settings};
+use federation::{Counters, Dns, Federation, NoDns, Parts, Resolve, Roots, Rules, Settings};
 use mailbox::Mailbox;
 use net::{Phase, TlsStore};
 use s2s::{Policy, Secret};
@@ -88,7 +88,7 @@ pub(crate) fn open(
     mailbox: Mailbox,
     tls: Arc<TlsStore>,
     phase: watch::Receiver<Phase>,
-) -> Result<Option<(Federation, Arc<Counters>)>, Failure> {
+) -> Result<Option<Federation>, Failure> {
     if !config.federates() {
         tracing::info!("this server talks with no others");
         return Ok(None);
@@ -99,24 +99,25 @@ pub(crate) fn open(
             tracing::warn!(domain, "the certificate is not valid for this name: other servers may refuse it");
         }
     }
-    let resolver = Dns::of_system().map_err(|error| {
-        Failure::new(FailureKind::Failed, format_args!("the system's configuration of DNS: {error}"))
-    })?;
-    let counters = Arc::new(Counters::default());
-    let parts = Parts {
-        engine,
-        mailbox,
-        tls,
-        roots: roots(config)?,
-        resolver: Arc::new(resolver),
-        counters: counters.clone(),
-        phase,
+    let resolver: Arc<dyn Resolve> = match Dns::of_system() {
+        Ok(dns) => Arc::new(dns),
+        Err(error) => {
+            tracing::error!("no DNS, and so no other servers can be found: {error}");
+            Arc::new(NoDns)
+        }
     };
-    Ok(Some((Federation::new(settings(config)?, parts), counters)))
+    let parts =
+        Parts { engine, mailbox, tls, roots: roots(config)?, resolver, counters: Arc::default(), phase };
+    Ok(Some(Federation::new(settings(config)?, parts)))
 }
 
-/// What is measured.
-pub(crate) fn measures(counters: &Counters) -> Vec<Measure> {
+/// What is measured of it.
+pub(crate) fn more(federation: Option<&Federation>) -> Option<More> {
+    let counters = federation?.counters().clone();
+    Some(Box::new(move || measures(&counters)))
+}
+
+fn measures(counters: &Counters) -> Vec<Measure> {
     use admin::MeasureKind::{Counter, Gauge};
     let pick = |names: &[&'static str], counts: &[net::Count]| {
         names.iter().copied().zip(counts.iter().map(net::Count::value)).collect::<Vec<_>>()

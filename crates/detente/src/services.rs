@@ -9,8 +9,9 @@ use config::{Config, RoomCreation};
 use kernel::Service;
 use muc::{Creation, Defaults, Rooms, Settings};
 use pubsub::PubSub;
+use push::Pushes;
 
-use crate::secret;
+use crate::{secret, translate};
 
 /// All of them, each at its own domain.
 pub(crate) fn all(config: &Config, started_ms: u64) -> Vec<Arc<dyn Service>> {
@@ -26,7 +27,11 @@ pub(crate) fn all(config: &Config, started_ms: u64) -> Vec<Arc<dyn Service>> {
     };
     let nodes = |domain: &String| -> Option<Arc<dyn Service>> { Some(Arc::new(nodes(config, domain)?)) };
     let domains = &config.server.domains;
-    domains.iter().filter_map(rooms).chain(domains.iter().filter_map(nodes)).collect()
+    let pushes = |domain: &String| -> Option<Arc<dyn Service>> {
+        Some(Arc::new(Pushes::new(push_domain(config, domain)?, Jid::parse(domain).ok()?, random.clone())))
+    };
+    let all = domains.iter().filter_map(rooms).chain(domains.iter().filter_map(nodes));
+    all.chain(domains.iter().filter_map(pushes)).collect()
 }
 
 /// Those of a domain, as service discovery lists them: address and name.
@@ -34,7 +39,16 @@ pub(crate) fn listed(config: &Config, domain: &str) -> Vec<(Jid, String)> {
     let rooms = rooms(config, domain, 0).into_iter().map(|rooms| (rooms.domain, rooms.name));
     let nodes =
         nodes(config, domain).into_iter().map(|nodes| (nodes.domain().clone(), nodes.name().to_owned()));
-    rooms.chain(nodes).collect()
+    let pushes = push_domain(config, domain).map(|service| (service, push::NAME.to_owned()));
+    rooms.chain(nodes).chain(pushes).collect()
+}
+
+/// The push service of a domain, if it has one.
+pub(crate) fn push_domain(config: &Config, domain: &str) -> Option<Jid> {
+    let name = config.push.domain_of(domain);
+    // A domain of accounts by that name has precedence.
+    let has = config.push.service && !config.server.domains.contains(&name);
+    has.then(|| Jid::parse(&name).ok())?
 }
 
 /// The addresses of the rooms and nodes of these domains.
@@ -86,6 +100,7 @@ fn rooms(config: &Config, domain: &str, started_ms: u64) -> Option<Settings> {
             non_anonymous: own.non_anonymous,
             archive: own.archive,
         },
+        safety: translate::safety(config, domain),
         ..Settings::new(service, host, started_ms)
     })
 }
@@ -99,6 +114,8 @@ mod tests {
         let config = Config::default();
         let settings = rooms(&config, "example.org", 7).unwrap();
         let service = Settings::new(settings.domain.clone(), Jid::parse("example.org").unwrap(), 7);
+        // What is counted is shared, and whom one finds is no matter of rooms.
+        let settings = Settings { safety: Default::default(), ..settings };
         assert_eq!(format!("{settings:?}"), format!("{service:?}"));
         assert_eq!(listed(&config, "example.org")[0].0.as_str(), "conference.example.org");
     }

@@ -9,8 +9,12 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use address::Jid;
-use config::Config;
-use kernel::{HostFacts, InviteFacts, UploadFacts};
+use config::{Config, PushContent};
+use features::push::Content;
+use kernel::{
+    BlockList, Directory, Group, Groups, HostFacts, InviteFacts, SafetyFacts, StrangerPolicy, Tally,
+    UploadFacts,
+};
 use model::grant::Grants;
 use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
 use sasl::{Hash, Mechanism};
@@ -58,9 +62,18 @@ fn mechanisms(config: &Config) -> Vec<Mechanism> {
 }
 
 /// All features of accounts and hosts, as this program has them.
-pub(crate) fn features(recipients_per_minute: Arc<AtomicU32>) -> Vec<Box<dyn kernel::Feature>> {
+pub(crate) fn features(
+    recipients_per_minute: Arc<AtomicU32>,
+    content: PushContent,
+) -> Vec<Box<dyn kernel::Feature>> {
     let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
-    let all = features::with_limits(version, os, recipients_per_minute, pubsub::features());
+    let content = match content {
+        PushContent::Nothing => Content::Nothing,
+        PushContent::Sender => Content::Sender,
+        PushContent::Body => Content::Body,
+    };
+    let push = features::push::Push { content, seal: Some(Arc::new(webpush::seal_summary)) };
+    let all = features::with_limits(version, os, recipients_per_minute, push, pubsub::features());
     #[cfg(feature = "breakable")]
     let all = all.into_iter().chain([Box::new(crate::breakable::Breakable) as _]).collect();
     all
@@ -68,14 +81,20 @@ pub(crate) fn features(recipients_per_minute: Arc<AtomicU32>) -> Vec<Box<dyn ker
 
 /// What a domain can, as its streams say it (XEP-0115 section 6.3).
 fn capabilities(facts: &HostFacts) -> Arc<[u8]> {
-    let disco = features::disco(&features(Arc::default()));
+    let disco = features::disco(&features(Arc::default(), PushContent::default()));
     let mut w = xml::Writer::new(stanza::ns::CLIENT);
     features::caps::of_host(&disco, facts).write(&mut w);
     w.finish().to_vec().into()
 }
 
 /// For the hosts of the engine.
-pub(crate) fn hosts(config: &Config, started_ms: u64, secret: &Secret) -> Vec<(Jid, Arc<HostFacts>)> {
+pub(crate) fn hosts(
+    config: &Config,
+    started_ms: u64,
+    secret: &Secret,
+    more: &[Group],
+) -> Vec<(Jid, Arc<HostFacts>)> {
+    let groups = Arc::new(groups(config, more));
     let host = |domain: &String| {
         let contacts = config.domain.get(domain).map(|own| own.contacts.fields()).unwrap_or_default();
         let facts = HostFacts {
@@ -94,11 +113,48 @@ pub(crate) fn hosts(config: &Config, started_ms: u64, secret: &Secret) -> Vec<(J
             services: services::listed(config, domain),
             external: calls::services(config, domain, secret),
             tell_os: config.server.tell_os,
+            safety: safety(config, domain),
+            groups: groups.clone(),
         };
         // Checked when the configuration was read.
         Some((Jid::parse(domain).ok()?, Arc::new(facts)))
     };
     config.server.domains.iter().filter_map(host).collect()
+}
+
+/// What is counted about safety: one for the process, whatever is reloaded.
+pub(crate) fn tally() -> Arc<Tally> {
+    static TALLY: std::sync::OnceLock<Arc<Tally>> = std::sync::OnceLock::new();
+    TALLY.get_or_init(Arc::default).clone()
+}
+
+/// For rosters: the groups of the configuration, and more.
+fn groups(config: &Config, more: &[Group]) -> Groups {
+    let named = |(key, group): (&String, &config::Group)| Group {
+        name: group.name.clone().unwrap_or_else(|| key.clone()),
+        members: group.people().collect(),
+    };
+    Groups::new(config.group.iter().map(named).chain(more.iter().cloned()).collect())
+}
+
+/// For the accounts and rooms of a domain.
+pub(crate) fn safety(config: &Config, domain: &str) -> SafetyFacts {
+    let own = &config.safety;
+    SafetyFacts {
+        strangers: match config.strangers(domain) {
+            config::Strangers::Allow => StrangerPolicy::Allow,
+            config::Strangers::Hold => StrangerPolicy::Hold,
+            config::Strangers::Refuse => StrangerPolicy::Refuse,
+        },
+        strangers_local: own.strangers_local,
+        lists: own.lists().map(|(service, node)| BlockList { service, node }).collect(),
+        directory: match own.directory {
+            config::Directory::Off => Directory::Off,
+            config::Directory::OptIn => Directory::OptIn,
+            config::Directory::All => Directory::All,
+        },
+        tally: tally(),
+    }
 }
 
 /// For the streams.
@@ -114,7 +170,7 @@ pub(crate) fn streams(config: &Config, grants: &Grants) -> stream::Settings {
         };
         (domain, own)
     };
-    let domains = hosts(config, 0, &Secret::default()).into_iter().map(of_domain).collect();
+    let domains = hosts(config, 0, &Secret::default(), &[]).into_iter().map(of_domain).collect();
     let element_bytes = limits.stanza_bytes;
     stream::Settings {
         domains: Arc::new(Ours(domains, grants.clone())),
@@ -177,6 +233,7 @@ pub(crate) fn sockets(
         servers: None,
         components: None,
         files,
+        pushes: None,
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Row {
 
 /// All of them.
 pub(crate) fn rows() -> Vec<Row> {
-    let kernel = kernel::Kernel::new(crate::translate::features(Default::default()));
+    let kernel = kernel::Kernel::new(crate::translate::features(Default::default(), Default::default()));
     let of_features = kernel
         .cards()
         .flat_map(|card| card.specs.iter().map(|spec| row(card.name, path_of(card.name), spec)));
@@ -36,6 +36,7 @@ pub(crate) fn rows() -> Vec<Row> {
         .chain(net::PARTS)
         .chain(muc::PARTS)
         .chain(pubsub::PARTS)
+        .chain(push::PARTS)
         .chain(moving::PARTS)
         .chain(accounts::PARTS);
     let of_parts =
@@ -46,7 +47,7 @@ pub(crate) fn rows() -> Vec<Row> {
 /// A feature is one file, or one folder.
 fn path_of(feature: &str) -> String {
     match feature {
-        "adhoc" | "archive" => format!("crates/features/src/{feature}/mod.rs"),
+        "adhoc" | "archive" | "directory" | "push" => format!("crates/features/src/{feature}/mod.rs"),
         "pep" => format!("crates/pubsub/src/{feature}/mod.rs"),
         "avatar" | "bookmarks" | "displayed" => format!("crates/pubsub/src/{feature}.rs"),
         _ => format!("crates/features/src/{feature}.rs"),

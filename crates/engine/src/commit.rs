@@ -3,7 +3,7 @@
 //! Not here: what is in a batch (turns), what a session does with a stanza (device).
 
 use address::{Bare, Jid};
-use model::link::{Down, SessionId};
+use model::link::{ClientState, Down, SessionId};
 use model::storage::Batch;
 use stanza::{Kind, PresenceType, StanzaError, StreamCondition, StreamError, ns};
 
@@ -171,9 +171,13 @@ impl Engine {
             }
             return self.after_delivery(session, Health::Overfull);
         }
+        let doubtful = device.attached.is_none() || device.csi.state == ClientState::Inactive;
         let (health, settled) = device.deliver(parcel);
         self.after_delivery(session, health);
         self.mind_pace(session);
+        if doubtful {
+            self.mind_reading(session);
+        }
         if let Some(token) = settled {
             self.work.push_back(Work::Acknowledged(session, vec![token]));
         }

@@ -14,6 +14,7 @@ use crate::csi::Csi;
 use crate::held::Parcel;
 use crate::limits;
 use crate::sm::Sm;
+use crate::unread::Unread;
 
 /// A session as the engine sees it.
 pub(crate) struct Device {
@@ -41,6 +42,7 @@ pub(crate) struct Device {
     pub(crate) ack_due: Option<u64>,
     /// There is a timer that will look at that. One is enough, however often the client is asked.
     pub(crate) ack_timer: bool,
+    pub(crate) unread: Unread,
 }
 
 /// Messages that wait for older ones.
@@ -113,6 +115,7 @@ impl Device {
             epoch: 0,
             ack_due: None,
             ack_timer: false,
+            unread: Unread::default(),
         }
     }
 

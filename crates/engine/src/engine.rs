@@ -85,6 +85,8 @@ pub struct Engine {
     pub(crate) batch: Held,
     pub(crate) line: Line,
     pub(crate) asked: HashMap<Ticket, (Asked, Option<AccountQuery>)>,
+    /// The last wish of each host to be woken, and the last of all.
+    pub(crate) host_wishes: (HashMap<String, u64>, u64),
     /// How many questions of each host wait for an answer.
     pub(crate) hosts_busy: HashMap<Jid, u32>,
     pub(crate) work: VecDeque<Work>,
@@ -118,7 +120,7 @@ impl Engine {
     ) -> Engine {
         let hosts =
             hosts.into_iter().map(|(domain, facts)| (domain.as_str().to_owned(), Host::new(domain, facts)));
-        Engine {
+        let mut engine = Engine {
             kernel: Arc::new(kernel),
             hosts: hosts.collect(),
             services: HashMap::new(),
@@ -138,6 +140,7 @@ impl Engine {
             batch: Held::default(),
             line: Line::new(),
             asked: HashMap::new(),
+            host_wishes: Default::default(),
             hosts_busy: HashMap::new(),
             work: VecDeque::new(),
             allowance: limits::WORK_MAX,
@@ -151,7 +154,9 @@ impl Engine {
             last_place: 0,
             last_session: 0,
             last_ticket: 0,
-        }
+        };
+        engine.begin_hosts();
+        engine
     }
 
     /// The same engine with these services, each at its own domain.
@@ -200,16 +205,12 @@ impl Engine {
                 questions: self.asked.len(),
                 away: self.abroad.len(),
             }),
-            Input::Facts(domain, facts) => {
-                if let Some(host) = self.hosts.get_mut(domain.as_str()) {
-                    host.facts = facts;
-                }
-            }
             Input::Components(domain, components) => {
                 if let Some(host) = self.hosts.get_mut(domain.as_str()) {
                     host.components = components;
                 }
             }
+            Input::Facts(domain, facts) => self.facts_changed(&domain, facts),
             Input::Timeout => self.timeout(),
             Input::Shutdown => self.shutdown(),
         }

@@ -21,6 +21,7 @@ mod estate;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
 mod held;
+mod hosts;
 mod ids;
 mod input;
 pub mod limits;
@@ -35,9 +36,10 @@ mod spool;
 mod spots;
 mod timers;
 mod turns;
+mod unread;
 mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
 pub use input::{Input, Standing, Time};
-pub use run::{Accounts, Files, Handle, NoFiles, Services, run, start_time};
+pub use run::{Accounts, Files, Handle, NoFiles, NoPushes, Pushes, Services, run, start_time};
 pub use spool::spooled;

@@ -23,6 +23,9 @@ pub const BACKLOG_BYTES_MAX: usize = 16 << 20;
 pub const SLOW_BYTES: usize = 1 << 20;
 /// How long a connection may be slow, in milliseconds.
 pub const SLOW_MS_MAX: u64 = 30_000;
+/// How long an inactive client (XEP-0352) may leave messages unacknowledged, in milliseconds, before nobody is taken to
+/// read them.
+pub const UNREAD_MS: u64 = 10_000;
 /// Most stanzas held back for an inactive client (XEP-0352); then they are sent.
 pub const INACTIVE_HELD_MAX: usize = 1_000;
 /// Most places of services without occupants or the like that stay in memory.

@@ -121,10 +121,14 @@ impl Engine {
         };
         let mut answers = answers.into_iter();
         let exists = answers.next().is_some_and(|doc| doc.into_doc().is_some());
-        let Some(place) = contained(|| self.kernel.hydrate(account.clone(), exists, answers)) else {
+        let Some(mut place) = contained(|| self.kernel.hydrate(account.clone(), exists, answers)) else {
             let error = Condition::InternalServerError.into();
             return line.into_iter().for_each(|waiting| self.turn_away(waiting, &error));
         };
+        if let Some(host) = self.hosts.get(account.domain()) {
+            place.facts = host.facts.clone();
+            place.apply_groups();
+        }
         self.last_place += 1;
         let ready = Ready { account: place, number: self.last_place, busy: 0, latest: 0 };
         self.accounts.insert(account.clone(), Place::Ready(Box::new(ready)));

@@ -102,6 +102,7 @@ impl Engine {
         }
         self.after_delivery(session, health);
         self.mind_pace(session);
+        self.reads_again(session);
     }
 
     /// A stream has ended.
@@ -133,6 +134,7 @@ impl Engine {
                 }
                 let until = self.time.mono_ms + u64::from(sm.max) * 1_000;
                 self.timers.set(until, Due::Resume(session, device.epoch));
+                self.tell_unread(session);
             }
             _ => self.work.push_back(Work::End(session)),
         }
@@ -156,7 +158,9 @@ impl Engine {
                 }
                 Due::Ack(session) => self.look_for_ack(session),
                 Due::Slow(session) => self.look_again(session),
+                Due::Unread(session) => self.look_whether_read(session),
                 Due::Wake(spot, wish) => self.wake_spot(&spot, wish),
+                Due::WakeHost(domain, wish) => self.wake_host(&domain, wish),
                 Due::Left => self.try_left(),
                 Due::Spool => self.clear_spool(),
                 Due::Returned => self.try_returned(),

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use kernel::Now;
 use mailbox::Inbox;
+use model::push::{PushFound, PushQuery};
 use model::query::{AccountFound, AccountQuery, Found, Query, UploadFound, UploadQuery};
 use stanza::{Condition, StanzaError};
 use store::{Fault, Store};
@@ -28,6 +29,8 @@ pub struct Services {
     pub accounts: Arc<dyn Accounts>,
     /// Keeps uploaded files.
     pub files: Arc<dyn Files>,
+    /// Sends notifications to the web, and brings those that come in.
+    pub pushes: Arc<dyn Pushes>,
 }
 
 /// Accounts, as far as the engine asks about them.
@@ -40,6 +43,21 @@ pub trait Accounts: Send + Sync {
 pub trait Files: Send + Sync {
     /// Answers a question or carries out an order; done when it is stored.
     fn answer(&self, query: UploadQuery) -> store::BoxFuture<'_, Result<UploadFound, Fault>>;
+}
+
+/// Push, as far as the engine asks about it. The answer must not wait for anybody outside of this machine.
+pub trait Pushes: Send + Sync {
+    /// Answers a question or takes an order.
+    fn answer(&self, query: PushQuery) -> PushFound;
+}
+
+/// No push: every question is answered with [`PushFound::Off`].
+pub struct NoPushes;
+
+impl Pushes for NoPushes {
+    fn answer(&self, _: PushQuery) -> PushFound {
+        PushFound::Off
+    }
 }
 
 /// No files: every question is answered with [`UploadFound::Off`].
@@ -156,6 +174,7 @@ fn carry_out(output: Output, services: &Services) -> BoxFuture<'_, Input> {
                 Query::Read(read) => services.store.read(read).await.map(Found::Loaded),
                 Query::Account(query) => services.accounts.answer(query).await.map(Found::Account),
                 Query::Upload(query) => services.files.answer(query).await.map(Found::Upload),
+                Query::Push(query) => Ok(Found::Push(services.pushes.answer(query))),
                 Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
             };
             Input::Found(ticket, found.map_err(|fault| refusal(&fault)))

@@ -81,7 +81,7 @@ impl Sm {
         self.acked = h.wrapping_sub(self.queue.len() as u32);
     }
 
-    pub(crate) fn unacked(&self) -> impl Iterator<Item = &Parcel> {
+    pub(crate) fn unacked(&self) -> impl DoubleEndedIterator<Item = &Parcel> {
         self.queue.iter()
     }
 

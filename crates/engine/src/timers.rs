@@ -17,8 +17,12 @@ pub(crate) enum Due {
     Ack(SessionId),
     /// A connection was slow.
     Slow(SessionId),
+    /// An inactive client may not have read what it was sent.
+    Unread(SessionId),
     /// A place of a service wanted to be woken; the number tells its wishes apart.
     Wake(Bare, u64),
+    /// A host wanted to be woken; the number tells its wishes apart.
+    WakeHost(String, u64),
     /// What sessions left behind could not be stored.
     Left,
     /// What neighbours have got is to be taken out of the spool.

@@ -27,6 +27,10 @@ pub(crate) enum Work {
     Undelivered(Bare, SessionId, Parcel),
     /// A client has something for sure.
     Acknowledged(SessionId, Vec<u64>),
+    /// Nobody reads these.
+    Unread(SessionId, Vec<Arc<Stanza>>),
+    /// A client reads again.
+    Attentive(SessionId),
     /// A session is over.
     End(SessionId),
     /// An account is to be removed: the next of its contacts are told, or that was all and the ticket is answered.
@@ -84,15 +88,26 @@ impl Engine {
                 self.with_account(&account, Waiting::Undelivered(session, parcel));
             }
             Work::Acknowledged(session, tokens) => {
-                let Some(device) = self.devices.get(&session) else { return };
-                let (account, origin) = (device.account.clone(), self.own_origin(Some(session)));
-                self.turn(&account, origin, |kernel, turn| kernel.acknowledged(turn, session, tokens));
+                self.session_turn(session, |kernel, turn| kernel.acknowledged(turn, session, tokens));
+            }
+            Work::Unread(session, stanzas) => {
+                self.session_turn(session, |kernel, turn| kernel.unread(turn, session, stanzas));
+            }
+            Work::Attentive(session) => {
+                self.session_turn(session, |kernel, turn| kernel.attentive(turn, session));
             }
             Work::End(session) => self.end_session(session),
             Work::Remove(account, ticket) => self.remove(account, ticket),
             Work::TooMuchAsked(asked) => self.too_much_asked(asked),
             Work::Repair(domain, accounts) => self.repair(domain, accounts),
         }
+    }
+
+    /// One turn of the account that a session is of, outside of a stanza's way.
+    fn session_turn(&mut self, session: SessionId, act: impl FnOnce(&Kernel, &mut Turn<'_, Account>)) {
+        let Some(device) = self.devices.get(&session) else { return };
+        let account = device.account.clone();
+        self.own_turn(&account, Some(session), act);
     }
 
     /// One turn with a stanza that a device of an account in memory never got.
@@ -202,6 +217,9 @@ impl Engine {
             let components = std::mem::take(&mut host.components);
             *host = Host { components, ..Host::new(host.domain.clone(), host.facts.clone()) };
             return;
+        }
+        if let Some(after_ms) = effects.take_wake() {
+            self.wake_host_in(domain, after_ms);
         }
         self.absorb(effects, Origin { session, cause, token });
     }

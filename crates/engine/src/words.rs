@@ -73,6 +73,7 @@ impl Engine {
         if state == ClientState::Active {
             let health = device.flush();
             self.after_delivery(session, health);
+            self.reads_again(session);
         }
     }
 }

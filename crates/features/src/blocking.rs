@@ -4,8 +4,7 @@
 //!
 //! Polite blocking: subscriptions stay, the blocked see the user go offline.
 //!
-//! Not here: reports of spam (they are
-//! ignored); the list in memory, which is a fact of the account (kernel).
+//! Not here: what becomes of reports of spam (`reports.rs`); the list in memory, which is a fact of the account (kernel).
 
 use std::collections::BTreeSet;
 
@@ -14,6 +13,8 @@ use kernel::{Account, Answer, Card, Feature, Flow, Form, Iq, IqRoute, Kept, Spec
 use model::storage::{Loaded, Owner, Space, Write};
 use stanza::{Condition, ErrorType, Kind, MessageType, PresenceType, Stanza, StanzaError, ns};
 use xml::{El, Writer};
+
+use crate::reports;
 
 /// Most addresses that one account may block.
 pub const BLOCKED_MAX: usize = 1_000;
@@ -94,7 +95,13 @@ impl Feature for Blocking {
         };
         match (iq.is_set(), iq.payload.name()) {
             (false, "blocklist") => list(turn),
-            (true, "block") if !items.is_empty() => change(turn, "block", &items),
+            (true, "block") if !items.is_empty() => {
+                let answer = change(turn, "block", &items);
+                if let Answer::Reply(_) = &answer {
+                    reported(turn, iq.payload, &items);
+                }
+                answer
+            }
             (true, "unblock") => change(turn, "unblock", &items),
             _ => Condition::BadRequest.into(),
         }
@@ -108,6 +115,14 @@ fn addresses(command: El<'_>) -> Result<Vec<Jid>, Condition> {
         Jid::parse(&jid).map_err(|_| Condition::JidMalformed)
     };
     command.children_named("item", ns::BLOCKING).map(read).collect()
+}
+
+/// XEP-0377: reports stand in the items of what was blocked.
+fn reported(turn: &mut Turn<'_, Account>, command: El<'_>, items: &[Jid]) {
+    let own = turn.place.jid.text();
+    let each = command.children_named("item", ns::BLOCKING).zip(items);
+    let found: Vec<_> = each.filter_map(|(item, jid)| reports::read(item, &own, jid)).collect();
+    reports::file(turn, found);
 }
 
 fn write<'a>(name: &str, items: impl IntoIterator<Item = &'a Jid>) -> bytes::Bytes {

@@ -8,7 +8,7 @@ use kernel::{Account, Answer, Card, Feature, Host, HostFacts, Iq, IqRoute, Spec,
 use stanza::{Condition, ns};
 use xml::Writer;
 
-use crate::{adhoc, caps, external, upload};
+use crate::{adhoc, caps, directory, external, upload};
 
 static CARD: Card = Card {
     specs: &[
@@ -64,6 +64,7 @@ impl Disco {
         if !contacts.is_empty() {
             info.forms.push(Form { form_type: ns::SERVER_INFO, ty: "list-multi", fields: contacts });
         }
+        directory::advertise(facts, &mut info);
         upload::advertise(facts, &mut info);
         external::advertise(facts, &mut info);
         info.vars.sort_unstable();

@@ -8,21 +8,26 @@ mod archive;
 pub mod blocking;
 pub mod caps;
 mod carbons;
+pub mod directory;
 pub mod disco;
 mod external;
 pub mod last;
+pub mod lists;
 mod notices;
 mod offline;
 mod pars;
 pub mod ping;
 pub mod portable;
 pub mod private;
+pub mod push;
 pub mod recipients;
 pub mod register;
+pub mod reports;
 mod roster;
 #[cfg(test)]
 mod scene;
 mod stanza_ids;
+pub mod strangers;
 pub mod time;
 pub mod upload;
 pub mod vcard;
@@ -37,14 +42,16 @@ use stanza::{forms, when};
 /// All features of accounts and hosts, with those `others` that stand in crates of their own. `version` and `os` are the
 /// program's, for those who ask (XEP-0092).
 pub fn all(version: &'static str, os: &'static str, others: Vec<Box<dyn Feature>>) -> Vec<Box<dyn Feature>> {
-    with_limits(version, os, Arc::new(AtomicU32::new(recipients::RECIPIENTS_PER_MINUTE)), others)
+    let recipients = Arc::new(AtomicU32::new(recipients::RECIPIENTS_PER_MINUTE));
+    with_limits(version, os, recipients, push::Push::default(), others)
 }
 
-/// The same, with limits that may change while the server runs.
+/// The same, with limits that may change while the server runs, and with what push services may learn.
 pub fn with_limits(
     version: &'static str,
     os: &'static str,
     recipients_per_minute: Arc<AtomicU32>,
+    push: push::Push,
     others: Vec<Box<dyn Feature>>,
 ) -> Vec<Box<dyn Feature>> {
     let mut features: Vec<Box<dyn Feature>> = vec![
@@ -52,17 +59,22 @@ pub fn with_limits(
         Box::new(archive::Archive),
         Box::new(blocking::Blocking),
         Box::new(carbons::Carbons),
+        Box::new(directory::Directory),
         Box::new(external::External),
         Box::new(last::Last),
+        Box::new(lists::Lists),
         Box::new(notices::Notices),
         Box::new(offline::Offline),
         Box::new(pars::Pars),
         Box::new(ping::Ping),
         Box::new(private::Private),
+        Box::new(push),
         Box::new(recipients::Recipients(recipients_per_minute)),
         Box::new(register::Register),
+        Box::new(reports::Reports),
         Box::new(roster::Roster),
         Box::new(stanza_ids::StanzaIds),
+        Box::new(strangers::Strangers::default()),
         Box::new(time::Time),
         Box::new(upload::Upload),
         Box::new(vcard::Vcard),
@@ -83,46 +95,50 @@ mod tests {
     use super::*;
     use crate::scene::{Scene, commute};
     use kernel::Direction::Active;
+    use kernel::{HostFacts, SafetyFacts, StrangerPolicy};
 
     /// The law of a step: features that stand on the same one commute.
     #[test]
     fn features_commute() {
-        commute(
-            || all("1", "plan9", Vec::new()),
-            |scene: &mut Scene| {
-                scene.register("root@example.org", "x", true);
-                let mut seen = vec![scene.open("phone"), scene.open("laptop")];
-                scene.contact("bob@a.example", Active, Active);
-                seen.push(scene.available("phone", 1));
-                let block = "<iq type='set' id='1'><block xmlns='urn:xmpp:blocking'><item jid='eve@a.example'/></block></iq>";
-                seen.push(scene.send("phone", block));
-                for from in ["bob@a.example/x", "eve@a.example/x", "carl@a.example/x"] {
-                    for to in ["alice@example.org", "alice@example.org/phone", "alice@example.org/laptop"] {
-                        seen.push(scene.get(&format!(
-                            "<message from='{from}' to='{to}' type='chat'><body>a</body></message>"
-                        )));
-                        seen.push(scene.get(&format!("<presence from='{from}' to='{to}' type='probe'/>")));
-                        for ns in [stanza::ns::LAST, stanza::ns::DISCO_INFO, stanza::ns::PING, "urn:nobody"] {
-                            let query = format!("<query xmlns='{ns}'/>");
-                            seen.push(
-                                scene.get(&format!(
-                                    "<iq from='{from}' to='{to}' type='get' id='1'>{query}</iq>"
-                                )),
-                            );
-                            let host =
-                                format!("<iq from='{from}' to='example.org' type='get' id='1'>{query}</iq>");
-                            seen.push(scene.host(&host));
-                        }
-                    }
-                    seen.push(scene.send(
-                        "phone",
-                        &format!("<message to='{from}' type='chat'><body>b</body></message>"),
-                    ));
+        for strangers in [StrangerPolicy::Allow, StrangerPolicy::Hold, StrangerPolicy::Refuse] {
+            commute(|| all("1", "plan9", Vec::new()), |scene: &mut Scene| everything(scene, strangers));
+        }
+    }
+
+    fn everything(scene: &mut Scene, strangers: StrangerPolicy) -> Vec<Vec<String>> {
+        let safety = SafetyFacts { strangers, ..SafetyFacts::default() };
+        scene.facts(HostFacts { safety, ..HostFacts::default() });
+        scene.register("root@example.org", "x", true);
+        let mut seen = vec![scene.open("phone"), scene.open("laptop")];
+        scene.contact("bob@a.example", Active, Active);
+        seen.push(scene.available("phone", 1));
+        let block =
+            "<iq type='set' id='1'><block xmlns='urn:xmpp:blocking'><item jid='eve@a.example'/></block></iq>";
+        seen.push(scene.send("phone", block));
+        for from in ["bob@a.example/x", "eve@a.example/x", "carl@a.example/x"] {
+            for to in ["alice@example.org", "alice@example.org/phone", "alice@example.org/laptop"] {
+                seen.push(
+                    scene.get(&format!(
+                        "<message from='{from}' to='{to}' type='chat'><body>a</body></message>"
+                    )),
+                );
+                seen.push(scene.get(&format!("<presence from='{from}' to='{to}' type='probe'/>")));
+                for ns in [stanza::ns::LAST, stanza::ns::DISCO_INFO, stanza::ns::PING, "urn:nobody"] {
+                    let query = format!("<query xmlns='{ns}'/>");
+                    seen.push(
+                        scene.get(&format!("<iq from='{from}' to='{to}' type='get' id='1'>{query}</iq>")),
+                    );
+                    let host = format!("<iq from='{from}' to='example.org' type='get' id='1'>{query}</iq>");
+                    seen.push(scene.host(&host));
                 }
-                seen.push(scene.close("phone"));
-                seen
-            },
-        );
+            }
+            seen.push(
+                scene.send("phone", &format!("<message to='{from}' type='chat'><body>b</body></message>")),
+            );
+        }
+        seen.push(scene.get("<presence from='dora@a.example' to='alice@example.org' type='subscribe'><preauth xmlns='urn:xmpp:pars:0' token='right'/></presence>"));
+        seen.push(scene.close("phone"));
+        seen
     }
 
     /// RFC 6120 section 8.3: whatever is asked, there is one answer; nothing panics.

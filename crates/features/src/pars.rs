@@ -28,16 +28,7 @@ impl Feature for Pars {
     }
 
     fn step(&self, _: Way, _: Step, turn: &mut Turn<'_, Account>, stanza: &mut Stanza) -> Flow {
-        let Some(from) =
-            stanza.from.as_ref().filter(|_| stanza.kind == Kind::Presence(PresenceType::Subscribe))
-        else {
-            return Flow::On;
-        };
-        let Some(preauth) = stanza.payload.child("preauth", ns::PARS) else { return Flow::On };
-        let known = turn.place.roster.item(from.bare_str()).is_some_and(kernel::Item::shown_to);
-        // Nobody shall see by what happens that he is blocked.
-        let token = preauth.attr("token").filter(|token| token.len() <= TOKEN_BYTES_MAX);
-        let Some(token) = token.filter(|_| !known && !turn.place.blocks(from)) else { return Flow::On };
+        let (Some(from), Some(token)) = (&stanza.from, token(turn.place, stanza)) else { return Flow::On };
         let (account, contact) = (turn.place.jid.clone(), from.bare());
         let query = AccountQuery::Vouch {
             account: account.clone(),
@@ -55,6 +46,21 @@ impl Feature for Pars {
         });
         Flow::Stop
     }
+}
+
+/// The token of a request that is to be looked at.
+fn token(account: &Account, stanza: &Stanza) -> Option<String> {
+    let from = stanza.from.as_ref().filter(|_| stanza.kind == Kind::Presence(PresenceType::Subscribe))?;
+    let preauth = stanza.payload.child("preauth", ns::PARS)?;
+    let known = account.roster.item(from.bare_str()).is_some_and(kernel::Item::shown_to);
+    // Nobody shall see by what happens that he is blocked.
+    let token = preauth.attr("token").filter(|token| token.len() <= TOKEN_BYTES_MAX);
+    token.filter(|_| !known && !account.blocks(from))
+}
+
+/// Whether a request is taken out of the way here until its invitation has been looked at.
+pub(crate) fn waits(account: &Account, stanza: &Stanza) -> bool {
+    token(account, stanza).is_some()
 }
 
 /// The user agrees in advance, and asks in turn (section 3.4).

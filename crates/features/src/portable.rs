@@ -23,6 +23,13 @@ pub const LAST: Space = crate::last::LAST;
 /// Which notices were seen, a document.
 pub const SEEN: Space = crate::notices::SEEN;
 
+/// What becomes of what strangers send, and to whom the user has written, a map.
+pub const STRANGERS: Space = crate::strangers::STRANGERS;
+/// Whether others find the user, a document.
+pub const LISTED: Space = crate::directory::LISTED;
+/// By which names, a document.
+pub const CARDS: Space = crate::directory::card::CARDS;
+
 /// The name of the list that [`block_write`] writes.
 const LIST: &str = "blocklist";
 

@@ -7,6 +7,7 @@
 use address::{Bare, Jid};
 use kernel::{Account, Answer, Card, Feature, Host, Iq, IqRoute, Spec, Turn};
 use model::query::{AccountFound, AccountQuery, Found, Password, Query};
+use stanza::forms::Submitted;
 use stanza::{Condition, StanzaError, ns};
 use xml::{El, Writer};
 
@@ -14,7 +15,7 @@ use xml::{El, Writer};
 pub const PASSWORD_BYTES_MAX: usize = 1_023;
 
 static CARD: Card = Card {
-    specs: &[Spec::complete("XEP-0077", "2.4").note("old passwords and data forms are not asked for")],
+    specs: &[Spec::complete("XEP-0077", "2.4").note("old passwords are not asked for")],
     host_vars: &[ns::REGISTER],
     iqs: &[IqRoute::own(ns::REGISTER), IqRoute::host(ns::REGISTER).and_set()],
     ..Card::named("register")
@@ -58,7 +59,15 @@ fn answer<P>(who: &Bare, iq: &Iq<'_>) -> Answer<P> {
 }
 
 fn new_password(who: &Bare, query: El<'_>) -> Result<Password, StanzaError> {
-    let text = |name| query.child_text(name, ns::REGISTER);
+    let form = match query.child("x", ns::FORMS) {
+        Some(x) => Some(Submitted::read(x, ns::REGISTER).ok_or(Condition::BadRequest)?),
+        None => None,
+    };
+    // Section 6: a form goes before the fields of old.
+    let text = |name| match &form {
+        Some(form) => form.value(name).map(str::to_owned),
+        None => query.child_text(name, ns::REGISTER).map(|text| text.into_owned()),
+    };
     let (Some(username), Some(password)) = (text("username"), text("password")) else {
         return Err(Condition::BadRequest.into());
     };
@@ -116,8 +125,22 @@ mod tests {
         let mut scene = Scene::one(Register);
         let long = "x".repeat(PASSWORD_BYTES_MAX + 1);
         let pair = |user: &str, word: &str| format!("<username>{user}</username><password>{word}</password>");
+        let form = |user: &str, word: &str| {
+            let field = |var, value: &str| format!("<field var='{var}'><value>{value}</value></field>");
+            let fields = field("FORM_TYPE", "jabber:iq:register")
+                + &field("username", user)
+                + &field("password", word);
+            format!("<x xmlns='jabber:x:data' type='submit'>{fields}</x>")
+        };
         for (inner, condition) in [
             (pair("bob", "new"), "not-allowed"),
+            (form("bob", "new"), "not-allowed"),
+            (form("alice", ""), "bad-request"),
+            (
+                form("alice", "new").replace("alice</value>", "alice</value></field><field var='username'>"),
+                "bad-request",
+            ),
+            (form("alice", "new").replace("iq:register", "iq:other"), "bad-request"),
             (pair("a@b", "new"), "not-allowed"),
             (pair("alice", ""), "not-acceptable"),
             (pair("alice", &long), "not-acceptable"),
@@ -135,6 +158,9 @@ mod tests {
             assert!(seen[1].ends_with("id='1' type='result'/>"), "{seen:?}");
         }
         assert_eq!(scene.book[OWN].password, "new & good");
+        for seen in both(&mut scene, "set", &form("alice", "by form")) {
+            assert_eq!(seen[0], "ask password alice@example.org");
+        }
     }
 
     #[test]

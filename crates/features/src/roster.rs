@@ -81,6 +81,10 @@ fn set(turn: &mut Turn<'_, Account>, query: El<'_>) -> Result<Answer<Account>, S
         return Err(StanzaError::from(Condition::BadRequest).text("a contact is a bare address"));
     }
     if item.attr("subscription").as_deref() == Some("remove") {
+        if turn.place.roster.item(contact.as_str()).is_some_and(|item| item.shared.is_some()) {
+            let error = StanzaError::from(Condition::NotAllowed);
+            return Err(error.text("the contact is in a group of the server"));
+        }
         return match Kernel::remove_contact(turn, &contact) {
             true => Ok(Answer::done()),
             false => Err(Condition::ItemNotFound.into()),
@@ -153,5 +157,90 @@ mod tests {
         scene.reload();
         scene.open("phone");
         assert!(set(&mut scene, "more", &groups), "it is counted after a start too");
+    }
+
+    fn grouped(members: &[(&str, Option<&str>)]) -> kernel::HostFacts {
+        let members =
+            members.iter().map(|(jid, name)| (address::Bare::parse(jid).unwrap(), name.map(str::to_owned)));
+        let group = kernel::Group { name: "Family".into(), members: members.collect() };
+        kernel::HostFacts {
+            groups: std::sync::Arc::new(kernel::Groups::new(vec![group])),
+            ..Default::default()
+        }
+    }
+
+    const GET: &str = "<iq type='get' id='g'><query xmlns='jabber:iq:roster'/></iq>";
+
+    #[test]
+    fn those_of_a_group_are_contacts_without_asking() {
+        let mut scene = Scene::one(Roster);
+        let alone = scene.send("phone", GET);
+        scene.facts(grouped(&[("alice@example.org", None), ("bob@example.org", Some("Bob"))]));
+        let seen = scene.send("phone", GET);
+        let item = "<item jid='bob@example.org' name='Bob' subscription='both'><group>Family</group></item>";
+        assert!(seen[0].contains(item) && !alone[0].contains("item"), "{seen:?}");
+        // What a client knows from before does not count as the same.
+        let version = alone[0].split("ver='").nth(1).unwrap().split('\'').next().unwrap().to_owned();
+        let known = GET.replace("roster'", &format!("roster' ver='{version}'"));
+        assert!(scene.send("phone", &known)[0].contains(item));
+        let seen = scene.available("phone", 1);
+        assert!(
+            seen.iter().any(|l| l.starts_with("-> ") && l.contains("to='bob@example.org' type='probe'")),
+            "{seen:?}"
+        );
+        // Nothing that either says ends it, and nothing is stored.
+        for ty in ["subscribe", "subscribed", "unsubscribe", "unsubscribed"] {
+            let seen = scene.send("phone", &format!("<presence to='bob@example.org' type='{ty}'/>"));
+            assert_eq!(seen, [""; 0], "{ty}");
+            let seen =
+                scene.get(&format!("<presence from='bob@example.org' to='alice@example.org' type='{ty}'/>"));
+            // Who asks all the same hears that it is so, and sees the user.
+            assert_eq!(seen.len(), if ty == "subscribe" { 2 } else { 0 }, "{ty}: {seen:?}");
+        }
+        let remove = "<iq type='set' id='1'><query xmlns='jabber:iq:roster'><item jid='bob@example.org' subscription='remove'/></query></iq>";
+        assert!(scene.send("phone", remove)[0].contains("not-allowed"));
+        // The user's own name and groups lie over the operator's, and stay when the group goes.
+        let rename = "<iq type='set' id='1'><query xmlns='jabber:iq:roster'><item jid='bob@example.org' name='Bobby'><group>Family</group><group>Chess</group></item></query></iq>";
+        let seen = scene.send("phone", rename);
+        let stored = r#"put roster bob@example.org = {"name":"Bobby","groups":["Chess"],"to":"none","from":"none","listed":true}"#;
+        assert_eq!(seen[0], stored);
+        let item = "<item jid='bob@example.org' name='Bobby' subscription='both'><group>Chess</group><group>Family</group></item>";
+        assert!(scene.send("phone", GET)[0].contains(item));
+        scene.reload();
+        scene.open("phone");
+        assert!(scene.send("phone", GET)[0].contains(item));
+        scene.facts(kernel::HostFacts::default());
+        let item = "<item jid='bob@example.org' name='Bobby' subscription='none'><group>Chess</group></item>";
+        assert!(scene.send("phone", GET)[0].contains(item));
+    }
+
+    #[test]
+    fn groups_change_while_people_are_there() {
+        let mut scene = Scene::one(Roster);
+        scene.send("phone", GET);
+        scene.available("phone", 1);
+        let mut change = |facts: kernel::HostFacts| {
+            scene.account.facts = std::sync::Arc::new(facts);
+            scene.play(None, |kernel, turn| kernel.facts_changed(turn))
+        };
+        let both = &[("alice@example.org", None), ("bob@example.org", None)];
+        let seen = change(grouped(both));
+        assert!(
+            seen.iter().any(|l| l.starts_with("phone: <iq") && l.contains("subscription='both'")),
+            "{seen:?}"
+        );
+        assert!(
+            seen.iter()
+                .any(|l| l.starts_with("-> <presence from='alice@example.org/phone' to='bob@example.org'>")),
+            "{seen:?}"
+        );
+        let quiet: Vec<String> = change(grouped(both));
+        assert_eq!(quiet, [""; 0], "nothing has changed");
+        let seen = change(grouped(&[]));
+        assert!(
+            seen.iter().any(|l| l.starts_with("phone: <iq") && l.contains("subscription='remove'")),
+            "{seen:?}"
+        );
+        assert!(seen.iter().any(|l| l.contains("to='bob@example.org' type='unavailable'")), "{seen:?}");
     }
 }

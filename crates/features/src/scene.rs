@@ -109,6 +109,8 @@ impl Scene {
     /// Sets what the operator says of the host.
     pub(crate) fn facts(&mut self, facts: HostFacts) {
         self.host.facts = Arc::new(facts);
+        self.account.facts = self.host.facts.clone();
+        self.account.apply_groups();
     }
 
     /// Puts a contact into the roster without telling anybody.
@@ -190,6 +192,8 @@ impl Scene {
         let account = self.account.jid.clone();
         let loaded = self.kernel.reads(&account).into_iter().map(|read| self.read(read)).collect::<Vec<_>>();
         self.account = self.kernel.hydrate(account, true, loaded);
+        self.account.facts = self.host.facts.clone();
+        self.account.apply_groups();
         self.names.clear();
     }
 
@@ -261,6 +265,7 @@ impl Scene {
         Ok(match query {
             Query::Read(read) => Found::Loaded(self.read(read)),
             Query::Upload(query) => Found::Upload(self.files(query)),
+            Query::Push(_) => Found::Push(model::push::PushFound::Off),
             Query::Sessions(filter) => Found::Sessions(self.sessions(&filter)),
             Query::Account(query) => Found::Account(self.accounts(query)),
         })

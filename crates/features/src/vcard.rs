@@ -4,10 +4,12 @@
 //!
 //! Not here: what the card says; its photo as an avatar, and vCard4 (pubsub).
 
-use kernel::{Account, Answer, Card, Feature, Iq, IqRoute, Spec, Turn};
+use kernel::{Account, Answer, Card, Directory, Feature, Iq, IqRoute, Spec, Turn};
 use model::spaces::VCARD;
 use model::storage::{Owner, Read};
 use stanza::{Condition, StanzaError, ns};
+
+use crate::directory;
 
 /// Most bytes of a card in canonical form.
 pub const VCARD_BYTES_MAX: usize = 262_144;
@@ -53,7 +55,10 @@ fn store(turn: &mut Turn<'_, Account>, owner: Owner, iq: &Iq<'_>) -> Answer<Acco
     if card.len() > VCARD_BYTES_MAX {
         return StanzaError::from(Condition::NotAcceptable).text("The card is too large").into();
     }
-    turn.fx.put_doc(VCARD, owner, card.into_owned());
+    turn.fx.put_doc(VCARD, owner.clone(), card.into_owned());
+    if turn.place.facts.safety.directory != Directory::Off {
+        directory::card::Card::of(iq.payload).keep(owner, turn.fx);
+    }
     Answer::done()
 }
 

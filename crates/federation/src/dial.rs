@@ -157,7 +157,7 @@ pub(crate) async fn verify(shared: Arc<Shared>, verification: Verification) -> V
         };
         let (tx, rx) = oneshot::channel();
         let _ = carrier.courier().to.send(Command::Verify(verification.clone(), tx));
-        let task = tokio::spawn(async move { carrier.run().await });
+        let task = tokio::spawn(Box::pin(carrier.run()));
         let verdict = rx.await;
         // The stream closes itself a little later; who is answered need not wait for that.
         drop(task);

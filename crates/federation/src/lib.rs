@@ -1,6 +1,6 @@
 //! Other servers: finding them, connecting, and one queue for each.
 //!
-//! RFC 6120 sections 3.2 and 10.4, RFC 7590, XEP-0368 1.1.0
+//! RFC 6120 sections 3.2 and 10.4, RFC 7590, RFC 9525, XEP-0368 1.1.0, XEP-0495 0.1.0
 //!
 //! Not here: what is said on a stream (s2s), what a stanza means (kernel), what is kept until it has arrived (engine),
 //! accepting connections (net).
@@ -36,7 +36,7 @@ use tokio::sync::watch;
 pub use certificate::{Doubt, Roots};
 pub use counters::{Counters, Failure};
 pub use parts::PARTS;
-pub use resolve::{Dns, Resolve, Resolving, Srv, Unanswered};
+pub use resolve::{Dns, NoDns, Resolve, Resolving, Srv, Unanswered};
 pub use settings::{Rules, Settings};
 pub use targets::ascii;
 
@@ -76,6 +76,11 @@ impl Federation {
         let Parts { engine, mailbox, tls, roots, resolver, counters, phase } = parts;
         let shared = Shared::new(settings, engine, mailbox, resolver, tls, roots, counters, phase);
         Federation { shared: Arc::new(shared), runtime: runtime::Handle::current() }
+    }
+
+    /// What is counted.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.shared.counters
     }
 
     /// From now on these settings hold for new streams; domains that are no longer allowed lose theirs.
@@ -133,7 +138,7 @@ impl net::Servers for Federation {
             return;
         };
         tokio::spawn(async move {
-            carrier.run().await;
+            Box::pin(carrier.run()).await;
             drop(permit);
         });
     }

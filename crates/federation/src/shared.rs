@@ -153,6 +153,10 @@ impl Shared {
                 Ok(()) => return Ok(()),
                 Err(back) => back.0,
             },
+            // Streams that came in shall not take the room of those who want to send.
+            None if matches!(word, Word::Up(_)) && table.lanes.len() >= limits::LANES_MAX / 2 => {
+                return Err(word);
+            }
             None if table.lanes.len() >= limits::LANES_MAX => return Err(word),
             None => word,
         };

@@ -59,12 +59,15 @@ failed login.
 
 ";
 
-const GROUPS: [(&str, &str); 5] = [
+const GROUPS: [(&str, &str); 8] = [
     ("A", "XML streams"),
     ("B", "TLS"),
     ("C", "Authentication"),
     ("D", "Binding and stream management"),
     ("E", "Stanzas and routing"),
+    ("F", "Rooms, archives, nodes, commands"),
+    ("I", "WebSocket, BOSH, HTTP, files"),
+    ("J", "Registration, invitations, abuse"),
 ];
 
 /// The page `docs/bad-input.md`, if all rows have passed.

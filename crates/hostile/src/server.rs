@@ -117,6 +117,11 @@ impl Server {
         if let Some(password) = password {
             args["password"] = password.into();
         }
+        self.order(command, args).map(drop)
+    }
+
+    /// Runs any operator's command; gives what it answers.
+    pub(crate) fn order(&self, command: &str, args: serde_json::Value) -> Outcome<String> {
         let request = serde_json::json!({ "command": command, "args": args });
         let mut stream = UnixStream::connect(self.dir.join("data/admin.sock")).map_err(words)?;
         stream.set_read_timeout(Some(ANSWER_MAX)).map_err(words)?;
@@ -124,8 +129,8 @@ impl Server {
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).map_err(words)?;
         match line.starts_with("{\"ok\"") {
-            true => Ok(()),
-            false => Err(format!("{command} {jid}: {line}")),
+            true => Ok(line),
+            false => Err(format!("{command} {args}: {line}")),
         }
     }
 

@@ -11,7 +11,7 @@ use address::{Bare, Jid};
 use model::link::{About, SessionId};
 use stanza::Stanza;
 
-use crate::{Roster, Slots};
+use crate::{HostFacts, Roster, Slots};
 
 /// A place: the unit that RFC 6121's rules are about. Owned by one task and changed only inside a turn.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Account {
     /// Whether there is such an account; a place for an address that nobody registered answers like one that is
     /// offline (RFC 6121 section 8.5.1).
     pub exists: bool,
+    /// What the operator says about its domain.
+    pub facts: Arc<HostFacts>,
     /// Its connected resources, in the order in which they were bound.
     pub sessions: Vec<Session>,
     /// Its contacts.
@@ -68,6 +70,7 @@ impl Account {
         Account {
             jid,
             exists,
+            facts: Arc::default(),
             sessions: Vec::new(),
             roster: Roster::default(),
             blocked: BTreeSet::new(),

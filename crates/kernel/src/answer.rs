@@ -107,12 +107,18 @@ impl Kernel {
                 let answer = self.accepted(&stanza, true, false, |feature, iq| feature.host_iq(turn, iq));
                 conclude(turn, stanza, answer);
             }
+            _ if self.features.iter().any(|feature| feature.host_heard(turn, &stanza)) => {}
             // RFC 6121 section 8.4 leaves it open; nobody reads the server's post.
             Kind::Message(ty) if ty != stanza::MessageType::Error && !stanza.payload.is_empty() => {
                 turn.fx.refuse(&stanza, Condition::ServiceUnavailable);
             }
             _ => {}
         }
+    }
+
+    /// A hosted domain begins, changes or wanted to be woken.
+    pub fn host_woken(&self, turn: &mut Turn<'_, Host>) {
+        self.features.iter().for_each(|feature| feature.host_woken(turn));
     }
 
     /// Finds who answers a request, and lets it, if the request is well formed and permitted.
@@ -159,6 +165,17 @@ impl Turn<'_, Spot> {
         then: impl FnOnce(&mut Turn<'_, Spot>, Result<Found, StanzaError>) + Send + 'static,
     ) {
         Spot::ask(self, query, Box::new(then));
+    }
+}
+
+impl Turn<'_, Host> {
+    /// Asks for data on behalf of a host, outside of a request.
+    pub fn ask(
+        &mut self,
+        query: Query,
+        then: impl FnOnce(&mut Turn<'_, Host>, Result<Found, StanzaError>) + Send + 'static,
+    ) {
+        Host::ask(self, query, Box::new(then));
     }
 }
 

@@ -81,6 +81,16 @@ pub enum Event {
         /// The tokens, in order.
         tokens: Vec<u64>,
     },
+    /// Nobody reads what a session was sent: it waits to be resumed (XEP-0198), or says that it is inactive (XEP-0352)
+    /// and acknowledges nothing. Each stanza is told of once.
+    Unread {
+        /// Which session.
+        session: SessionId,
+        /// Messages and requests, in order.
+        stanzas: Vec<std::sync::Arc<Stanza>>,
+    },
+    /// A session of which that was said reads again.
+    Attentive(SessionId),
 }
 
 /// A feature of accounts or hosts. All functions are pure but for the turn that they are given.
@@ -110,6 +120,18 @@ pub trait Feature: Send + Sync {
     fn host_iq(&self, turn: &mut Turn<'_, Host>, iq: &Iq<'_>) -> Answer<Host> {
         let _ = (turn, iq);
         Answer::Refuse(stanza::Condition::ServiceUnavailable.into())
+    }
+
+    /// Looks at a message or an answer that came for a hosted domain. `true` if it was for this feature.
+    fn host_heard(&self, turn: &mut Turn<'_, Host>, stanza: &Stanza) -> bool {
+        let _ = (turn, stanza);
+        false
+    }
+
+    /// The time that [`crate::Effects::wake`] asked for has come. A domain that follows lists of banned addresses is also
+    /// woken when the server starts, and when the lists are others.
+    fn host_woken(&self, turn: &mut Turn<'_, Host>) {
+        let _ = turn;
     }
 
     /// Answers a request of service discovery to an account, if it is about something of this feature (XEP-0030): the

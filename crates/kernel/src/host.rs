@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use address::Jid;
 
-use crate::Slots;
+use crate::{Groups, SafetyFacts, Slots};
 
 /// A domain that this server serves.
 #[derive(Debug)]
@@ -40,6 +40,10 @@ pub struct HostFacts {
     pub external: Vec<ExternalService>,
     /// XEP-0092: whether to tell the operating system.
     pub tell_os: bool,
+    /// Strangers, reports, block lists.
+    pub safety: SafetyFacts,
+    /// Groups whose members see one another.
+    pub groups: Arc<Groups>,
 }
 
 /// What the operator says about invitations (XEP-0401).

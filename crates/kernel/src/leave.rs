@@ -46,6 +46,16 @@ impl Kernel {
         self.tell(turn, &Event::Acknowledged { session, tokens });
     }
 
+    /// Nobody reads what a session was sent.
+    pub fn unread(&self, turn: &mut Turn<'_, Account>, session: SessionId, stanzas: Vec<Arc<Stanza>>) {
+        self.tell(turn, &Event::Unread { session, stanzas });
+    }
+
+    /// Somebody reads it again.
+    pub fn attentive(&self, turn: &mut Turn<'_, Account>, session: SessionId) {
+        self.tell(turn, &Event::Attentive(session));
+    }
+
     /// A stanza from the session `turn.session`. Its `from` is the session's full address.
     pub fn leave(&self, turn: &mut Turn<'_, Account>, mut stanza: Stanza) {
         if !self.step(Way::Leave, Step::Screen, turn, &mut stanza)

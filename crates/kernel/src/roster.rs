@@ -4,12 +4,16 @@
 //!
 //! Not here: the iq that manages it (features, roster), the rules by which subscriptions change (`subscription.rs`).
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
 use address::Jid;
 use model::storage::{Loaded, Owner, Space};
 use serde::{Deserialize, Serialize};
 use xml::Writer;
 
-use crate::Effects;
+use crate::{Effects, Shared};
 
 /// Where contacts are stored: a map from bare JID to [`Item`].
 pub const ROSTER: Space = Space("roster");
@@ -54,17 +58,25 @@ pub struct Item {
     /// Whether the user put it in the roster, or got there by asking; a mere request from a stranger does not.
     #[serde(default)]
     pub listed: bool,
+    /// What groups of the operator say of the contact. Never stored.
+    #[serde(skip)]
+    pub shared: Option<Arc<Shared>>,
 }
 
 impl Item {
     /// Whether the contact may see the user's presence.
     pub fn shown_to(&self) -> bool {
-        self.from == Direction::Active
+        self.from == Direction::Active || self.shared.is_some()
     }
 
     /// Whether the user sees the contact's presence.
     pub fn seen(&self) -> bool {
-        self.to == Direction::Active
+        self.to == Direction::Active || self.shared.is_some()
+    }
+
+    /// Whether the user sees it in the roster.
+    pub fn in_roster(&self) -> bool {
+        self.listed || self.shared.is_some()
     }
 
     /// The `subscription` attribute (RFC 6121 section 2.1.2.5).
@@ -80,10 +92,14 @@ impl Item {
     /// Writes `<item/>` (RFC 6121 section 2.1.2).
     pub fn write(&self, contact: &str, w: &mut Writer) {
         w.open("item", stanza::ns::ROSTER).attr("jid", contact);
-        w.attr_opt("name", self.name.as_deref()).attr("subscription", self.subscription());
-        w.attr_opt("ask", (self.to == Direction::Pending).then_some("subscribe"));
+        let shared = self.shared.as_deref();
+        let name = self.name.as_deref().or_else(|| shared?.name.as_deref());
+        w.attr_opt("name", name).attr("subscription", self.subscription());
+        let asks = self.to == Direction::Pending && shared.is_none();
+        w.attr_opt("ask", asks.then_some("subscribe"));
         w.attr_opt("approved", self.approved.then_some("true"));
-        for group in &self.groups {
+        let more = shared.map(|shared| &shared.groups[..]).unwrap_or_default();
+        for group in self.groups.iter().chain(more.iter().filter(|group| !self.groups.contains(group))) {
             w.leaf("group", stanza::ns::ROSTER, group);
         }
         w.close();
@@ -109,6 +125,8 @@ pub struct Roster {
     /// Bytes of all texts in them.
     bytes: usize,
     version: u64,
+    /// Changes with what groups say; 0 without them.
+    shared: u64,
 }
 
 impl Roster {
@@ -129,7 +147,7 @@ impl Roster {
 
     /// Contacts that the user sees in the roster: without strangers who only asked.
     pub fn listed(&self) -> impl Iterator<Item = (&Jid, &Item)> {
-        self.iter().filter(|(_, item)| item.listed)
+        self.iter().filter(|(_, item)| item.in_roster())
     }
 
     /// How many, strangers who asked included.
@@ -150,13 +168,48 @@ impl Roster {
 
     /// The version for roster versioning (RFC 6121 section 2.6): it changes with every change.
     pub fn version(&self) -> String {
-        self.version.to_string()
+        match self.shared {
+            0 => self.version.to_string(),
+            shared => format!("{}-{shared:x}", self.version),
+        }
+    }
+
+    /// Lays what groups say over the contacts. Gives back those of whom something else is said now.
+    pub(crate) fn share(&mut self, contacts: BTreeMap<Jid, Arc<Shared>>) -> Vec<Jid> {
+        let mut changed = Vec::new();
+        for (jid, item) in self.items.iter_mut().filter(|(_, item)| item.shared.is_some()) {
+            if !contacts.contains_key(jid) {
+                item.shared = None;
+                changed.push(jid.clone());
+            }
+        }
+        self.items.retain(|(_, item)| item.shared.is_some() || !item.is_blank());
+        self.bytes = self.items.iter().map(|(jid, item)| item.bytes(jid.as_str())).sum();
+        let mut hasher = DefaultHasher::new();
+        for (contact, shared) in contacts {
+            (contact.as_str(), &shared.groups, &shared.name).hash(&mut hasher);
+            let known = self.item(contact.as_str());
+            if known.is_some_and(|item| item.shared.as_ref() == Some(&shared)) {
+                continue;
+            }
+            let item = Item { shared: Some(shared), ..known.cloned().unwrap_or_default() };
+            changed.push(contact.clone());
+            self.put(contact, item);
+        }
+        let any = self.items.iter().any(|(_, item)| item.shared.is_some());
+        self.shared = if any { hasher.finish() | 1 } else { 0 };
+        changed
     }
 
     /// Sets or (if nothing worth keeping is left) removes a contact, and stores that.
     pub fn set(&mut self, owner: &Owner, contact: &Jid, item: Item, fx: &mut Effects) {
         let key = contact.as_str();
-        if item.is_blank() {
+        if item.is_blank() && item.shared.is_some() {
+            // Nothing of the user's own is left, but the groups' remains.
+            let key = key.into();
+            fx.write(model::storage::Write::MapDelete { space: ROSTER, owner: owner.clone(), key });
+            self.put(contact.clone(), item);
+        } else if item.is_blank() {
             if let Ok(at) = self.find(key) {
                 let (_, old) = self.items.remove(at);
                 self.bytes -= old.bytes(key);

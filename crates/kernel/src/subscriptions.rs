@@ -22,6 +22,9 @@ impl Kernel {
             return; // One always sees oneself.
         }
         let known = turn.place.roster.item(contact.as_str());
+        if known.is_some_and(|item| item.shared.is_some()) {
+            return; // They see each other, whatever they say.
+        }
         if known.is_none() && turn.place.roster.len() >= limits::ROSTER_ITEMS_MAX {
             return turn.refuse(&stanza, Condition::ResourceConstraint);
         }
@@ -51,6 +54,9 @@ impl Kernel {
             return;
         }
         let known = turn.place.roster.item(contact.as_str()).cloned();
+        if known.as_ref().is_some_and(|item| item.shared.is_some()) {
+            return self.shared_subscription(turn, ty, &contact);
+        }
         if known.is_none() && !may_ask(turn.place) {
             return turn.refuse(&stanza, Condition::ResourceConstraint);
         }
@@ -102,7 +108,11 @@ impl Kernel {
     ) -> bool {
         let mut item = turn.place.roster.item(contact.as_str()).cloned().unwrap_or_default();
         item.name = name;
-        item.groups = groups;
+        let shared = item.shared.clone();
+        // What groups of the operator say is not the user's own.
+        let of_groups = |group: &String| shared.as_ref().is_some_and(|shared| shared.groups.contains(group));
+        item.groups = groups.into_iter().filter(|group| !of_groups(group)).collect();
+        item.name = item.name.filter(|name| shared.as_ref().is_none_or(|s| s.name.as_ref() != Some(name)));
         item.listed = true;
         if !turn.place.roster.fits(contact.as_str(), &item) {
             return false;
@@ -143,14 +153,14 @@ impl Kernel {
         if turn.place.roster.item(contact.as_str()) != Some(&item) {
             store(turn, contact, item.clone());
         }
-        if out.push && item.listed {
+        if out.push && item.in_roster() {
             push(turn, contact, Some(&item));
         }
     }
 }
 
 fn may_ask(account: &Account) -> bool {
-    let waiting = account.roster.iter().filter(|(_, item)| !item.listed).count();
+    let waiting = account.roster.iter().filter(|(_, item)| !item.in_roster()).count();
     waiting < limits::REQUESTS_PENDING_MAX && account.roster.len() < limits::ROSTER_ITEMS_MAX
 }
 
@@ -160,7 +170,7 @@ fn store(turn: &mut Turn<'_, Account>, contact: &Jid, item: Item) {
 }
 
 /// Tells the interested resources of a changed (or removed) contact (section 2.1.6).
-fn push(turn: &mut Turn<'_, Account>, contact: &Jid, item: Option<&Item>) {
+pub(crate) fn push(turn: &mut Turn<'_, Account>, contact: &Jid, item: Option<&Item>) {
     let owner = Owner::from(turn.place.jid.text());
     turn.place.roster.touch(&owner, turn.fx);
     let version = turn.place.roster.version();

@@ -6,6 +6,7 @@ pub mod away;
 pub mod grant;
 pub mod invite;
 pub mod link;
+pub mod push;
 pub mod query;
 pub mod rights;
 pub mod spaces;

@@ -8,6 +8,7 @@
 use address::Bare;
 
 use crate::invite::{Invitation, Invite, Made};
+use crate::push::{PushFound, PushQuery};
 use crate::storage::{Loaded, Read};
 pub use crate::upload::{Purpose, Slot, UploadFound, UploadQuery, UploadedFile};
 
@@ -22,6 +23,8 @@ pub enum Query {
     Sessions(SessionFilter),
     /// To the files that people upload. Answer: [`Found::Upload`].
     Upload(UploadQuery),
+    /// About push. Answer: [`Found::Push`].
+    Push(PushQuery),
 }
 
 /// Which sessions.
@@ -44,6 +47,8 @@ pub enum Found {
     Sessions(Vec<SessionFound>),
     /// From the files.
     Upload(UploadFound),
+    /// About push.
+    Push(PushFound),
 }
 
 impl Found {

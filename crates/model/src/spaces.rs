@@ -12,5 +12,7 @@ pub const ARCHIVE: Space = Space("archive");
 pub const PRIVATE: Space = Space("private");
 /// Stanzas for other servers that have not got them yet, one log per domain.
 pub const SPOOL: Space = Space("spool");
+/// Reports of spam and abuse, one log per domain (XEP-0377).
+pub const REPORTS: Space = Space("reports");
 /// The visiting card of an account, one document (XEP-0054).
 pub const VCARD: Space = Space("vcard");

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use features::portable::{LAST, SEEN};
+use features::portable::{CARDS, LAST, LISTED, SEEN, STRANGERS};
 use model::storage::{Owner, Space, Write};
 use stanza::ns;
 use xml::{El, Writer};
@@ -21,8 +21,8 @@ pub(crate) const ROOM_OWNED: Space = Space("muc-owned");
 /// The version of a roster (crate `kernel` owns it).
 pub(crate) const ROSTER_VERSION: Space = Space("roster-version");
 
-/// Documents of accounts.
-pub(crate) const OF_USER: [Space; 3] = [ROSTER_VERSION, LAST, SEEN];
+/// Documents and maps of accounts.
+pub(crate) const OF_USER: [Space; 6] = [ROSTER_VERSION, LAST, SEEN, STRANGERS, LISTED, CARDS];
 /// Documents and maps of rooms.
 pub(crate) const OF_ROOM: [Space; 3] = [ROOM, ROOM_CARD, ROOM_AFFILIATIONS];
 /// Rows of the rooms' service.

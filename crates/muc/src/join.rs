@@ -17,10 +17,17 @@ use crate::item::{self, Notice};
 use crate::occupants::{Occupant, Visit};
 use crate::room::{Room, Standing, Tombstone};
 use crate::service::Shared;
-use crate::{create, limits, nick, occupant_id, presence};
+use crate::{banned, create, limits, nick, occupant_id, presence};
 
 /// Available presence.
 pub(crate) fn present(shared: &Arc<Shared>, turn: &mut Turn<'_, Spot>, stanza: Stanza) {
+    if !banned::looked_up(shared, turn, &stanza) {
+        come(shared, turn, stanza);
+    }
+}
+
+/// Available presence of somebody who may be here.
+pub(crate) fn come(shared: &Arc<Shared>, turn: &mut Turn<'_, Spot>, stanza: Stanza) {
     let (Some(from), Some(to)) = (stanza.from.clone(), stanza.to.clone()) else { return };
     let joins = stanza.payload.has("x", ns::MUC);
     if turn.place.is_service() {

@@ -13,6 +13,7 @@ mod affiliation;
 mod affiliations;
 mod archive;
 mod avatar;
+mod banned;
 mod config;
 mod config_form;
 mod create;

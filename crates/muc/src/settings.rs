@@ -3,6 +3,7 @@
 //! Not here: what owners say about their rooms (`config.rs`).
 
 use address::Jid;
+use kernel::SafetyFacts;
 
 /// Settings of one service.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Settings {
     pub joins: u32,
     /// How new rooms are.
     pub defaults: Defaults,
+    /// Lists of banned addresses, which may not enter.
+    pub safety: SafetyFacts,
     /// When the server started, in Unix milliseconds.
     pub started_ms: u64,
 }
@@ -76,6 +79,7 @@ impl Settings {
             messages: 10,
             joins: 20,
             defaults: Defaults::default(),
+            safety: SafetyFacts::default(),
             started_ms,
         }
     }

@@ -126,6 +126,11 @@ impl Stage {
         self.now_ms += 1_000_000;
     }
 
+    /// Something is in the store that another put there.
+    pub(crate) fn stored(&mut self, write: model::storage::Write) {
+        block_on(self.store.commit(Batch::from(write))).unwrap();
+    }
+
     /// Whether the room is in memory.
     pub(crate) fn rest(&self) -> Option<Rest> {
         self.spots.get(ROOM).map(|spot| self.rooms.rest(spot))

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::counters::Counters;
 use crate::files::Files;
 use crate::monitor::Monitor;
+use crate::pushes::Pushes;
 use crate::relay::Relay;
 use crate::servers::Servers;
 use crate::tls::TlsStore;
@@ -30,6 +31,8 @@ pub struct NetConfig {
     pub counters: Arc<Counters>,
     /// Who keeps files; `None`: none are taken.
     pub files: Option<Arc<dyn Files>>,
+    /// Who takes what programs post for clients; `None`: nobody.
+    pub pushes: Option<Arc<dyn Pushes>>,
     /// What [`Kind::Watch`] tells.
     pub monitor: Option<Arc<dyn Monitor>>,
     /// Who serves [`Kind::Turn`] and [`Kind::TurnTls`]; `None`: such connections are closed.

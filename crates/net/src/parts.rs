@@ -19,6 +19,6 @@ pub const PARTS: &[Part] = &[Part {
         Spec::complete("XEP-0156", "1.4.0")
             .note("host-meta as XML and JSON; DNS TXT records are the operator's"),
         Spec::complete("XEP-0206", "1.4"),
-        Spec::complete("XEP-0368", "1.1.0").note("clients only"),
+        Spec::complete("XEP-0368", "1.1.0"),
     ],
 }];

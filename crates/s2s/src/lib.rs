@@ -2,7 +2,7 @@
 //! questions come out, and time is an argument.
 //!
 //! RFC 6120 (streams, STARTTLS, SASL EXTERNAL, section 8.1 on addresses), RFC 7590, XEP-0114, XEP-0178, XEP-0185,
-//! XEP-0198, XEP-0220, XEP-0288, XEP-0368, XEP-0478.
+//! XEP-0198, XEP-0220, XEP-0288, XEP-0344, XEP-0368, XEP-0478.
 //!
 //! Not here: sockets, TLS, DNS and the choice among connections (federation), certificates (whoever answers an
 //! [`Ask`]), the queue of what waits for a domain, what a stanza means (kernel).

@@ -27,6 +27,7 @@ pub(crate) fn handle(io: &mut Io, now: Instant, element: &Element) -> Next {
         ("enabled", Managed::Asked) => handle_enabled(io, now, element),
         ("resumed", Managed::Resuming) => handle_resumed(io, now, element)?,
         ("failed", Managed::Asked) => {
+            io.clock.asked = None;
             let arrived = io.sending.unmanage();
             acked(io, arrived);
         }
@@ -99,7 +100,7 @@ fn handle_enable(io: &mut Io, element: &Element) {
 }
 
 /// Asks to go on where a broken stream stopped, or to begin counting; whether stanzas must wait for the answer.
-pub(crate) fn begin(io: &mut Io) -> bool {
+pub(crate) fn begin(io: &mut Io, now: Instant) -> bool {
     let offered = io.offer.managed && io.settings.stream_management;
     match io.resume.take() {
         Some(resume) if offered => {
@@ -107,6 +108,7 @@ pub(crate) fn begin(io: &mut Io) -> bool {
             w.open("resume", ns::SM).attr("previd", &resume.id).attr_of("h", resume.stored).close();
             io.wire.put(&w.finish());
             io.sending.managed = Managed::Resuming;
+            io.clock.asked = Some(now);
             io.resume = Some(resume);
             true
         }
@@ -115,14 +117,14 @@ pub(crate) fn begin(io: &mut Io) -> bool {
                 not_resumed(io, lost.into_unacked());
             }
             if offered {
-                enable(io);
+                enable(io, now);
             }
             false
         }
     }
 }
 
-fn enable(io: &mut Io) {
+fn enable(io: &mut Io, now: Instant) {
     let mut w = io.wire.writer();
     w.open("enable", ns::SM);
     if io.tls.is_some() && !io.settings.resume.is_zero() {
@@ -131,9 +133,12 @@ fn enable(io: &mut Io) {
     w.close();
     io.wire.put(&w.finish());
     io.sending.manage(Managed::Asked);
+    // What is sent now can only be acknowledged after the answer.
+    io.clock.asked = Some(now);
 }
 
 fn handle_enabled(io: &mut Io, now: Instant, element: &Element) {
+    io.clock.asked = None;
     io.sending.managed = Managed::On;
     io.receiving.manage();
     let resumable = element.attr("resume").is_some_and(|value| matches!(&*value, "true" | "1"));
@@ -193,6 +198,7 @@ fn handle_resumed(io: &mut Io, now: Instant, element: &Element) -> Result<(), Fa
     let bad = || Fail::new(StreamCondition::BadFormat, Misbehaviour::UnexpectedManagement);
     let h = read_h(element).ok_or_else(bad)?;
     let Some(kept) = io.resume.take() else { return Err(bad()) };
+    io.clock.asked = None;
     if let Some(pair) = io.book.main.clone() {
         io.sending.managed = Managed::On;
         io.ready(now, pair);
@@ -239,7 +245,7 @@ fn handle_not_resumed(io: &mut Io, now: Instant, element: &Element) -> Result<()
         let lost = io.sending.forget();
         not_resumed(io, lost);
     }
-    enable(io);
+    enable(io, now);
     if let Some(pair) = io.book.main.clone() {
         io.ready(now, pair);
     }

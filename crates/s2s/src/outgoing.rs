@@ -194,7 +194,7 @@ pub(crate) fn proven(io: &mut Io, now: Instant, pair: &Pair) -> Next {
         if io.bidi {
             admit_peer(io, now, pair);
         }
-        if manage::begin(io) {
+        if manage::begin(io, now) {
             // Ready when the peer has said how much of the old stream arrived.
             return Ok(State::Open);
         }

@@ -10,7 +10,7 @@ pub const PARTS: &[Part] = &[
         name: "servers",
         path: "crates/s2s/src/lib.rs",
         specs: &[
-            Spec::complete("RFC 6120", "4 to 8, 13.7").note("streams between servers, at least XMPP 1.0"),
+            Spec::complete("RFC 6120", "4 to 8, 13.7").note("servers must speak XMPP 1.0"),
             Spec::complete("RFC 7590", "3"),
             Spec::complete("XEP-0178", "1.2"),
             Spec::complete("XEP-0185", "1.0"),
@@ -20,7 +20,7 @@ pub const PARTS: &[Part] = &[
             Spec::complete("XEP-0288", "1.0.1")
                 .note("who was called proves further domains of its own by certificate only"),
             Spec::partial("XEP-0344", "0.4", "a certificate spares the call back; DNSSEC alone does not"),
-            Spec::complete("XEP-0368", "1.1.0").note("servers"),
+            Spec::complete("XEP-0368", "1.1.0"),
             Spec::complete("XEP-0478", "0.2.0").note("what others announce is heeded"),
         ],
     },

@@ -130,7 +130,7 @@ impl Sending {
 
     /// All tokens; nothing is known of what becomes of them.
     pub(crate) fn forget(&mut self) -> Vec<u64> {
-        self.queue_bytes = 0;
+        (self.queue_bytes, self.uncounted, self.taken, self.written) = (0, 0, 0, 0);
         self.queue.drain(..).map(|sent| sent.token).collect()
     }
 

@@ -51,7 +51,7 @@ impl Wire {
         start.push_str(" xmlns:stream='http://etherx.jabber.org/streams'");
         if self.content == ns::SERVER {
             // XEP-0220 section 2: every dialback element must have the prefix that the header declares.
-            start.push_str(" xmlns:db='jabber:server:dialback'");
+            start.push_str(&format!(" xmlns:db='{}'", ns::DIALBACK));
         }
         self.bytes.extend_from_slice(start.as_bytes());
         for (name, value) in [("id", header.id), ("from", header.from), ("to", header.to)] {

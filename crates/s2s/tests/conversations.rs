@@ -192,6 +192,28 @@ fn on_a_bidirectional_stream_the_acceptor_may_add_pairs() {
 }
 
 #[test]
+fn g02_who_chose_the_id_of_the_stream_proves_by_certificate() {
+    let a =
+        Side::outgoing(ours(), pair("ours.example", "lax.example"), Purpose::Stanzas).with_certificate(&[]);
+    let b = Side::incoming(settings(&["lax.example", "muc.lax.example"], "x"))
+        .with_certificate(&["ours.example"]);
+    let mut duo = Duo::new(a, b);
+    duo.run();
+    assert!(duo.a.has("authenticated ours.example<lax.example Dialback"), "{:?}", duo.a.log);
+    let now = duo.b.now;
+    duo.b.stream.add_pair(now, pair("muc.lax.example", "ours.example"), None);
+    duo.run();
+    assert!(duo.a.has("verify muc.lax.example dial=false"), "{:?}", duo.a.log);
+}
+
+#[test]
+fn a_proof_must_suffice_for_the_recipients_domain_too() {
+    let mut side = pair::table::bring(pair::table::Stage::Lax);
+    side.hear(b"<message from='a@lax.example' to='room@muc.ours.example'/>");
+    assert!(side.has("note Blocked") && side.sent.contains("<policy-violation "), "{:?}", side.log);
+}
+
+#[test]
 fn g09_a_wrong_certificate_is_refused_on_both_sides() {
     // The one that was called shows a wrong one: we leave.
     let mut duo = connected("them.example", &["them.example"], &["else.example"], |_| {});

@@ -4,7 +4,11 @@
 //!
 //! Not here: the ordinary case (conversations.rs).
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod pair;
+
+use std::time::Duration;
 
 use pair::table::{Stage, bring};
 use pair::{Duo, Side, message, ours, pair, settings};
@@ -117,6 +121,21 @@ fn the_peer_cannot_have_handled_more_than_was_sent() {
     side.stream.handle_eof(side.now);
     side.serve();
     assert_eq!(side.resumption.take().unwrap().into_unacked(), [1, 2]);
+}
+
+#[test]
+fn who_does_not_answer_is_gone() {
+    let (sender, _) = broken();
+    let mut side = bring_resuming(sender);
+    side.wait(Duration::from_secs(31));
+    assert_eq!(side.log.last().unwrap(), "closed Silent [] resumable");
+    let (sender, _) = broken();
+    let mut side = bring_resuming(sender);
+    side.hear(b"<failed xmlns='urn:xmpp:sm:3'/>");
+    assert!(side.sent.contains("<enable ") && side.has("not resumed [1, 2]"));
+    side.send(3, &message("a@them.example", "b@ours.example", "x")).unwrap();
+    side.wait(Duration::from_secs(31));
+    assert_eq!(side.log.last().unwrap(), "closed Silent [3]");
 }
 
 /// Outgoing, `<resume/>` is sent.

@@ -99,8 +99,18 @@ fn a_verification_that_is_never_answered() {
     duo.run();
     assert!(duo.a.has("verified 3 Invalid"), "{:?} {:?}", duo.a.log, duo.b.log);
     assert!(duo.seen.contains(">&lt;&amp;&gt;</db:verify>"));
-    // Then nobody answers.
+    // Then nobody answers, or not what was asked.
     duo.a.stream.verify(now, 4, verification.clone());
+    duo.a.serve();
+    for (from, to, id) in [
+        ("else.example", "ours.example", "1"),
+        ("lax.example", "muc.ours.example", "1"),
+        ("lax.example", "ours.example", "2"),
+    ] {
+        let answer = format!("<db:verify from='{from}' to='{to}' id='{id}' type='valid'/>");
+        duo.a.hear(answer.as_bytes());
+        assert_eq!(duo.a.log.last().unwrap(), "note UnsolicitedDialback", "{answer}");
+    }
     duo.a.wait(seconds(61));
     assert!(duo.a.has("verified 4 Failed(RemoteServerTimeout)"));
     // And when the stream ends before.

@@ -8,11 +8,14 @@ use std::sync::Arc;
 
 use address::{Bare, Jid};
 use engine::{Engine, Input, Output, Ticket, Time};
-use kernel::{HostFacts, Kernel, Now, Service};
+use kernel::{
+    BlockList, Directory, Group, Groups, HostFacts, Kernel, Now, SafetyFacts, Service, StrangerPolicy,
+};
 use model::grant::Grant;
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, End, Resource, Resume, StreamId, Transport, Up,
 };
+use model::push::{PushFound, PushQuery};
 use model::query::{AccountQuery, Found, Password, Query, UploadFound};
 use model::storage::{Batch, Read};
 use stanza::{Condition, Stanza, StanzaError};
@@ -42,6 +45,10 @@ pub struct Pure {
     time: Time,
     wires: BTreeMap<usize, Wire>,
     heard: BTreeMap<usize, Vec<Heard>>,
+    /// What the operator says about strangers and lists.
+    safety: SafetyFacts,
+    /// Who is in the group `Family`.
+    members: Vec<(Bare, Option<String>)>,
     stalled: bool,
     held: VecDeque<(Ticket, Batch)>,
     streams: u64,
@@ -63,6 +70,8 @@ impl Pure {
             time: Time { now: Now { unix_ms: BEGINNING_MS }, mono_ms: 0 },
             wires: BTreeMap::new(),
             heard: BTreeMap::new(),
+            safety: SafetyFacts::default(),
+            members: Vec::new(),
             stalled: false,
             held: VecDeque::new(),
             streams: 0,
@@ -71,7 +80,7 @@ impl Pure {
     }
 
     fn engine(&mut self) -> &mut Engine {
-        let (hosts, time, store) = (&self.hosts, self.time, &self.store);
+        let (hosts, time, store, safety) = (&self.hosts, self.time, &self.store, &self.safety);
         self.engine.get_or_insert_with(|| {
             let kernel = Kernel::new(features::all("0", "", pubsub::features()));
             let hosts = hosts.iter().filter_map(|host| Jid::parse(host).ok());
@@ -85,13 +94,9 @@ impl Pure {
                 }
             };
             let hosts: Vec<Jid> = hosts.collect();
-            let services: Vec<Vec<_>> = hosts.iter().map(|host| services(host, time)).collect();
-            let facts = |services: &Vec<Arc<dyn Service>>| {
-                let named =
-                    |service: &Arc<dyn Service>| (service.domain().clone(), service.name().to_owned());
-                let services = services.iter().map(named).collect();
-                Arc::new(HostFacts { started_ms: time.now.unix_ms, services, ..HostFacts::default() })
-            };
+            let services: Vec<Vec<_>> = hosts.iter().map(|host| services(host, time, safety)).collect();
+            let members = &self.members;
+            let facts = |services: &Vec<Arc<dyn Service>>| facts(services, time, safety, members);
             let hosts = hosts.into_iter().zip(services.iter().map(facts)).collect();
             let services = services.into_iter().flatten();
             Engine::new(kernel, hosts, highest, time, Box::new(random)).with_services(services)
@@ -152,6 +157,9 @@ impl Pure {
                     Query::Read(read) => block_on(self.store.read(read)).map(Found::Loaded),
                     Query::Account(query) => accounts::answer(&self.store, &query).map(Found::Account),
                     Query::Upload(_) => Ok(Found::Upload(UploadFound::Off)),
+                    // Whatever is sent to the web is taken, and gets nowhere.
+                    Query::Push(PushQuery::Key) => Ok(Found::Push(PushFound::Key("BKey".into()))),
+                    Query::Push(_) => Ok(Found::Push(PushFound::Done)),
                     Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
                 };
                 Input::Found(ticket, found.map_err(|fault| refusal(&fault)))
@@ -317,6 +325,14 @@ impl Pure {
     }
 
     fn operator(&mut self, order: &str, account: Bare) -> Result<(), String> {
+        if let Some(setting) = order.strip_prefix("sets ") {
+            return self.set(setting, &account);
+        }
+        if order == "groups" {
+            self.members.push((account, None));
+            self.new_facts();
+            return Ok(());
+        }
         let password = Password::new("a new one");
         let query = match order {
             "removes" => AccountQuery::Remove { account },
@@ -329,6 +345,41 @@ impl Pure {
         };
         self.input(Input::Account(query, Box::new(|_| ())));
         Ok(())
+    }
+
+    /// An operator changes a setting: `sets strangers`, `sets directory`, `sets lists` (the node `bans` of a service).
+    fn set(&mut self, setting: &str, value: &Bare) -> Result<(), String> {
+        let wrong = || format!("'{value}' is nothing that {setting} can be");
+        match setting {
+            "strangers" => self.safety.strangers = StrangerPolicy::parse(value.as_str()).ok_or_else(wrong)?,
+            "local" => self.safety.strangers_local = value.as_str() == "strangers",
+            "directory" => {
+                self.safety.directory = match value.as_str() {
+                    "off" => Directory::Off,
+                    "opt-in" => Directory::OptIn,
+                    _ => return Err(wrong()),
+                }
+            }
+            "lists" => {
+                self.safety.lists = vec![BlockList { service: value.jid().clone(), node: "bans".to_owned() }]
+            }
+            _ => return Err(format!("operators do not set '{setting}'")),
+        }
+        self.new_facts();
+        Ok(())
+    }
+
+    /// The engine hears what the operator says now.
+    fn new_facts(&mut self) {
+        if self.engine.is_none() {
+            return;
+        }
+        let hosts: Vec<Jid> = self.hosts.iter().filter_map(|host| Jid::parse(host).ok()).collect();
+        for host in hosts {
+            let services = services(&host, self.time, &self.safety);
+            let facts = facts(&services, self.time, &self.safety, &self.members);
+            self.input(Input::Facts(host, facts));
+        }
     }
 
     fn restart(&mut self) {
@@ -411,18 +462,39 @@ impl World for Pure {
     }
 }
 
+/// What is said of a domain with these services.
+fn facts(
+    services: &[Arc<dyn Service>],
+    time: Time,
+    safety: &SafetyFacts,
+    members: &[(Bare, Option<String>)],
+) -> Arc<HostFacts> {
+    let family = Group { name: "Family".to_owned(), members: members.to_vec() };
+    let groups = Arc::new(Groups::new(vec![family]));
+    let named = |service: &Arc<dyn Service>| (service.domain().clone(), service.name().to_owned());
+    let (services, safety) = (services.iter().map(named).collect(), safety.clone());
+    Arc::new(HostFacts { started_ms: time.now.unix_ms, services, safety, groups, ..HostFacts::default() })
+}
+
 /// The hosted services of a domain.
-fn services(host: &Jid, time: Time) -> Vec<Arc<dyn Service>> {
+fn services(host: &Jid, time: Time, safety: &SafetyFacts) -> Vec<Arc<dyn Service>> {
     let rooms = || -> Option<Arc<dyn Service>> {
         let domain = Jid::parse(&format!("conference.{host}")).ok()?;
-        let settings = muc::Settings::new(domain, host.clone(), time.now.unix_ms);
+        let settings = muc::Settings {
+            safety: safety.clone(),
+            ..muc::Settings::new(domain, host.clone(), time.now.unix_ms)
+        };
         Some(Arc::new(muc::Rooms::new(settings, Arc::new(|bytes: &mut [u8]| bytes.fill(7)))))
     };
     let nodes = || -> Option<Arc<dyn Service>> {
         let domain = Jid::parse(&format!("pubsub.{host}")).ok()?;
         Some(Arc::new(pubsub::PubSub::new(domain, host.clone())))
     };
-    [rooms(), nodes()].into_iter().flatten().collect()
+    let pushes = || -> Option<Arc<dyn Service>> {
+        let domain = Jid::parse(&format!("push.{host}")).ok()?;
+        Some(Arc::new(push::Pushes::new(domain, host.clone(), Arc::new(|bytes: &mut [u8]| bytes.fill(7)))))
+    };
+    [rooms(), nodes(), pushes()].into_iter().flatten().collect()
 }
 
 fn enable(wish: &Wish) -> Option<Enable> {

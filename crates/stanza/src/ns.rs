@@ -24,6 +24,8 @@ pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
 pub const FORMS: &str = "jabber:x:data";
 // XEP-0012
 pub const LAST: &str = "jabber:iq:last";
+// XEP-0027
+pub const PGP_OLD: &str = "jabber:x:encrypted";
 // XEP-0030
 pub const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 pub const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
@@ -47,6 +49,8 @@ pub const PRIVATE: &str = "jabber:iq:private";
 pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
 // XEP-0054
 pub const VCARD: &str = "vcard-temp";
+// XEP-0055
+pub const SEARCH: &str = "jabber:iq:search";
 // XEP-0059
 pub const RSM: &str = "http://jabber.org/protocol/rsm";
 // XEP-0060
@@ -219,6 +223,20 @@ pub const DELEGATION: &str = "urn:xmpp:delegation:2";
 // XEP-0356
 pub const PRIVILEGE_1: &str = "urn:xmpp:privilege:1";
 pub const PRIVILEGE: &str = "urn:xmpp:privilege:2";
+// XEP-0357
+pub const PUSH: &str = "urn:xmpp:push:0";
+pub const PUSH_SUMMARY: &str = "urn:xmpp:push:summary";
+// Extensions of it by others: what may be filtered, how it is sealed, where push comes in.
+pub const PUSH_IGNORE_UNKNOWN: &str = "tigase:push:filter:ignore-unknown:0";
+pub const PUSH_MUTED: &str = "tigase:push:filter:muted:0";
+pub const PUSH_GROUPCHAT: &str = "tigase:push:filter:groupchat:0";
+pub const PUSH_PRIORITY: &str = "tigase:push:priority:0";
+pub const PUSH_JINGLE: &str = "tigase:push:jingle:0";
+pub const PUSH_ENCRYPT: &str = "tigase:push:encrypt:0";
+pub const PUSH_ENCRYPT_AES_128_GCM: &str = "tigase:push:encrypt:aes-128-gcm";
+pub const UNIFIED_PUSH: &str = "http://gultsch.de/xmpp/drafts/unified-push";
+pub const PUSH_DELIVERED: &str = "urn:detente:push:delivered";
+pub const PUSH_WEB: &str = "urn:detente:push:web";
 // XEP-0363
 pub const UPLOAD: &str = "urn:xmpp:http:upload:0";
 pub const UPLOAD_PURPOSE: &str = "urn:xmpp:http:upload:purpose:0";
@@ -228,7 +246,10 @@ pub const UPLOAD_EPHEMERAL: &str = "urn:xmpp:http:upload:purpose:0#ephemeral";
 pub const UPLOAD_PERMANENT: &str = "urn:xmpp:http:upload:purpose:0#permanent";
 // XEP-0359
 pub const SID: &str = "urn:xmpp:sid:0";
+// XEP-0372
+pub const REFERENCE: &str = "urn:xmpp:reference:0";
 // XEP-0373
+pub const OPENPGP: &str = "urn:xmpp:openpgp:0";
 pub const OPENPGP_KEYS: &str = "urn:xmpp:openpgp:0:public-keys";
 pub const OPENPGP_SECRET: &str = "urn:xmpp:openpgp:0:secret-key";
 // XEP-0379
@@ -258,6 +279,10 @@ pub const BOOKMARKS_COMPAT: &str = "urn:xmpp:bookmarks:1#compat";
 pub const BOOKMARKS_COMPAT_PEP: &str = "urn:xmpp:bookmarks:1#compat-pep";
 // XEP-0411
 pub const BOOKMARKS_CONVERSION: &str = "urn:xmpp:bookmarks-conversion:0";
+// XEP-0377
+pub const REPORTING: &str = "urn:xmpp:reporting:1";
+pub const REPORTING_SPAM: &str = "urn:xmpp:reporting:spam";
+pub const REPORTING_ABUSE: &str = "urn:xmpp:reporting:abuse";
 // XEP-0410
 pub const SELF_PING: &str = "http://jabber.org/protocol/muc#self-ping-optimization";
 // XEP-0421
@@ -295,3 +320,5 @@ pub const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
 pub const DISPLAYED_ASSIST: &str = "urn:xmpp:mds:server-assist:0";
 // XEP-0502
 pub const MUC_ACTIVITY: &str = "{urn:xmpp:muc-activity}message-activity";
+// Ours: what the server tells an account of its own about strangers.
+pub const STRANGERS: &str = "urn:x-detente:strangers:0";

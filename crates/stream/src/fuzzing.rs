@@ -192,7 +192,7 @@ impl World {
                 self.stream.handle_down(self.now, Down::Enabled(Ok(Enabled { id: None, max: 0 })));
             }
             Up::Closed(..) => self.ended += 1,
-            Up::Refused(..) | Up::Ack(..) | Up::AckRequest(_) | Up::ClientState(..) => {}
+            Up::Refused(..) | Up::Ack(..) | Up::AckRequest(_) | Up::ClientState(..) | Up::Arrived(_) => {}
         }
     }
 }

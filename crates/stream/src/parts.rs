@@ -9,13 +9,13 @@ pub const PARTS: &[Part] = &[Part {
     name: "streams",
     path: "crates/stream/src/lib.rs",
     specs: &[
-        Spec::complete("RFC 6120", "4 to 8").note("streams of clients"),
+        Spec::complete("RFC 6120", "4 to 8"),
         Spec::complete("RFC 7395", "3"),
         Spec::complete("RFC 7590", "3"),
         Spec::complete("XEP-0198", "1.6.3"),
         Spec::complete("XEP-0206", "1.4"),
         Spec::complete("XEP-0352", "1.0.0"),
-        Spec::complete("XEP-0368", "1.1.0").note("clients only"),
+        Spec::complete("XEP-0368", "1.1.0"),
         Spec::complete("XEP-0386", "1.1.0"),
         Spec::partial(
             "XEP-0388",

@@ -115,6 +115,37 @@ fn a_relay_answers_by_udp_and_tcp() {
     assert_eq!(server.stop().code, 0);
 }
 
+/// RFC 6120 section 5, RFC 7590: another server gets nothing but the offer of TLS. What is said then is tested in its
+/// crates.
+#[test]
+fn other_servers_are_let_in_where_they_are_wanted() {
+    let world = World::new();
+    let here = "127.0.0.1:0";
+    let variables = [
+        ("DETENTE_FEDERATION__ENABLED", "on"),
+        ("DETENTE_LISTEN__S2S", here),
+        ("DETENTE_LISTEN__S2S_TLS", here),
+    ];
+    let server = Server::start_with(&world, &variables);
+    server.address("s2s-tls");
+    let mut stream = TcpStream::connect(server.address("s2s")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let header = "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' \
+                  from='b.example' to='localhost' version='1.0'>";
+    stream.write_all(header.as_bytes()).unwrap();
+    let (mut text, mut buffer) = (String::new(), [0; 1024]);
+    while !text.contains("</stream:features>") {
+        let n = stream.read(&mut buffer).unwrap();
+        assert!(n > 0, "closed after {text}");
+        text.push_str(std::str::from_utf8(&buffer[..n]).unwrap());
+    }
+    assert!(text.contains("<required/>") && !text.contains("mechanism"), "{text}");
+    let metrics = get(&server.address("metrics"), "/metrics");
+    assert!(metrics.contains("\ndetente_s2s_streams{direction=\"in\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("\ndetente_connections_total{listener=\"s2s\"} 1\n"), "{metrics}");
+    assert_eq!(server.stop().code, 0);
+}
+
 #[test]
 fn a_server_starts_is_administered_and_stops() {
     let world = World::new();
@@ -158,6 +189,10 @@ fn a_server_starts_is_administered_and_stops() {
     assert!(metrics.contains("\ndetente_connections_total{listener=\"c2s\"} 1\n"), "{metrics}");
     assert!(get(&server.address("metrics"), "/readyz").ends_with("\r\n\r\nready\n"));
     assert!(get(&server.address("http"), "/readyz").starts_with("HTTP/1.1 404 "));
+    let added = world.run(&["group", "add", "Family", "bob@localhost"]);
+    assert_eq!(added.out, "bob@localhost is in the group Family\n", "{added:?}");
+    assert_eq!(world.run(&["group", "list"]).out, "NAME    MEMBERS\nFamily  1\n");
+    assert_eq!(world.run(&["reports", "list", "--json"]).out, "[]\n");
     assert_eq!(world.run(&["announce", "hello"]).out, "sent to 0 devices\n");
     assert_eq!(world.run(&["announce", "hello", "--domain", "b.example"]).code, 3);
 

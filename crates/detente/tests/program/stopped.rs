@@ -195,9 +195,9 @@ fn documents_are_made_from_the_command_line_itself() {
 }
 
 /// All of the account's drawers: documents, maps and logs.
-const DOCS: [&str; 4] = ["vcard", "last", "archive-prefs", "roster-version"];
-const MAPS: [&str; 4] = ["roster", "private", "blocklist", "token"];
-const LOGS: [&str; 2] = ["archive", "offline"];
+const DOCS: [&str; 6] = ["vcard", "last", "archive-prefs", "roster-version", "directory", "directory-cards"];
+const MAPS: [&str; 5] = ["roster", "private", "blocklist", "token", "strangers"];
+const LOGS: [&str; 3] = ["archive", "offline", "held"];
 
 fn open(world: &World) -> Sqlite {
     Sqlite::open(world.path().join("run/data"), Options::default()).unwrap()
@@ -292,4 +292,83 @@ fn r07_check_looks_at_the_data() {
         said.out.contains("damaged: vcard of alice@localhost") && said.err.contains("1 damaged"),
         "{said:?}"
     );
+}
+
+/// What users reported is read and taken from the list, whatever is in it.
+#[test]
+fn reports_are_listed_shown_and_done() {
+    let world = World::new();
+    assert_eq!(world.run_with(&["user", "add", "alice@localhost", "--password-stdin"], "x\n").code, 0);
+    assert_eq!(world.run(&["reports", "list"]).out, "ID  AT  REASON  JID  BY\n");
+    let report = r#"{"by":"alice@localhost","jid":"eve@spam.example","reason":"urn:xmpp:reporting:spam","text":"a\u001b[2Jb","messages":["one\ntwo"],"report_origin":true}"#;
+    let store = open(&world);
+    let mut batch = Batch::new();
+    for (id, value) in [(7, report), (8, "?")] {
+        let entry =
+            Entry { id, at_ms: 1_767_225_600_000, with: None, resource: None, tag: 0, value: bytes(value) };
+        batch.push(Write::LogAppend { space: Space("reports"), owner: Owner::from("localhost"), entry });
+    }
+    block_on(store.commit(batch)).unwrap();
+    drop(store);
+    let list = world.run(&["reports", "list"]).out;
+    let line = "7   2026-01-01T00:00:00Z  spam    eve@spam.example  alice@localhost\n";
+    assert!(list.contains(line), "{list}");
+    let shown = world.run(&["reports", "show", "7"]).out;
+    assert!(shown.contains("a[2Jb\n") && shown.ends_with("> one\n> two\n"), "{shown}");
+    let shown: serde_json::Value =
+        serde_json::from_str(&world.run(&["reports", "show", "7", "--json"]).out).unwrap();
+    assert_eq!((&shown["report_origin"], &shown["third_party"]), (&true.into(), &false.into()));
+    for (args, code) in [
+        (&["reports", "done", "7"][..], 0),
+        (&["reports", "done", "7"], 3),
+        (&["reports", "show", "eight"], 3),
+        (&["reports", "show", "99999999999999999999999"], 3),
+        (&["reports", "list", "b.example"], 3),
+        (&["reports", "done", "8"], 0),
+    ] {
+        assert_eq!(world.run(args).code, code, "{args:?}");
+    }
+    assert_eq!(world.run(&["reports", "list", "--json"]).out, "[]\n");
+}
+
+#[test]
+fn groups_are_made_and_unmade() {
+    let world = World::new();
+    assert_eq!(world.run_with(&["user", "add", "carol@localhost", "--password-stdin"], "x\n").code, 0);
+    for (args, code, out) in [
+        (&["group", "add", "Family", "alice@localhost"][..], 0, "alice@localhost is in the group Family\n"),
+        (
+            &["group", "add", "Family", "bob@localhost", "--called", "Bob"],
+            0,
+            "bob@localhost is in the group Family\n",
+        ),
+        (&["group", "add", "Family", "eve@b.example"], 3, ""),
+        (&["group", "add", "Family", "localhost"], 2, ""),
+        (&["group", "add", "a/b", "alice@localhost"], 2, ""),
+        (&["group", "add", "", "alice@localhost"], 2, ""),
+        (&["group", "list"], 0, "NAME    MEMBERS\nFamily  2\n"),
+        (
+            &["group", "show", "Family"],
+            0,
+            "JID              CALLED\nalice@localhost  -\nbob@localhost    Bob\n",
+        ),
+        (&["group", "show", "Choir"], 3, ""),
+        (&["group", "remove", "Family", "carol@localhost"], 3, ""),
+        (
+            &["group", "remove", "Family", "bob@localhost"],
+            0,
+            "bob@localhost is not in the group Family any more\n",
+        ),
+        (
+            &["group", "remove", "Family", "alice@localhost"],
+            0,
+            "alice@localhost is not in the group Family any more\n",
+        ),
+        (&["group", "add", "Family", "carol@localhost"], 0, "carol@localhost is in the group Family\n"),
+        (&["user", "remove", "carol@localhost", "--yes"], 0, "carol@localhost is removed\n"),
+        (&["group", "list", "--json"], 0, "[]\n"),
+    ] {
+        let said = world.run(args);
+        assert_eq!((said.code, said.out.as_str()), (code, out), "{args:?}: {said:?}");
+    }
 }

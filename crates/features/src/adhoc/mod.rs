@@ -8,10 +8,12 @@
 //! Not here: the commands (`admin/`, `user.rs`), their stages (`stages.rs`).
 
 mod admin;
+mod directory;
 mod invite;
 mod listing;
 mod running;
 mod stages;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -149,7 +151,12 @@ pub(crate) fn bad_payload() -> StanzaError {
 }
 
 fn commands() -> impl Iterator<Item = &'static Command> {
-    admin::COMMANDS.iter().chain(user::COMMANDS).chain(invite::COMMANDS)
+    admin::COMMANDS
+        .iter()
+        .chain(user::COMMANDS)
+        .chain(invite::COMMANDS)
+        .chain(strangers::COMMANDS)
+        .chain(directory::COMMANDS)
 }
 
 fn find(node: &str) -> Option<&'static Command> {

@@ -91,7 +91,7 @@ pub(super) fn allow(account: &Account, other: &Jid) -> bool {
     match prefs.default {
         Rest::Always => true,
         Rest::Never => false,
-        Rest::Roster => account.roster.item(other.bare_str()).is_some_and(|item| item.listed),
+        Rest::Roster => account.roster.item(other.bare_str()).is_some_and(|item| item.in_roster()),
     }
 }
 

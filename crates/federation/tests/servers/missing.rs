@@ -67,6 +67,24 @@ async fn who_does_not_answer_is_given_up_in_the_end() {
     assert_eq!(a.spooled("b.example").await, 0);
 }
 
+/// G-18: names that are made up leave nothing behind.
+#[tokio::test(start_paused = true)]
+async fn domains_that_are_not_there_are_forgotten() {
+    let world = World::new();
+    let a = world.server("a.example").await;
+    let mut romeo = a.client(ROMEO).await;
+    const MANY: usize = 400;
+    for n in 0..MANY {
+        romeo.send(&chat(&format!("x@n{n}.nowhere.example"), "m")).await;
+    }
+    for _ in 0..MANY {
+        romeo.expect_in(Duration::from_secs(60), &["remote-server-not-found"]).await;
+    }
+    assert_eq!(a.counters.bounced[federation::Failure::NotFound as usize].value(), MANY as u64);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((a.counters.lanes.value(), a.counters.waiting.value()), (0, 0));
+}
+
 /// A domain about which DNS says nothing delays no other.
 #[tokio::test]
 async fn silence_of_one_delays_no_other() {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use address::Jid;
-use engine::{Engine, Handle, Input, NoFiles, Services};
+use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
 use federation::{Counters, Federation, Parts, Resolve, Resolving, Roots, Rules, Settings, Srv, Unanswered};
 use kernel::{HostFacts, Kernel, Service};
 use mailbox::{Mailbox, Share};
@@ -200,6 +200,7 @@ impl World {
             files: None,
             monitor: None,
             relay: None,
+            pushes: None,
             servers: Some(Arc::new(federation.clone())),
             components: None,
         };
@@ -214,8 +215,12 @@ impl World {
         let machine = machine(domain, &plan.store).await;
         let spooled = engine::spooled(&*plan.store).await.unwrap();
         let machine = machine.with_neighbours(vec![Arc::new(federation.clone())], spooled);
-        let services =
-            Services { store: plan.store.clone(), accounts: Arc::new(Everybody), files: Arc::new(NoFiles) };
+        let services = Services {
+            store: plan.store.clone(),
+            accounts: Arc::new(Everybody),
+            files: Arc::new(NoFiles),
+            pushes: Arc::new(NoPushes),
+        };
         Server {
             store: plan.store,
             counters,

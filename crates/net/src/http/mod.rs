@@ -8,6 +8,7 @@ mod download;
 mod form;
 mod host_meta;
 pub(crate) mod invite;
+mod push;
 mod reply;
 mod request;
 mod socket;
@@ -26,6 +27,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::Phase;
 use crate::files::{FILES_PATH, Files};
+use crate::pushes::{PUSH_PATH, Pushes};
 use crate::shared::Shared;
 use crate::wire::Wire;
 pub(crate) use reply::{Body, Reply};
@@ -118,6 +120,9 @@ async fn route(web: &Arc<Web>, request: Request<Incoming>) -> Response<Body> {
         _ if let Some(token) = path.strip_prefix(invite::INVITE_PATH).filter(|_| settings.invitations) => {
             invite::answer(web, asked, token, request).await
         }
+        _ if let Some((pushes, token)) = pushed(web, &path) => {
+            push::answer(web, pushes, token, request).await
+        }
         "/" if settings.welcome => only_get(&request).unwrap_or_else(|| welcome::page(&asked, web)),
         _ => Reply::plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
     }
@@ -127,6 +132,11 @@ async fn route(web: &Arc<Web>, request: Request<Incoming>) -> Response<Body> {
 fn file<'a>(web: &'a Web, path: &'a str) -> Option<(&'a Arc<dyn Files>, &'a str)> {
     let rest = path.strip_prefix(FILES_PATH)?.strip_prefix('/')?;
     Some((web.shared.config.files.as_ref()?, rest))
+}
+
+/// The token of an address to which programs post, if there are any.
+fn pushed<'a>(web: &'a Web, path: &'a str) -> Option<(&'a Arc<dyn Pushes>, &'a str)> {
+    Some((web.shared.config.pushes.as_ref()?, path.strip_prefix(PUSH_PATH)?))
 }
 
 /// Refuses methods that only look alike.

@@ -7,6 +7,7 @@ mod bosh;
 mod files;
 mod http;
 mod limits;
+mod push;
 mod relay;
 mod tcp;
 mod tls;

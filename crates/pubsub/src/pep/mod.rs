@@ -186,7 +186,10 @@ impl Feature for Pep {
                     peers::gone(turn, &jid);
                 }
             }
-            Event::SessionOpened { .. } | Event::Acknowledged { .. } => {}
+            Event::SessionOpened { .. }
+            | Event::Acknowledged { .. }
+            | Event::Unread { .. }
+            | Event::Attentive(_) => {}
         }
     }
 }

@@ -111,6 +111,7 @@ impl World {
         let listener = |kind| Listener { address: "127.0.0.1:0".parse().unwrap(), kind };
         let mut config = NetConfig {
             files: None,
+            pushes: None,
             listeners: [Kind::C2s, Kind::C2sDirectTls, Kind::Http, Kind::Https, Kind::Watch]
                 .map(listener)
                 .to_vec(),
@@ -237,6 +238,7 @@ async fn engine_loop(
             Up::Ack(session, h) => format!("ack {} {h}", session.0),
             Up::AckRequest(session) => format!("ack request {}", session.0),
             Up::ClientState(session, _) => format!("client state {}", session.0),
+            Up::Arrived(_) => panic!("there are no other servers here"),
         };
         if lines.send(line).is_err() {
             return;
