@@ -12,6 +12,7 @@
 //!
 //! Not here: what the settings do (the crates that they are for), reading certificates (net, through [`Certificates`]).
 
+mod around;
 mod calls;
 mod components;
 mod environment;

@@ -83,13 +83,15 @@ pub(crate) fn open(
 /// The engine with its neighbours, components first: their domains are none of other servers.
 ///
 /// # Errors
-/// What waits for them cannot be read.
+/// What waits for them cannot be read, or the socket for components cannot be opened.
 pub(crate) async fn join(
+    config: &Config,
     engine: Engine,
     components: &Components,
     federation: Option<&Federation>,
     store: &dyn Store,
 ) -> Result<Engine, Failure> {
+    listen(config, components)?;
     let servers = federation.map(|federation| Arc::new(federation.clone()) as Arc<dyn Neighbours>);
     let components: Arc<dyn Neighbours> = Arc::new(components.clone());
     let neighbours = [components].into_iter().chain(servers).collect();
@@ -100,7 +102,7 @@ pub(crate) async fn join(
 ///
 /// # Errors
 /// It cannot be opened.
-pub(crate) fn listen(config: &Config, components: &Components) -> Result<(), Failure> {
+fn listen(config: &Config, components: &Components) -> Result<(), Failure> {
     if let Some(socket) = socket(config)? {
         tokio::spawn(components.clone().listen(socket));
     }

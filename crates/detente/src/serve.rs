@@ -20,7 +20,7 @@ use federation::Federation;
 use files::Files;
 use model::query::SessionFilter;
 use model::storage::Read;
-use net::{Net, Phase, TlsStore};
+use net::{Net, NetConfig, Phase, TlsStore};
 use relay::Relay;
 use store::Store;
 use store_sqlite::Sqlite;
@@ -181,16 +181,11 @@ async fn start(
     let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
     let files = shelf.clone().map(|shelf| shelf as _);
     let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
-    let counters = settings.counters.clone();
-    let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters)
-        .with_tally(translate::tally());
     let (phase, phases) = watch::channel(Phase::Running);
     let federation = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
-    settings.servers = federation.clone().map(|federation| Arc::new(federation) as _);
     let components = gateways::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone());
-    settings.components = Some(Arc::new(components.clone()));
-    let gauges = Arc::new(gauges.with_more(Some(gateways::more(federation.as_ref(), &components))));
-    settings.monitor = Some(gauges.clone());
+    known_to(&mut settings, federation.as_ref(), &components);
+    let gauges = gauges(&mut settings, &handle, &store, federation.as_ref(), &components);
     let live = Live::new(handle.clone(), Some(gauges), config.server.domains.clone(), store.clone())
         .with_components(gateways::told(&components));
     let regrouping = live.regrouping();
@@ -223,14 +218,12 @@ async fn start(
     }
     let recipients = parts.dials.recipients.clone();
     let machine = machine(config, &*store, &parts.secret, parts.started_ms, recipients).await?;
-    let machine = gateways::join(machine, &components, federation.as_ref(), &*store).await?;
-    gateways::listen(config, &components)?;
+    let machine = gateways::join(config, machine, &components, federation.as_ref(), &*store).await?;
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
     let services = behind(store, known, shelf, pushes);
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
-    let path = config.data_dir().join(SOCKET);
-    let socket = admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))?;
+    let socket = administration(config)?;
     let running = Running {
         engine: handle,
         engine_task,
@@ -245,6 +238,33 @@ async fn start(
         parts,
     };
     Ok((running, ready))
+}
+
+/// Who serves the connections of other servers and components.
+fn known_to(settings: &mut NetConfig, federation: Option<&Federation>, components: &Components) {
+    settings.servers = federation.map(|federation| Arc::new(federation.clone()) as _);
+    settings.components = Some(Arc::new(components.clone()));
+}
+
+/// What is measured; the listener for that shows it, too.
+fn gauges(
+    settings: &mut NetConfig,
+    engine: &Handle,
+    store: &Arc<dyn Store>,
+    federation: Option<&Federation>,
+    components: &Components,
+) -> Arc<Gauges> {
+    let (version, counters) = (env!("CARGO_PKG_VERSION"), settings.counters.clone());
+    let gauges = Gauges::new(version, engine.clone(), store.clone(), counters).with_tally(translate::tally());
+    let gauges = Arc::new(gauges.with_more(Some(gateways::more(federation, components))));
+    settings.monitor = Some(gauges.clone());
+    gauges
+}
+
+/// The socket for commands.
+fn administration(config: &Config) -> Result<admin::Socket, Failure> {
+    let path = config.data_dir().join(SOCKET);
+    admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))
 }
 
 /// Who answers the engine's questions.

@@ -185,7 +185,8 @@ fn speech(stanza: &Stanza, host: &Jid, rights: &Rights) -> Wish {
         }
         // Some libraries leave their stream's namespace on it; what is inside is written as if it were ours.
         let message = forwarded.child("message", ns::COMPONENT)?.raw(ns::COMPONENT);
-        let bytes = [b"<message xmlns='jabber:client'", message.strip_prefix(b"<message")?].concat();
+        let mut bytes = format!("<message xmlns='{}'", ns::CLIENT).into_bytes();
+        bytes.extend_from_slice(message.strip_prefix(b"<message")?);
         Stanza::from_stored(&bytes).ok()
     });
     let Some(message) = inner else { return Wish::Refused(Condition::BadRequest.into()) };
@@ -210,7 +211,7 @@ fn request(stanza: &Stanza, to: &Jid, ty: IqType, rights: &Rights) -> Wish {
         return Wish::Ordinary;
     }
     let inner = payload.child("iq", ns::CLIENT).and_then(|iq| Stanza::from_stored(&iq.raw("")).ok());
-    let Some(inner) = inner else { return forbidden("there is no iq of jabber:client in it") };
+    let Some(inner) = inner else { return forbidden("there is no iq of the namespace of clients in it") };
     let namespace = match inner.payload.children().next() {
         Some(child) if inner.payload.children().len() == 1 => child.ns().to_owned(),
         _ => return Wish::Refused(Condition::BadRequest.into()),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use address::Jid;
 use components::{Component, Components, Counters, Parts, Settings};
-use engine::{Engine, Handle, Input, NoFiles, Services};
+use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
 use kernel::{HostFacts, Kernel};
 use mailbox::{Mailbox, Share};
 use model::grant::Grant;
@@ -98,8 +98,12 @@ impl Server {
         let spooled = engine::spooled(&*store).await.unwrap();
         let machine = Engine::new(kernel, vec![host], highest, engine::start_time(), Box::new(random))
             .with_neighbours(vec![Arc::new(components.clone())], spooled);
-        let services =
-            Services { store: store.clone(), accounts: Arc::new(Everybody), files: Arc::new(NoFiles) };
+        let services = Services {
+            store: store.clone(),
+            accounts: Arc::new(Everybody),
+            files: Arc::new(NoFiles),
+            pushes: Arc::new(NoPushes),
+        };
         let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
         Server { store, components, path, mailbox, engine, engine_task, phase }
     }
