@@ -315,7 +315,7 @@ impl Engine {
         self.abroad.arrivals.insert(token.seq, Arrival { places: 1, receipt });
         let cause = self.new_cause();
         match inside {
-            true => self.from_component(stanza, cause, token),
+            true => self.component_says(stanza, cause, token),
             false => self.work.push_back(Work::Route(stanza, cause, Some(token))),
         }
     }

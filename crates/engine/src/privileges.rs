@@ -56,7 +56,7 @@ enum Wish {
 
 impl Engine {
     /// A stanza of a component of ours.
-    pub(crate) fn from_component(&mut self, stanza: Stanza, cause: Cause, token: Token) {
+    pub(crate) fn component_says(&mut self, stanza: Stanza, cause: Cause, token: Token) {
         let rights = stanza.from.as_ref().and_then(|from| self.rights(from.domain())).unwrap_or_default();
         match self.wish(&stanza, &rights) {
             Wish::Ordinary => self.work.push_back(Work::Route(stanza, cause, Some(token))),
