@@ -12,7 +12,9 @@
 //!
 //! Not here: what the settings do (the crates that they are for), reading certificates (net, through [`Certificates`]).
 
+mod around;
 mod calls;
+mod components;
 mod environment;
 mod fault;
 mod federation;
@@ -34,6 +36,7 @@ mod tree;
 mod walk;
 
 pub use calls::{External, Turn};
+pub use components::{Component, Components, Hidden, Privileges, Requests, Speaking, Watching};
 pub use fault::{Fault, Level, Place};
 pub use federation::{Demand, Federate, Federation, Remote, ServerAuth};
 pub use files::Certificates;

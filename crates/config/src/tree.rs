@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::calls::{External, Turn};
+use crate::components::{Component, Components};
 use crate::federation::Federation;
 use crate::groups::Group;
 use crate::objects::Objects;
@@ -37,6 +38,8 @@ pub struct Config {
     pub turn: Turn,
     pub external: BTreeMap<String, External>,
     pub federation: Federation,
+    pub components: Components,
+    pub component: BTreeMap<String, Component>,
     pub invitations: Invitations,
     pub safety: Safety,
     pub group: BTreeMap<String, Group>,
@@ -96,6 +99,9 @@ pub struct Listen {
     pub turn_tls: Vec<String>,
     pub s2s: Vec<String>,
     pub s2s_tls: Vec<String>,
+    pub components: Vec<String>,
+    pub components_tls: Vec<String>,
+    pub components_socket: Option<String>,
     pub resume_location: Option<String>,
 }
 
@@ -348,6 +354,9 @@ impl Default for Listen {
             turn_tls: list(&["0.0.0.0:5349", "[::]:5349"]),
             s2s: list(&["0.0.0.0:5269", "[::]:5269"]),
             s2s_tls: list(&["0.0.0.0:5270", "[::]:5270"]),
+            components: Vec::new(),
+            components_tls: Vec::new(),
+            components_socket: None,
             resume_location: None,
         }
     }

@@ -383,6 +383,10 @@ fn table_and_types_agree() {
     let remote =
         config::Remote { tls: Some(config::Demand::Optional), auth: Some(config::ServerAuth::Dialback) };
     full.federation.domain.insert("*".to_owned(), remote);
+    full.listen.components_socket = text();
+    let privileges = config::Privileges { roster_push: Some(true), ..Default::default() };
+    let component = config::Component { name: text(), privileges, ..Default::default() };
+    full.component.insert("*".to_owned(), component);
     let mut fields = BTreeSet::new();
     collect(&toml::Value::try_from(&full).unwrap(), String::new(), &mut fields);
     let table: BTreeSet<String> = SETTINGS.iter().map(|s| s.path.to_owned()).collect();
@@ -473,6 +477,7 @@ fn init_with_every_comment_taken_away_is_still_in_order() {
         let name = line.split(" = ").next().unwrap_or_default();
         SETTINGS.iter().any(|setting| setting.path.rsplit('.').next() == Some(name) && line.contains(" = "))
             || line.starts_with("[domain")
+            || line.starts_with("[component")
             || line.starts_with("[external")
             || line.starts_with("[federation")
             || line.starts_with("[group")

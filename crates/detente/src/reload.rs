@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use accounts::Accounts;
 use admin::Failure;
+use components::Components;
 use config::Config;
 use engine::{Handle, Input};
 use federation::Federation;
@@ -20,7 +21,7 @@ use crate::adapters::Reader;
 use crate::calls::Secret;
 use crate::config_file::environment;
 use crate::serve::{failed, leave_out_ipv6};
-use crate::{servers, translate};
+use crate::{gateways, servers, translate};
 
 /// Changes how much is logged.
 pub(crate) type Relevel = Box<dyn Fn(&str) -> Result<(), Failure>>;
@@ -36,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) secret: Secret,
     pub(crate) dials: Dials,
     pub(crate) federation: Option<Federation>,
+    pub(crate) components: Components,
     /// For groups that were made by commands.
     pub(crate) store: Arc<dyn Store>,
     /// Tells that they have changed.
@@ -104,6 +106,7 @@ impl Parts {
                 tracing::error!("{failure}");
             }
         }
+        self.components.replace(gateways::settings(&next));
         self.net.stream.replace(translate::streams(&next, self.accounts.grants()));
         self.net.limits.replace(translate::limits(&next));
         self.dials.set(&next);
@@ -239,6 +242,9 @@ mod tests {
             "listen.turn_tls",
             "listen.s2s",
             "listen.s2s_tls",
+            "listen.components",
+            "listen.components_tls",
+            "listen.components_socket",
             "federation.enabled",
             "log.format",
             "storage.durability",

@@ -165,7 +165,7 @@ impl Carrier {
     /// A stanza of the other server. While the engine does not take it nothing more is read, here and nowhere else.
     async fn stanza(&mut self, stanza: Stanza) {
         self.shared.counters.stanzas[1].one();
-        let arrived = Arrived { stanza, receipt: self.ledger.receipt() };
+        let arrived = Arrived { stanza, inside: false, receipt: self.ledger.receipt() };
         self.share.send(Up::Arrived(Box::new(arrived))).await;
     }
 

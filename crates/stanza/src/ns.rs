@@ -222,6 +222,11 @@ pub const HINTS: &str = "urn:xmpp:hints";
 pub const CSI: &str = "urn:xmpp:csi:0";
 // XEP-0353
 pub const JINGLE_MESSAGE: &str = "urn:xmpp:jingle-message:0";
+// XEP-0355
+pub const DELEGATION: &str = "urn:xmpp:delegation:2";
+// XEP-0356
+pub const PRIVILEGE_1: &str = "urn:xmpp:privilege:1";
+pub const PRIVILEGE: &str = "urn:xmpp:privilege:2";
 // XEP-0357
 pub const PUSH: &str = "urn:xmpp:push:0";
 pub const PUSH_SUMMARY: &str = "urn:xmpp:push:summary";

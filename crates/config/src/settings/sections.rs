@@ -52,6 +52,11 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "Services elsewhere that clients are told of (XEP-0215), as a relay for calls. Repeat this section for each, with a name of your choice.",
     ),
     (
+        "components",
+        "Programs that serve a domain of this server, such as gateways to other networks (XEP-0114).",
+    ),
+    ("component.*", "A component. Repeat this section for each, with its domain."),
+    (
         "group.*",
         "People of this server who see one another in their contacts without asking. Repeat this section for each group, with a name of your choice.",
     ),
