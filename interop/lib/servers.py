@@ -25,7 +25,7 @@ def free_offset(first=20000, step=10, tries=200):
     """The first port offset from `first` on with all of our ports free on loopback."""
     for offset in range(first, first + step * tries, step):
         try:
-            for base in (5222, 5223, 5269, 5270, 5280, 5281):
+            for base in (5222, 5223, 5269, 5270, 5280, 5281, 5347):
                 with socket.socket() as probe:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     probe.bind((HOST, base + offset))
@@ -150,6 +150,18 @@ def answers(port):
         return probe.connect_ex((HOST, port)) == 0
 
 
+SECRET = "the suite's own secret of components"
+COMPONENTS = """
+[component."irc.localhost"]
+secret = "{secret}"
+[component."echo.localhost"]
+secret = "{secret}"
+[component."echo.localhost".privileges]
+roster = "both"
+message = "outgoing"
+"""
+
+
 class Detente(Server):
     """Ours."""
 
@@ -164,6 +176,7 @@ class Detente(Server):
         if self.binary is None:
             raise SystemExit("no detente binary: build it, or set INTEROP_DETENTE")
         self.config = self.dir / "detente.toml"
+        self.environment = {**self.environment, "DETENTE_LISTEN__COMPONENTS": f"{HOST}:{5347 + offset}"}
 
     def init(self):
         if self.config.exists():
@@ -172,6 +185,11 @@ class Detente(Server):
         for domain in DOMAINS:
             args += ["--domain", domain]
         subprocess.run(args + ["--port-offset", str(self.offset)], check=True, stdin=subprocess.DEVNULL)
+        with self.config.open("a") as config:
+            config.write(COMPONENTS.format(secret=SECRET))
+
+    def state(self):
+        return {**super().state(), "components": {"port": 5347 + self.offset, "secret": SECRET}}
 
     # The suite logs in wrongly on purpose, connects often, and shows a page from another origin, all from one address.
     environment = {"DETENTE_LIMITS__FAILURES_PER_ADDRESS": "10000", "DETENTE_LIMITS__CONNECTS_PER_ADDRESS": "100000",

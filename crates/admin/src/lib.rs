@@ -5,6 +5,7 @@
 
 mod args;
 mod client;
+mod components;
 mod failure;
 mod groups;
 mod invites;

@@ -48,13 +48,18 @@ impl Measure {
     }
 }
 
+/// The kinds of listeners, in their order.
+#[rustfmt::skip]
+const DOORS: [&str; 11] = [
+    "c2s", "c2s_tls", "http", "https", "metrics", "turn", "turn_tls", "s2s", "s2s_tls", "component", "component_tls",
+];
+
 /// All that the sockets count.
 pub(crate) fn of_sockets(counters: &Counters) -> Vec<Measure> {
     use Kind::{Counter, Gauge};
     let named = |names: &[&'static str], counts: &[Count]| {
         names.iter().copied().zip(counts.iter().map(Count::value)).collect::<Vec<_>>()
     };
-    let doors = ["c2s", "c2s_tls", "http", "https", "metrics", "turn", "turn_tls", "s2s", "s2s_tls"];
     let transports = ["tcp", "direct_tls", "websocket", "bosh"];
     let faults = HandshakeFault::ALL.map(HandshakeFault::name);
     let refused = vec![
@@ -78,7 +83,7 @@ pub(crate) fn of_sockets(counters: &Counters) -> Vec<Measure> {
             Counter,
             "Connections accepted.",
             "listener",
-            named(&doors, &counters.accepted),
+            named(&DOORS, &counters.accepted),
         ),
         Measure::each("refused", Counter, "Connections refused.", "why", refused),
         Measure::one(

@@ -24,6 +24,10 @@ pub trait Port: Send + Sync {
     fn status(&self) -> BoxFuture<'_, Option<Value>> {
         Box::pin(std::future::ready(None))
     }
+    /// How components stand, a list of objects; `None` where no server runs.
+    fn components(&self) -> Option<Value> {
+        None
+    }
     /// Brings a stanza of the server itself on its way; `from` and `to` are set.
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
         let _ = stanza;
@@ -50,6 +54,7 @@ pub struct Live {
     engine: Handle,
     gauges: Option<Arc<Gauges>>,
     domains: Vec<String>,
+    components: Option<Box<dyn Fn() -> Value + Send + Sync>>,
     store: Arc<dyn Store>,
     regroup: Arc<Notify>,
 }
@@ -62,12 +67,18 @@ impl Live {
         domains: Vec<String>,
         store: Arc<dyn Store>,
     ) -> Live {
-        Live { engine, gauges, domains, store, regroup: Arc::default() }
+        Live { engine, gauges, domains, store, regroup: Arc::default(), components: None }
     }
 
     /// What is told when groups have changed.
     pub fn regrouping(&self) -> Arc<Notify> {
         self.regroup.clone()
+    }
+
+    /// The same, knowing how components stand.
+    #[must_use]
+    pub fn with_components(self, standing: Box<dyn Fn() -> Value + Send + Sync>) -> Live {
+        Live { components: Some(standing), ..self }
     }
 
     async fn ask<T: Send + 'static>(
@@ -100,6 +111,10 @@ impl Port for Live {
                 None => None,
             }
         })
+    }
+
+    fn components(&self) -> Option<Value> {
+        self.components.as_ref().map(|standing| standing())
     }
 
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {

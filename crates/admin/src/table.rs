@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use store::BoxFuture;
 
 use crate::args::{Arg, ArgKind, Args};
-use crate::{Failure, FailureKind, Port, groups, invites, notices, reports, sessions, users};
+use crate::{Failure, FailureKind, Port, components, groups, invites, notices, reports, sessions, users};
 
 /// What a command comes to.
 pub(crate) type Outcome<'a> = BoxFuture<'a, Result<Value, Failure>>;
@@ -104,6 +104,7 @@ pub const COMMANDS: &[Command] = &[
         [JID],
         sessions::end
     ),
+    command!("component list", false, "Lists the components, and which are connected.", [], components::list),
     command!(
         "user recover",
         true,

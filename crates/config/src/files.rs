@@ -25,6 +25,14 @@ pub(crate) fn check(source: &mut Source, config: &Config, file: &Path, certifica
     }
     authorities(source, config);
     data(source, config);
+    if !config.component.is_empty() && std::fs::metadata(file).is_ok_and(|meta| meta.mode() & 0o004 != 0) {
+        source.faults.push(Fault {
+            level: Level::Warning,
+            place: Place::File(file.to_owned()),
+            what: "everybody on this machine may read the secrets of components".to_owned(),
+            fix: format!("chmod o-r {}", file.display()),
+        });
+    }
     if std::fs::metadata(file).is_ok_and(|meta| meta.mode() & 0o002 != 0) {
         source.faults.push(Fault {
             level: Level::Error,

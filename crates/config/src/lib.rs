@@ -12,7 +12,9 @@
 //!
 //! Not here: what the settings do (the crates that they are for), reading certificates (net, through [`Certificates`]).
 
+mod around;
 mod calls;
+mod components;
 mod environment;
 mod fault;
 mod federation;
@@ -21,6 +23,7 @@ mod groups;
 mod init;
 mod meaning;
 mod near;
+mod objects;
 mod push;
 mod read;
 mod rooms;
@@ -33,11 +36,13 @@ mod tree;
 mod walk;
 
 pub use calls::{External, Turn};
+pub use components::{Component, Components, Hidden, Privileges, Requests, Speaking, Watching};
 pub use fault::{Fault, Level, Place};
 pub use federation::{Demand, Federate, Federation, Remote, ServerAuth};
 pub use files::Certificates;
 pub use groups::Group;
 pub use init::{Init, InitError, Made};
+pub use objects::Objects;
 pub use push::{Push, PushContent};
 pub use read::{Checked, check, read};
 pub use rooms::{RoomCreation, Rooms};

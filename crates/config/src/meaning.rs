@@ -9,7 +9,7 @@ use address::Jid;
 
 use crate::near::nearest;
 use crate::source::Source;
-use crate::{Config, calls, federation, groups, push, safety};
+use crate::{Config, calls, components, federation, groups, objects, push, safety};
 
 /// Checks everything and brings domains into their prepared form.
 pub(crate) fn check(source: &mut Source, config: &mut Config) {
@@ -23,6 +23,8 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     http(source, config);
     calls::check(source, config);
     federation::check(source, config);
+    objects::check(source, config);
+    components::check(source, config);
     safety::check(source, config);
     groups::check(source, config);
     push::check(source, config);
@@ -133,7 +135,8 @@ fn listeners(source: &mut Source, config: &Config) {
         source.error("listen", "the server would listen nowhere", fix);
     }
     let mut seen: BTreeMap<u16, Vec<(SocketAddr, String)>> = BTreeMap::new();
-    for &(name, addresses) in all.iter().chain(of_servers) {
+    let of_components = [("components", &listen.components), ("components_tls", &listen.components_tls)];
+    for &(name, addresses) in all.iter().chain(of_servers).chain(&of_components) {
         for (at, text) in addresses.iter().enumerate() {
             let path = format!("listen.{name}[{at}]");
             let Ok(address) = text.parse::<SocketAddr>() else {

@@ -1,6 +1,13 @@
 //! Every setting: its name, what it may be, what it is without being set, and a sentence about it.
 //!
-//! Not here: the same as types (`tree.rs`), what settings mean together (`meaning.rs`).
+//! Not here: settings about calls, other servers, components and services elsewhere (`around.rs`), the same as types
+//! (`tree.rs`), what settings mean together (`meaning.rs`).
+
+mod sections;
+
+use crate::around::AROUND;
+
+pub use sections::SECTIONS;
 
 /// What a value may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,62 +39,25 @@ pub struct Setting {
     pub about: &'static str,
 }
 
-/// A section, with a sentence about it.
-pub const SECTIONS: &[(&str, &str)] = &[
-    ("server", "What this server is."),
-    ("listen", "Where clients reach it. An empty list closes a door. IPv4 and IPv6 need one address each."),
-    ("tls", "The certificate for all domains that have none of their own under [domain.\"...\"]."),
-    ("log", "What it tells about itself, on standard error."),
-    (
-        "auth",
-        "How people prove who they are. Passwords are never stored, only keys that were derived from them.",
-    ),
-    ("registration", "Who may make an account."),
-    ("storage", "How data is kept."),
-    ("rooms", "Rooms for many people (XEP-0045): a service for each domain."),
-    ("limits", "How much one client, one address or all of them may ask for."),
-    ("http", "WebSocket and BOSH for web clients, on the listeners `http` and `https`."),
-    (
-        "upload",
-        "Files that people send to others (XEP-0363), on the listener `https` or behind `public_url`.",
-    ),
-    (
-        "invitations",
-        "Invitations: links with which people become contacts and make accounts (XEP-0401, XEP-0445).",
-    ),
-    ("safety", "Spam, strangers, and who is found."),
-    (
-        "push",
-        "What wakes telephones and browsers: what push services learn (XEP-0357), and a push service for browsers.",
-    ),
-    ("pubsub", "Publish and subscribe as a service of its own (XEP-0060), at `pubsub.` before each domain."),
-    (
-        "turn",
-        "Calls between networks: a relay (STUN and TURN) for people of this server. There is one as soon as `external_address` is set.",
-    ),
-    (
-        "federation",
-        "Other servers. Encryption and a valid certificate are asked of all, but for those named below [federation.domain.\"...\"].",
-    ),
-    (
-        "federation.domain.*",
-        "What differs for one other server and those below it, as for an old one without a certificate.",
-    ),
-    (
-        "external.*",
-        "Services elsewhere that clients are told of (XEP-0215), as a relay for calls. Repeat this section for each, with a name of your choice.",
-    ),
-    (
-        "group.*",
-        "People of this server who see one another in their contacts without asking. Repeat this section for each group, with a name of your choice.",
-    ),
-    ("domain.*", "What differs for one domain. Repeat this section for each."),
-];
-
-const DAY: u64 = 86_400;
+pub(crate) const DAY: u64 = 86_400;
 
 /// All settings, section by section.
-pub const SETTINGS: &[Setting] = &[
+pub const SETTINGS: &[Setting] = &joined();
+
+const COUNT: usize = OWN.len() + AROUND.len();
+
+/// Both tables as one.
+const fn joined() -> [Setting; COUNT] {
+    let (mut all, mut at) = ([OWN[0]; COUNT], 0);
+    while at < COUNT {
+        all[at] = if at < OWN.len() { OWN[at] } else { AROUND[at - OWN.len()] };
+        at += 1;
+    }
+    all
+}
+
+/// Those of the server itself.
+const OWN: &[Setting] = &[
     s("server.domains", Kind::List, "", "The domains of its accounts, the part behind the @."),
     s(
         "server.data_dir",
@@ -149,6 +119,24 @@ pub const SETTINGS: &[Setting] = &[
         Kind::List,
         "[\"0.0.0.0:5270\", \"[::]:5270\"]",
         "Other servers; secured from the first byte (XEP-0368).",
+    ),
+    s(
+        "listen.components",
+        Kind::List,
+        "[]",
+        "Components (XEP-0114) without encryption, for programs on this machine, as in \"127.0.0.1:5347\".",
+    ),
+    s(
+        "listen.components_tls",
+        Kind::List,
+        "[]",
+        "The same with TLS from the first byte, for other machines.",
+    ),
+    s(
+        "listen.components_socket",
+        Kind::Text,
+        "",
+        "The same as a socket in a folder of this machine: its path. Whoever may write to the folder's socket may connect.",
     ),
     s(
         "listen.resume_location",
@@ -402,6 +390,34 @@ pub const SETTINGS: &[Setting] = &[
         "Whether a client may upload a file to stay for good, as for a blog.",
     ),
     s(
+        "upload.delete_retracted",
+        Kind::Flag,
+        "true",
+        "Whether a file is deleted when its owner retracts the message that shared it (XEP-0424).",
+    ),
+    s("s3.bucket", Kind::Text, "", "The bucket; it must be there, and should be for nothing else."),
+    s(
+        "s3.endpoint",
+        Kind::Text,
+        "",
+        "Where the storage is, as in \"https://s3.example.org\" or \"http://127.0.0.1:9000\". Without it: AWS in the region.",
+    ),
+    s("s3.region", Kind::Text, "\"us-east-1\"", "The region of the bucket; for Garage as a rule \"garage\"."),
+    s("s3.access_key", Kind::Text, "", "The name of a key that may read, write and delete in the bucket."),
+    s(
+        "s3.secret_key",
+        Kind::Text,
+        "",
+        "Its secret. If the file shall not hold it: DETENTE_S3__SECRET_KEY in the environment.",
+    ),
+    s("s3.prefix", Kind::Text, "\"\"", "What the names of objects begin with, as in \"chat/\"."),
+    s(
+        "s3.path_style",
+        Kind::Flag,
+        "true",
+        "Whether the bucket stands in the path of addresses; false: before the host.",
+    ),
+    s(
         "invitations.enabled",
         Kind::Flag,
         "true",
@@ -463,110 +479,6 @@ pub const SETTINGS: &[Setting] = &[
         "[]",
         "Ranges of addresses within your own network to which notifications may be sent; else only public ones are connected to.",
     ),
-    s(
-        "turn.external_address",
-        Kind::List,
-        "[]",
-        "The addresses by which the Internet reaches this machine, one of IPv4, one of IPv6 or both, as in \"203.0.113.1\". Empty: there is no relay.",
-    ),
-    s(
-        "turn.host",
-        Kind::Text,
-        "",
-        "The name that clients are told. Without it: the addresses, and with TLS the domain.",
-    ),
-    s(
-        "turn.secret",
-        Kind::Text,
-        "",
-        "What credentials are made with. Without it one is made and kept in the data folder.",
-    ),
-    s("turn.port_first", Kind::Number(1_024, 65_535), "49_152", "First UDP port for relayed data."),
-    s("turn.port_last", Kind::Number(1_024, 65_535), "51_151", "Last UDP port for relayed data."),
-    s("turn.credential_hours", Kind::Number(1, 24), "12", "How long credentials can begin a call."),
-    s(
-        "turn.allocations",
-        Kind::Number(1, 60_000),
-        "1_000",
-        "Relayed ports at once; a call takes up to four.",
-    ),
-    s("turn.allocations_per_user", Kind::Number(1, 1_000), "20", "Relayed ports at once of one user."),
-    s(
-        "turn.bytes_per_second_per_user",
-        Kind::Number(10_000, 1 << 40),
-        "1_250_000",
-        "What one user may relay in a second, both directions together. Beyond it data are dropped.",
-    ),
-    s(
-        "turn.bytes_per_second",
-        Kind::Number(10_000, 1 << 40),
-        "62_500_000",
-        "The same for all users together.",
-    ),
-    s(
-        "turn.allowed_peers",
-        Kind::List,
-        "[]",
-        "Ranges of private addresses to which data may be relayed all the same, as in \"10.1.0.0/16\". Whoever has an account reaches what is there.",
-    ),
-    s("turn.denied_peers", Kind::List, "[]", "Further ranges to which nothing is relayed."),
-    s(
-        "federation.enabled",
-        Kind::OneOf(&["auto", "on", "off"]),
-        "\"auto\"",
-        "Whether this server talks with others: on, off, or if others could find one of its domains (auto: not for localhost and names for tests).",
-    ),
-    s(
-        "federation.tls",
-        Kind::OneOf(&["required", "optional"]),
-        "\"required\"",
-        "Whether streams with other servers must be encrypted.",
-    ),
-    s(
-        "federation.auth",
-        Kind::OneOf(&["certificate", "dialback"]),
-        "\"certificate\"",
-        "How they prove who they are: by a valid certificate, or by that or by what DNS says of them (dialback), which is weaker.",
-    ),
-    s(
-        "federation.allow",
-        Kind::List,
-        "[]",
-        "If there are any, this server talks only with these domains and those below them.",
-    ),
-    s("federation.block", Kind::List, "[]", "It never talks with these domains and those below them."),
-    s(
-        "federation.ca_file",
-        Kind::Text,
-        "",
-        "File of further authorities (PEM) that are believed about other servers, besides those of the system.",
-    ),
-    s(
-        "federation.private_addresses",
-        Kind::Flag,
-        "false",
-        "Whether to connect where DNS leads to this machine or into a private network.",
-    ),
-    s(
-        "federation.give_up_seconds",
-        Kind::Number(30, 7 * DAY),
-        "300",
-        "How long a message waits for a server that cannot be reached, before it comes back to its sender.",
-    ),
-    s("federation.domain.*.tls", Kind::OneOf(&["required", "optional"]), "", "As in [federation]."),
-    s("federation.domain.*.auth", Kind::OneOf(&["certificate", "dialback"]), "", "As in [federation]."),
-    s("external.*.type", Kind::Text, "", "What it is: stun, stuns, turn, turns or another registered type."),
-    s("external.*.host", Kind::Text, "", "Its name or address."),
-    s("external.*.port", Kind::Number(1, 65_535), "", "Its port."),
-    s("external.*.transport", Kind::OneOf(&["udp", "tcp"]), "", "How it is reached."),
-    s("external.*.username", Kind::Text, "", "The name that all clients use there."),
-    s("external.*.password", Kind::Text, "", "The password that belongs to it."),
-    s(
-        "external.*.secret",
-        Kind::Text,
-        "",
-        "Instead of those two: what the service knows to check credentials that expire (in coturn: `static-auth-secret`).",
-    ),
     s("group.*.name", Kind::Text, "", "What the group is called in lists of contacts; else as this section."),
     s(
         "group.*.members",
@@ -603,7 +515,7 @@ pub const SETTINGS: &[Setting] = &[
     s("domain.*.contacts.support", Kind::List, "", "Addresses for help."),
 ];
 
-const fn s(path: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Setting {
+pub(crate) const fn s(path: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Setting {
     Setting { path, kind, default, about }
 }
 

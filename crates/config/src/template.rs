@@ -32,6 +32,16 @@ pub(crate) fn render(set: &BTreeMap<String, String>, domains: &[String]) -> Stri
             settings().for_each(|setting| line(&mut out, setting, set, setting.path));
             continue;
         }
+        if *section == "component.*" {
+            let domain = domains.first().map_or("example.org", String::as_str);
+            let _ = write!(out, "\n# {about}\n# [component.\"irc.{domain}\"]\n");
+            let own = settings().filter(|setting| !setting.path.contains(".privileges."));
+            own.for_each(|setting| line(&mut out, setting, set, setting.path));
+            let _ = writeln!(out, "# [component.\"irc.{domain}\".privileges]");
+            let privileges = settings().filter(|setting| setting.path.contains(".privileges."));
+            privileges.for_each(|setting| line(&mut out, setting, set, setting.path));
+            continue;
+        }
         if *section != "domain.*" {
             let _ = write!(out, "\n# {about}\n[{section}]\n");
             settings().for_each(|setting| line(&mut out, setting, set, setting.path));
@@ -58,6 +68,7 @@ fn section_of(setting: &Setting) -> &'static str {
     match setting.path.split('.').next().unwrap_or_default() {
         "federation" if setting.path.contains('*') => "federation.domain.*",
         "domain" => "domain.*",
+        "component" => "component.*",
         "external" => "external.*",
         "group" => "group.*",
         section => section,
@@ -89,6 +100,12 @@ fn example(setting: &Setting) -> &'static str {
         "resume_location" => "\"xmpp1.example.org:5222\"",
         "host" => "\"turn.example.org\"",
         "secret" => "\"something long that nobody guesses\"",
+        "bucket" => "\"chat-files\"",
+        "endpoint" => "\"https://s3.example.org\"",
+        "access_key" | "secret_key" => "\"as the storage says\"",
+        "name" if setting.path.starts_with("component.") => "\"IRC\"",
+        "roster_push" => "true",
+        "components_socket" => "\"components.sock\"",
         "type" => "\"turn\"",
         "port" => "3478",
         "transport" => "\"udp\"",

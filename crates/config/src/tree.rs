@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::calls::{External, Turn};
+use crate::components::{Component, Components};
 use crate::federation::Federation;
 use crate::groups::Group;
+use crate::objects::Objects;
 use crate::push::Push;
 use crate::rooms::Rooms;
 use crate::safety::{Safety, Strangers};
@@ -30,11 +32,14 @@ pub struct Config {
     pub limits: Limits,
     pub http: Http,
     pub upload: Upload,
+    pub s3: Objects,
     pub pubsub: PubSub,
     pub push: Push,
     pub turn: Turn,
     pub external: BTreeMap<String, External>,
     pub federation: Federation,
+    pub components: Components,
+    pub component: BTreeMap<String, Component>,
     pub invitations: Invitations,
     pub safety: Safety,
     pub group: BTreeMap<String, Group>,
@@ -94,6 +99,9 @@ pub struct Listen {
     pub turn_tls: Vec<String>,
     pub s2s: Vec<String>,
     pub s2s_tls: Vec<String>,
+    pub components: Vec<String>,
+    pub components_tls: Vec<String>,
+    pub components_socket: Option<String>,
     pub resume_location: Option<String>,
 }
 
@@ -201,6 +209,7 @@ pub struct Upload {
     pub account_bytes: u64,
     pub keep_days: u64,
     pub permanent: bool,
+    pub delete_retracted: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -345,6 +354,9 @@ impl Default for Listen {
             turn_tls: list(&["0.0.0.0:5349", "[::]:5349"]),
             s2s: list(&["0.0.0.0:5269", "[::]:5269"]),
             s2s_tls: list(&["0.0.0.0:5270", "[::]:5270"]),
+            components: Vec::new(),
+            components_tls: Vec::new(),
+            components_socket: None,
             resume_location: None,
         }
     }
@@ -400,6 +412,7 @@ impl Default for Upload {
             account_bytes: 2 << 30,
             keep_days: 30,
             permanent: false,
+            delete_retracted: true,
         }
     }
 }

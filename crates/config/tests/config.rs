@@ -308,6 +308,25 @@ fn the_environment_overrides_the_file() {
     }
 }
 
+/// An object storage that cannot work is told before it is needed, and its secret is in no text.
+#[test]
+fn object_storage_is_looked_at() {
+    let keys = "access_key = \"a\"\nsecret_key = \"hidden\"\n";
+    for (settings, word) in [
+        ("bucket = \"files\"\n".to_owned(), "`access_key` is missing"),
+        ("bucket = \"files\"\naccess_key = \"a\"\n".to_owned(), "`secret_key` is missing"),
+        (format!("bucket = \"files\"\nendpoint = \"http://s3.example\"\n{keys}"), "without encryption"),
+        (format!("bucket = \"files\"\nregion = \"a b\"\n{keys}"), "that is no region"),
+        (keys.to_owned(), "without `bucket` files stay in the data folder"),
+        (format!("bucket = \"files\"\nendpoint = \"http://127.0.0.1:9000\"\n{keys}"), ""),
+        (format!("bucket = \"files\"\n{keys}"), ""),
+    ] {
+        let text = messages(&read(&format!("{GOOD}\n[s3]\n{settings}"), &[])).join("\n");
+        assert!(if word.is_empty() { text.is_empty() } else { text.contains(word) }, "{settings}: {text}");
+        assert!(!text.contains("hidden"), "{text}");
+    }
+}
+
 #[test]
 fn table_and_types_agree() {
     // The types know every setting with a default, and the default is the same.
@@ -344,6 +363,13 @@ fn table_and_types_agree() {
     full.turn.host = text();
     full.turn.secret = text();
     full.push.contact = text();
+    full.s3 = config::Objects {
+        bucket: text(),
+        endpoint: text(),
+        access_key: text(),
+        secret_key: text(),
+        ..Default::default()
+    };
     let service = config::External {
         port: Some(1),
         transport: text(),
@@ -357,6 +383,10 @@ fn table_and_types_agree() {
     let remote =
         config::Remote { tls: Some(config::Demand::Optional), auth: Some(config::ServerAuth::Dialback) };
     full.federation.domain.insert("*".to_owned(), remote);
+    full.listen.components_socket = text();
+    let privileges = config::Privileges { roster_push: Some(true), ..Default::default() };
+    let component = config::Component { name: text(), privileges, ..Default::default() };
+    full.component.insert("*".to_owned(), component);
     let mut fields = BTreeSet::new();
     collect(&toml::Value::try_from(&full).unwrap(), String::new(), &mut fields);
     let table: BTreeSet<String> = SETTINGS.iter().map(|s| s.path.to_owned()).collect();
@@ -447,6 +477,7 @@ fn init_with_every_comment_taken_away_is_still_in_order() {
         let name = line.split(" = ").next().unwrap_or_default();
         SETTINGS.iter().any(|setting| setting.path.rsplit('.').next() == Some(name) && line.contains(" = "))
             || line.starts_with("[domain")
+            || line.starts_with("[component")
             || line.starts_with("[external")
             || line.starts_with("[federation")
             || line.starts_with("[group")

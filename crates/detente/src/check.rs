@@ -10,10 +10,12 @@ use store::FaultKind;
 use crate::adapters::Reader;
 use crate::cli::Check;
 use crate::config_file::{accept, environment, locate};
+use crate::objects;
 
 pub(crate) fn run(given: &Check) -> Result<(), Failure> {
     let path = locate(&given.config)?;
     let config = accept(config::check(&path, environment(), &Reader), &path, true)?;
+    objects::settings(&config, &config.data_dir())?;
     println!("{} is in order: {}", path.display(), config.server.domains.join(", "));
     if !config.turn.is_on() && config.external.is_empty() {
         println!(

@@ -27,6 +27,7 @@ Look after it (also while it runs):
   invite       make links with which people make accounts
   group        say who sees whom in their contacts
   session      see who is connected, and end sessions
+  component    see which components are connected
   reports      read reports of spam and abuse
   announce     send a message to everybody who is online
   status       say how the server is doing
@@ -94,6 +95,9 @@ pub(crate) enum Command {
     /// See who is connected, and end sessions
     #[command(subcommand)]
     Session(Session),
+    /// See which components are connected
+    #[command(subcommand)]
+    Component(Component),
     /// Say who sees whom in their contacts
     ///
     /// Members of a group see one another without asking. Groups in the configuration are not listed here. Works while the
@@ -380,6 +384,12 @@ pub(crate) enum User {
         #[arg(long)]
         yes: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Component {
+    /// List the components, and which are connected
+    List(Common),
 }
 
 #[derive(Debug, Subcommand)]

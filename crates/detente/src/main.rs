@@ -12,11 +12,13 @@ mod config_file;
 mod documents;
 mod exit;
 mod first_run;
+mod gateways;
 mod group;
 mod init;
 mod invite;
 mod log;
 mod notify;
+mod objects;
 mod password;
 mod push;
 mod reach;
@@ -55,6 +57,7 @@ fn main() -> std::process::ExitCode {
         Command::User(command) => user::run(command),
         Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
+        Command::Component(command) => gateways::run(command),
         Command::Group(command) => group::run(command),
         Command::Reports(command) => reports::run(command),
         Command::Export(args) => transfer::export(args),

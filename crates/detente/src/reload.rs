@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use accounts::Accounts;
 use admin::Failure;
+use components::Components;
 use config::Config;
 use engine::{Handle, Input};
 use federation::Federation;
@@ -20,7 +21,7 @@ use crate::adapters::Reader;
 use crate::calls::Secret;
 use crate::config_file::environment;
 use crate::serve::{failed, leave_out_ipv6};
-use crate::{servers, translate};
+use crate::{gateways, servers, translate};
 
 /// Changes how much is logged.
 pub(crate) type Relevel = Box<dyn Fn(&str) -> Result<(), Failure>>;
@@ -36,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) secret: Secret,
     pub(crate) dials: Dials,
     pub(crate) federation: Option<Federation>,
+    pub(crate) components: Components,
     /// For groups that were made by commands.
     pub(crate) store: Arc<dyn Store>,
     /// Tells that they have changed.
@@ -104,6 +106,7 @@ impl Parts {
                 tracing::error!("{failure}");
             }
         }
+        self.components.replace(gateways::settings(&next));
         self.net.stream.replace(translate::streams(&next, self.accounts.grants()));
         self.net.limits.replace(translate::limits(&next));
         self.dials.set(&next);
@@ -150,6 +153,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.log.format = now.log.format;
     next.storage.durability = now.storage.durability;
     next.upload = now.upload.clone();
+    next.s3 = now.s3.clone();
     next.rooms = now.rooms.clone();
     next.pubsub = now.pubsub.clone();
     // Rooms have theirs from the start.
@@ -238,6 +242,9 @@ mod tests {
             "listen.turn_tls",
             "listen.s2s",
             "listen.s2s_tls",
+            "listen.components",
+            "listen.components_tls",
+            "listen.components_socket",
             "federation.enabled",
             "log.format",
             "storage.durability",
@@ -246,7 +253,7 @@ mod tests {
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
             let section = setting.path.split('.').next().unwrap_or_default();
-            let whole = ["upload", "rooms", "pubsub", "push", "turn"].contains(&section);
+            let whole = ["upload", "s3", "rooms", "pubsub", "push", "turn"].contains(&section);
             let late = whole || restart.contains(&setting.path);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);

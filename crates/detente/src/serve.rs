@@ -13,13 +13,14 @@ use std::sync::atomic::AtomicU32;
 
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Gauges, Live, Port};
+use components::Components;
 use config::{Config, LogFormat};
 use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
 use federation::Federation;
 use files::Files;
 use model::query::SessionFilter;
 use model::storage::Read;
-use net::{Net, Phase, TlsStore};
+use net::{Net, NetConfig, Phase, TlsStore};
 use relay::Relay;
 use store::Store;
 use store_sqlite::Sqlite;
@@ -37,7 +38,9 @@ use crate::push::Push;
 use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
-use crate::{calls, cli, first_run, notify, retention, secret, servers, services, translate};
+use crate::{
+    calls, cli, first_run, gateways, notify, objects, retention, secret, servers, services, translate,
+};
 
 /// Inputs of operators that may wait for the engine.
 const WAITING: usize = 64;
@@ -102,6 +105,7 @@ struct Running {
     sweeping: Option<JoinHandle<()>>,
     relaying: Option<JoinHandle<()>>,
     federation: Option<Federation>,
+    components: Components,
     retention: JoinHandle<()>,
 }
 
@@ -116,7 +120,13 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
     });
     let store = Arc::new(store.await.map_err(failed)??);
     let settings = translate::files(&config);
-    let files = settings.map(|settings| Arc::new(Files::new(store.clone(), store.clone(), settings)));
+    let files = match settings {
+        Some(settings) => {
+            let blobs = objects::open(&config, &data, store.clone())?;
+            Some(Arc::new(Files::new(store.clone(), blobs, settings)))
+        }
+        None => None,
+    };
     if config.upload.enabled && files.is_none() {
         tracing::warn!(
             "no files can be uploaded: there is neither a listener `https` nor a `public_url` with https"
@@ -179,15 +189,13 @@ async fn start(
     let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
     let files = shelf.clone().map(|shelf| shelf as _);
     let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
-    let counters = settings.counters.clone();
-    let gauges = Gauges::new(env!("CARGO_PKG_VERSION"), handle.clone(), store.clone(), counters)
-        .with_tally(translate::tally());
     let (phase, phases) = watch::channel(Phase::Running);
     let federation = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
-    settings.servers = federation.clone().map(|federation| Arc::new(federation) as _);
-    let gauges = Arc::new(gauges.with_more(servers::more(federation.as_ref())));
-    settings.monitor = Some(gauges.clone());
-    let live = Live::new(handle.clone(), Some(gauges), config.server.domains.clone(), store.clone());
+    let components = gateways::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone());
+    known_to(&mut settings, federation.as_ref(), &components);
+    let gauges = gauges(&mut settings, &handle, &store, federation.as_ref(), &components);
+    let live = Live::new(handle.clone(), Some(gauges), config.server.domains.clone(), store.clone())
+        .with_components(gateways::told(&components));
     let regrouping = live.regrouping();
     let port: Arc<dyn Port> = Arc::new(live);
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
@@ -209,6 +217,7 @@ async fn start(
         secret,
         dials: Dials::new(config),
         federation: federation.clone(),
+        components: components.clone(),
         store: store.clone(),
         regrouping,
     };
@@ -217,13 +226,12 @@ async fn start(
     }
     let recipients = parts.dials.recipients.clone();
     let machine = machine(config, &*store, &parts.secret, parts.started_ms, recipients).await?;
-    let machine = servers::join(machine, federation.as_ref(), &*store).await?;
+    let machine = gateways::join(config, machine, &components, federation.as_ref(), &*store).await?;
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
     let services = behind(store, known, shelf, pushes);
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
-    let path = config.data_dir().join(SOCKET);
-    let socket = admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))?;
+    let socket = administration(config)?;
     let running = Running {
         engine: handle,
         engine_task,
@@ -233,10 +241,38 @@ async fn start(
         sweeping,
         relaying: relay.map(|relay| tokio::spawn(relay.run())),
         federation,
+        components,
         retention,
         parts,
     };
     Ok((running, ready))
+}
+
+/// Who serves the connections of other servers and components.
+fn known_to(settings: &mut NetConfig, federation: Option<&Federation>, components: &Components) {
+    settings.servers = federation.map(|federation| Arc::new(federation.clone()) as _);
+    settings.components = Some(Arc::new(components.clone()));
+}
+
+/// What is measured; the listener for that shows it, too.
+fn gauges(
+    settings: &mut NetConfig,
+    engine: &Handle,
+    store: &Arc<dyn Store>,
+    federation: Option<&Federation>,
+    components: &Components,
+) -> Arc<Gauges> {
+    let (version, counters) = (env!("CARGO_PKG_VERSION"), settings.counters.clone());
+    let gauges = Gauges::new(version, engine.clone(), store.clone(), counters).with_tally(translate::tally());
+    let gauges = Arc::new(gauges.with_more(Some(gateways::more(federation, components))));
+    settings.monitor = Some(gauges.clone());
+    gauges
+}
+
+/// The socket for commands.
+fn administration(config: &Config) -> Result<admin::Socket, Failure> {
+    let path = config.data_dir().join(SOCKET);
+    admin::bind(&path).map_err(|error| failed(format_args!("{}: {error}", path.display())))
 }
 
 /// Who answers the engine's questions.
@@ -301,12 +337,14 @@ fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>) -> String {
         ("https", &listen.https),
         ("metrics", &listen.metrics),
     ];
+    let of_components = [("component", &listen.components), ("component-tls", &listen.components_tls)];
     let of_relay = [("turn", &listen.turn), ("turn-tls", &listen.turn_tls)];
     let of_servers = [("s2s", &listen.s2s), ("s2s-tls", &listen.s2s_tls)];
     // As they were opened (`translate.rs`).
     let of_relay = of_relay.into_iter().filter(|_| config.turn.is_on());
     let counts =
         counts.into_iter().chain(of_relay).chain(of_servers.into_iter().filter(|_| config.federates()));
+    let counts = counts.chain(of_components);
     let kinds = counts.flat_map(|(kind, addresses)| std::iter::repeat_n(kind, addresses.len()));
     let words = kinds.zip(sockets.addresses()).map(|(kind, address)| format!("{kind} {address}"));
     let datagrams = relay.and_then(|relay| relay.addresses().ok()).unwrap_or_default();
@@ -335,6 +373,7 @@ impl Running {
             if let Some(federation) = self.federation {
                 federation.closed().await;
             }
+            self.components.closed().await;
             self.engine.send(Input::Shutdown).await;
             let _ = self.engine_task.await;
         };

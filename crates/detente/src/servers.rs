@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use admin::{Failure, FailureKind, Measure, More};
 use config::{Config, Demand, ServerAuth};
-use engine::{Engine, Handle};
+use engine::Handle;
 use federation::{Counters, Dns, Federation, NoDns, Parts, Resolve, Roots, Rules, Settings};
 use mailbox::Mailbox;
 use net::{Phase, TlsStore};
 use s2s::{Policy, Secret};
-use store::Store;
 use tokio::sync::watch;
 
 use crate::{secret, services};
@@ -35,7 +34,15 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
     };
     let (rooms, nodes) = services::addresses(config, &config.server.domains);
     let rules = Rules {
-        ours: config.server.domains.iter().cloned().chain(rooms).chain(nodes).collect(),
+        ours: config
+            .server
+            .domains
+            .iter()
+            .chain(config.component.keys())
+            .cloned()
+            .chain(rooms)
+            .chain(nodes)
+            .collect(),
         policy: policy(own.tls, own.auth),
         domains: own.domain.iter().map(exception).collect::<HashMap<_, _>>(),
         allowed: own.allow.iter().cloned().collect::<HashSet<_>>(),
@@ -87,7 +94,8 @@ pub(crate) fn open(
         return Ok(None);
     }
     for domain in &settings(config)?.rules.ours {
-        if !tls.proves(domain) {
+        // Many components are for our own users only.
+        if !tls.proves(domain) && !config.component.contains_key(domain) {
             tracing::warn!(domain, "the certificate is not valid for this name: other servers may refuse it");
         }
     }
@@ -101,20 +109,6 @@ pub(crate) fn open(
     let parts =
         Parts { engine, mailbox, tls, roots: roots(config)?, resolver, counters: Arc::default(), phase };
     Ok(Some(Federation::new(settings(config)?, parts)))
-}
-
-/// The engine with its neighbours, and what has not reached them.
-///
-/// # Errors
-/// Storage cannot be read.
-pub(crate) async fn join(
-    engine: Engine,
-    federation: Option<&Federation>,
-    store: &dyn Store,
-) -> Result<Engine, Failure> {
-    let Some(federation) = federation else { return Ok(engine) };
-    let spooled = engine::spooled(store).await?;
-    Ok(engine.with_neighbours(vec![Arc::new(federation.clone())], spooled))
 }
 
 /// What is measured of it.

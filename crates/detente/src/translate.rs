@@ -210,6 +210,7 @@ pub(crate) fn files(config: &Config) -> Option<files::Settings> {
         account_bytes: upload.account_bytes,
         keep_days: upload.keep_days,
         permanent: upload.permanent,
+        retract: upload.delete_retracted,
         ..files::Settings::new(urls)
     })
 }
@@ -231,6 +232,7 @@ pub(crate) fn sockets(
         monitor: None,
         relay: None,
         servers: None,
+        components: None,
         files,
         pushes: None,
     }
@@ -267,7 +269,8 @@ fn listeners(config: &Config) -> Vec<Listener> {
     // Nor are there any for other servers, if there is nothing to say to them.
     let servers = [(Kind::S2s, &listen.s2s), (Kind::S2sDirectTls, &listen.s2s_tls)];
     let servers = if config.federates() { &servers[..] } else { &[] };
-    let listeners = all.iter().chain(servers).flat_map(|&(kind, addresses)| {
+    let components = [(Kind::Component, &listen.components), (Kind::ComponentTls, &listen.components_tls)];
+    let listeners = all.iter().chain(servers).chain(&components).flat_map(|&(kind, addresses)| {
         // Checked when the configuration was read.
         let parsed = addresses.iter().filter_map(|text| text.parse::<SocketAddr>().ok());
         parsed.map(move |address| Listener { address, kind })

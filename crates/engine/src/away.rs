@@ -11,6 +11,7 @@ use std::sync::Arc;
 use address::{Bare, Jid};
 use model::away::{Arrived, Away, Fate, Neighbours, Patience, Receipt};
 use model::link::SessionId;
+use model::rights::{Rights, Sight};
 use model::spaces::SPOOL;
 use model::storage::{Cull, Entry, Owner, Write};
 use stanza::{Condition, Kind, MessageType, PresenceType, Stanza, StanzaError, ns};
@@ -304,9 +305,8 @@ impl Engine {
     /// A stanza from a neighbour. Its stream has checked whom it speaks for; that nobody speaks for us, and that we pass
     /// nothing on between others, is looked at again here.
     pub(crate) fn arrived(&mut self, arrived: Arrived) {
-        let Arrived { stanza, receipt } = arrived;
-        let of = |jid: &Option<Jid>| jid.as_ref().is_some_and(|jid| self.is_ours(jid.domain()));
-        if stanza.from.is_none() || of(&stanza.from) || !of(&stanza.to) {
+        let Arrived { stanza, inside, receipt } = arrived;
+        if !self.may_come(&stanza, inside) {
             tracing::warn!("a stanza from a neighbour with addresses that it may not use is dropped");
             return receipt(true);
         }
@@ -314,15 +314,37 @@ impl Engine {
         let token = Token { session: ARRIVAL, seq: self.abroad.last_arrival };
         self.abroad.arrivals.insert(token.seq, Arrival { places: 1, receipt });
         let cause = self.new_cause();
-        self.work.push_back(Work::Route(stanza, cause, Some(token)));
+        match inside {
+            true => self.component_says(stanza, cause, token),
+            false => self.work.push_back(Work::Route(stanza, cause, Some(token))),
+        }
+    }
+
+    /// Nobody outside speaks for us or for our components, or sends through us to others; a component speaks for itself,
+    /// to anybody.
+    fn may_come(&self, stanza: &Stanza, inside: bool) -> bool {
+        let (Some(from), Some(to)) = (&stanza.from, &stanza.to) else { return false };
+        let (from, to) = (from.domain(), to.domain());
+        let is_component = self.rights(from).is_some();
+        match inside {
+            true => is_component && !self.is_ours(from),
+            false => !is_component && !self.is_ours(from) && (self.is_ours(to) || self.rights(to).is_some()),
+        }
+    }
+
+    /// What the component of that domain may do, if there is one.
+    pub(crate) fn rights(&self, domain: &str) -> Option<Arc<Rights>> {
+        self.abroad.neighbours.iter().find_map(|neighbour| neighbour.rights(domain))
     }
 
     /// A domain can be reached again: whoever knows somebody there asks, and tells, who is there.
     pub(crate) fn restored(&mut self, domain: String) {
+        let rights = self.rights(&domain).filter(|rights| rights.presence != Sight::None);
         let knows = |place: &Place| match place {
             Place::Ready(ready) => {
+                let sees = rights.as_ref().is_some_and(|rights| rights.hold_for(ready.account.jid.domain()));
                 ready.account.available().next().is_some()
-                    && ready.account.roster.iter().any(|(contact, _)| contact.domain() == domain)
+                    && (sees || ready.account.roster.iter().any(|(contact, _)| contact.domain() == domain))
             }
             Place::Loading(_) => false,
         };
@@ -336,8 +358,14 @@ impl Engine {
     /// Some at a time, so that others get their turns.
     pub(crate) fn repair(&mut self, domain: Arc<str>, mut accounts: Vec<Bare>) {
         let later = accounts.split_off(accounts.len().min(limits::REPAIR_MAX));
+        let rights = self.rights(&domain).filter(|rights| rights.presence != Sight::None);
+        let component = Jid::parse(&domain).ok();
         for account in accounts {
-            self.own_turn(&account, None, |kernel, turn| kernel.reconnected(turn, &domain));
+            let sees = rights.as_ref().is_some_and(|rights| rights.hold_for(account.domain()));
+            self.own_turn(&account, None, |kernel, turn| {
+                kernel.reconnected(turn, &domain);
+                component.iter().filter(|_| sees).for_each(|component| kernel.present(turn, component));
+            });
         }
         if !later.is_empty() {
             self.work.push_back(Work::Repair(domain, later));

@@ -13,6 +13,7 @@ use model::query::{AccountFound, AccountQuery, Query};
 use model::storage::{Batch, Entry, Owner};
 
 use crate::away::Abroad;
+use crate::commissions::Commissions;
 use crate::device::{Device, Token};
 use crate::held::{Held, Line, Parcel};
 use crate::ids::Ids;
@@ -68,6 +69,8 @@ pub struct Engine {
     pub(crate) spots: Spots,
     /// What is on its way to neighbours, and from them.
     pub(crate) abroad: Abroad,
+    /// What components have asked in the name of users.
+    pub(crate) commissions: Commissions,
     pub(crate) accounts: HashMap<Bare, Place>,
     pub(crate) idle: VecDeque<Bare>,
     pub(crate) devices: HashMap<SessionId, Device>,
@@ -123,6 +126,7 @@ impl Engine {
             services: HashMap::new(),
             spots: Spots::default(),
             abroad: Abroad::default(),
+            commissions: Commissions::default(),
             accounts: HashMap::new(),
             idle: VecDeque::new(),
             devices: HashMap::new(),
@@ -201,6 +205,11 @@ impl Engine {
                 questions: self.asked.len(),
                 away: self.abroad.len(),
             }),
+            Input::Components(domain, components) => {
+                if let Some(host) = self.hosts.get_mut(domain.as_str()) {
+                    host.components = components;
+                }
+            }
             Input::Facts(domain, facts) => self.facts_changed(&domain, facts),
             Input::Timeout => self.timeout(),
             Input::Shutdown => self.shutdown(),

@@ -61,6 +61,8 @@ pub enum Input {
     Standing(Box<dyn FnOnce(Standing) + Send>),
     /// What the operator says of a host has changed. A host that is not ours is passed over.
     Facts(Jid, Arc<HostFacts>),
+    /// The components that a host has now, by address and name, for service discovery.
+    Components(Jid, Vec<(Jid, String)>),
     /// Time has passed.
     Timeout,
     /// The server stops: sessions are told, nothing new is accepted.

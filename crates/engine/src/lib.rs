@@ -11,6 +11,7 @@
 mod asks;
 mod away;
 mod bind;
+mod commissions;
 mod commit;
 mod contained;
 mod csi;
@@ -26,6 +27,7 @@ mod input;
 pub mod limits;
 mod operator;
 mod places;
+mod privileges;
 mod resume;
 mod route;
 mod run;

@@ -84,5 +84,12 @@ pub const AWAY_DOMAINS_MAX: usize = 4_096;
 pub const SPOOL_CLEAR_MS: u64 = 1_000;
 /// Most deletions that are gathered.
 pub const SPOOL_CLEAR_MAX: usize = 512;
+/// Most requests that components have sent in the name of users and that wait for their answers; more are answered with
+/// `resource-constraint`.
+pub const COMMISSIONS_MAX: usize = 4_096;
+/// The same of one component.
+pub const COMMISSIONS_OF_ONE_MAX: usize = 1_024;
+/// How long such a request waits for its answer, in milliseconds.
+pub const COMMISSION_MS_MAX: u64 = 30_000;
 /// Accounts that look after their contacts at a domain that can be reached again, in one piece of work.
 pub const REPAIR_MAX: usize = 64;

@@ -17,6 +17,7 @@ use crate::device::Token;
 use crate::engine::{Asked, Engine};
 use crate::held::{Cause, Out, Parcel};
 use crate::limits;
+use crate::privileges::{Speech, Tie};
 use crate::turns::Work;
 
 /// An account in memory, or on its way there.
@@ -41,6 +42,10 @@ pub(crate) struct Ready {
 pub(crate) enum Waiting {
     Stanza(Stanza, Cause, Option<Token>),
     Undelivered(SessionId, Parcel),
+    /// A component speaks in the account's name.
+    Speech(Box<Speech>),
+    /// A component ties one of its own to the account.
+    Tie(Box<Tie>),
     Bind(Box<Bind>),
     Removal(Removal),
 }
@@ -74,6 +79,8 @@ impl Waiting {
         match self {
             Waiting::Stanza(stanza, ..) => stanza.size(),
             Waiting::Undelivered(_, parcel) => parcel.stanza.size(),
+            Waiting::Tie(tie) => tie.asked.size(),
+            Waiting::Speech(speech) => speech.stanza.size(),
             Waiting::Bind(_) | Waiting::Removal(_) => 0,
         }
     }
@@ -136,6 +143,8 @@ impl Engine {
         match waiting {
             Waiting::Stanza(stanza, cause, token) => self.arrive(account, stanza, cause, token),
             Waiting::Undelivered(session, parcel) => self.undelivered(account, session, parcel),
+            Waiting::Speech(speech) => self.speak(account, *speech),
+            Waiting::Tie(tie) => self.tie(account, *tie),
             Waiting::Bind(bind) => self.bind_ready(*bind),
             Waiting::Removal(removal) => removal(self),
         }
@@ -153,6 +162,11 @@ impl Engine {
                 if let Some(account) = parcel.stanza.to.as_ref().map(address::Jid::bare) {
                     self.leave_later(account, session, parcel);
                 }
+            }
+            Waiting::Speech(speech) => self.speech_refused(*speech, error.clone()),
+            Waiting::Tie(tie) => {
+                self.refuse(&tie.asked, tie.cause, error.clone());
+                self.batch.tokens.push(tie.token);
             }
             Waiting::Bind(bind) => bind.link.send(Down::Bound(Err(error.clone()))),
             Waiting::Removal(removal) => removal(self),

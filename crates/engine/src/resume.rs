@@ -164,6 +164,7 @@ impl Engine {
                 Due::Left => self.try_left(),
                 Due::Spool => self.clear_spool(),
                 Due::Returned => self.try_returned(),
+                Due::Commission(id) => self.commission_is_late(&id),
                 _ => {}
             }
         }

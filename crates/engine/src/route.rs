@@ -21,6 +21,10 @@ impl Engine {
             self.batch.tokens.extend(token);
             return;
         };
+        let Some(stanza) = self.take_answer(stanza, cause) else {
+            self.batch.tokens.extend(token);
+            return;
+        };
         if let Some(service) = self.services.get(to.domain()) {
             let service = service.clone();
             return self.with_spot(&service, &to.bare(), stanza, cause, token);

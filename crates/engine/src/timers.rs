@@ -29,6 +29,8 @@ pub(crate) enum Due {
     Spool,
     /// What came back from neighbours could not be stored.
     Returned,
+    /// A request in somebody's name may not have been answered.
+    Commission(String),
 }
 
 /// Timers by time.

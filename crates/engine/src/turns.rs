@@ -156,7 +156,12 @@ impl Engine {
         }
     }
 
-    fn turn(&mut self, account: &Bare, origin: Origin, act: impl FnOnce(&Kernel, &mut Turn<'_, Account>)) {
+    pub(crate) fn turn(
+        &mut self,
+        account: &Bare,
+        origin: Origin,
+        act: impl FnOnce(&Kernel, &mut Turn<'_, Account>),
+    ) {
         let Some(Place::Ready(place)) = self.accounts.get_mut(account) else { return };
         // A stanza that was overtaken, by what another session never got for example, cannot go into logs under the id
         // that it was given when it came in.
@@ -209,7 +214,8 @@ impl Engine {
         let mut effects = Effects::default();
         let mut turn = Turn::new(self.time.now, cause.id, host, session, &mut effects);
         if contained(|| act(&self.kernel, &mut turn)).is_none() {
-            *host = Host::new(host.domain.clone(), host.facts.clone());
+            let components = std::mem::take(&mut host.components);
+            *host = Host { components, ..Host::new(host.domain.clone(), host.facts.clone()) };
             return;
         }
         if let Some(after_ms) = effects.take_wake() {
@@ -230,6 +236,7 @@ impl Engine {
                     }
                     self.work.push_back(Work::Route(stanza, origin.cause.next(), origin.token));
                 }
+                Effect::Watch(account, what) => self.watch(&account, &what, origin.cause),
                 Effect::Write(write) => self.batch.writes.push(write),
                 Effect::Ask(account, query, resume) => {
                     let Some(Place::Ready(place)) = self.accounts.get(&account) else { continue };

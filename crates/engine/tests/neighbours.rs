@@ -212,7 +212,7 @@ impl World {
         let receipt = said.clone();
         let receipt = Box::new(move |stored| receipt.lock().unwrap().push(stored));
         let stanza = stanza.from(&jid(from)).to(&jid(to));
-        self.input(Input::Up(Up::Arrived(Box::new(Arrived { stanza, receipt }))));
+        self.input(Input::Up(Up::Arrived(Box::new(Arrived { stanza, inside: false, receipt }))));
         said
     }
 

@@ -134,7 +134,7 @@ impl Form {
     }
 }
 
-fn items_of(services: &[(address::Jid, String)]) -> bytes::Bytes {
+fn items_of<'a>(services: impl IntoIterator<Item = &'a (address::Jid, String)>) -> bytes::Bytes {
     let mut w = Writer::new(ns::CLIENT);
     w.open("query", ns::DISCO_ITEMS);
     for (jid, name) in services {
@@ -172,7 +172,7 @@ impl Feature for Disco {
         let items = iq.payload.ns() == ns::DISCO_ITEMS;
         let Some(node) = node else {
             return Answer::Reply(if items {
-                items_of(&turn.place.facts.services)
+                items_of(turn.place.facts.services.iter().chain(&turn.place.components))
             } else {
                 self.host_info(&turn.place.facts).write(None)
             });

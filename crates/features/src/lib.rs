@@ -23,6 +23,7 @@ pub mod push;
 pub mod recipients;
 pub mod register;
 pub mod reports;
+mod retracted_files;
 mod roster;
 #[cfg(test)]
 mod scene;
@@ -72,6 +73,7 @@ pub fn with_limits(
         Box::new(recipients::Recipients(recipients_per_minute)),
         Box::new(register::Register),
         Box::new(reports::Reports),
+        Box::new(retracted_files::RetractedFiles),
         Box::new(roster::Roster),
         Box::new(stanza_ids::StanzaIds),
         Box::new(strangers::Strangers::default()),

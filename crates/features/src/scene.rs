@@ -231,6 +231,7 @@ impl Scene {
                     let token = token.map(|token| format!(" #{token}")).unwrap_or_default();
                     lines.push(format!("{}: {stanza:?}{token}", self.name(to)));
                 }
+                Effect::Watch(..) => {}
                 Effect::Route(stanza) => lines.push(format!("-> {stanza:?}")),
                 Effect::Write(write) => {
                     lines.push(tell(&write));

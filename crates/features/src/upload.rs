@@ -77,7 +77,7 @@ fn answer(found: UploadFound) -> Answer<Host> {
             .into(),
         UploadFound::Malformed => bad("the media type or the time is none").into(),
         UploadFound::Off => Condition::ServiceUnavailable.into(),
-        UploadFound::Files(_) | UploadFound::Done | UploadFound::No => Condition::InternalServerError.into(),
+        UploadFound::Files(_) | UploadFound::Deleted(_) => Condition::InternalServerError.into(),
     }
 }
 

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mailbox::Ledger;
 use model::away::{Away, Patience};
 use s2s::{Resumption, Verdict, Verification};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::counters::Failure;
-use crate::ledger::Ledger;
 
 /// A stanza that waits, or is on its way.
 #[derive(Debug)]

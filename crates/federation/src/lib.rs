@@ -13,7 +13,6 @@ mod courier;
 mod dial;
 mod failure;
 mod lane;
-mod ledger;
 pub mod limits;
 mod outputs;
 mod parts;

@@ -184,7 +184,7 @@ impl Carrier {
             return self.ledger.receipt()(true);
         }
         self.shared.counters.stanzas[1].one();
-        let arrived = Arrived { stanza, receipt: self.ledger.receipt() };
+        let arrived = Arrived { stanza, inside: false, receipt: self.ledger.receipt() };
         self.share.send(Up::Arrived(Box::new(arrived))).await;
     }
 

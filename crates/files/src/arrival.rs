@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::storage::{Batch, Write};
+use model::storage::{Batch, BlobId, Write};
 use store::{Fault, FaultKind, Intake};
 
 use crate::files::{Claim, Files};
@@ -101,25 +101,46 @@ impl Files {
     }
 
     /// The file of a slot is whole. Nobody else fills it (see [`Claim`]), but it may have been taken away.
+    ///
+    /// The blob has its user before it exists, so nobody takes it away for having none while it is on its way, which may
+    /// be long. What ends in between leaves a user without a file; the search for orphans knows that.
     async fn complete(
         &self,
         token: &str,
         said: Option<String>,
         intake: Box<dyn Intake>,
     ) -> Result<(), Refusal> {
+        let blob = intake.id()?;
+        {
+            let _users = self.users(blob).await;
+            let owner = blob.to_string().into();
+            let put = Write::MapPut { space: USERS, owner, key: token.into(), value: Bytes::new() };
+            self.store.commit(put.into()).await?;
+        }
+        let kept = match intake.finish().await {
+            Ok(_) => self.enter(token, said, blob).await,
+            Err(fault) => Err(fault.into()),
+        };
+        if kept.is_err()
+            && let Err(fault) = self.release(blob, token).await
+        {
+            // The next search for orphans finds it.
+            tracing::warn!(cause = fault.cause(), "an upload that failed has left something behind");
+        }
+        kept
+    }
+
+    /// The slot becomes a file.
+    async fn enter(&self, token: &str, said: Option<String>, blob: BlobId) -> Result<(), Refusal> {
         let account = self.record(token).await?.ok_or(Refusal::NotFound)?.account;
         let _lock = self.lock(&account).await;
         let before = self.record(token).await?.ok_or(Refusal::NotFound)?;
-        let _users = self.users.lock().await;
-        let blob = intake.finish().await?;
         let mut record: Record = before.clone();
         record.arrived(blob);
         record.media_type = record.media_type.take().or(said);
         let mut usage = self.usage(&account).await?;
         usage.arrived();
         let mut batch: Batch = record.put(token, Some(&before)).into();
-        let owner = blob.to_string().into();
-        batch.push(Write::MapPut { space: USERS, owner, key: token.into(), value: Bytes::new() });
         batch.push(usage.put(&account));
         self.store.commit(batch).await?;
         Ok(())

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use address::Bare;
-use model::storage::{Owner, Read};
+use model::storage::{BlobId, Owner, Read};
 use model::upload::{UploadFound, UploadQuery};
 use store::{Blobs, Fault, Store};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
@@ -25,15 +25,15 @@ pub struct Files {
     pub(crate) arriving: Mutex<HashSet<String>>,
     /// Writers of one account go one after the other.
     locks: Vec<AsyncMutex<()>>,
-    /// Held while a blob gets a user or loses one: equal bytes are one blob.
-    pub(crate) users: AsyncMutex<()>,
+    /// Held while a blob gets a user or loses one: equal bytes are one blob, which always has the same lock.
+    users: Vec<AsyncMutex<()>>,
 }
 
 impl Files {
     /// Files in this storage.
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, settings: Settings) -> Files {
-        let locks = (0..limits::STRIPES).map(|_| AsyncMutex::new(())).collect();
-        Files { store, blobs, settings, arriving: Mutex::default(), locks, users: AsyncMutex::new(()) }
+        let stripes = || (0..limits::STRIPES).map(|_| AsyncMutex::new(())).collect();
+        Files { store, blobs, settings, arriving: Mutex::default(), locks: stripes(), users: stripes() }
     }
 
     /// Answers a question or carries out an order; done when it is stored.
@@ -46,8 +46,11 @@ impl Files {
                 let wish = crate::slots::Wish { name, bytes, media_type, purpose };
                 self.slot(&account, wish).await
             }
-            UploadQuery::List { account, after, limit } => self.list(&account, after, limit).await,
-            UploadQuery::Delete { account, id } => self.delete(&account, &id).await,
+            UploadQuery::List { account, limit } => self.list(&account, limit).await,
+            UploadQuery::Delete { account, ids } => {
+                self.delete(&account, ids.iter().map(|id| crate::lists::token(id))).await
+            }
+            UploadQuery::Retract { account, urls } => self.retract(&account, &urls).await,
         }
     }
 
@@ -57,6 +60,11 @@ impl Files {
         account.hash(&mut hasher);
         let stripe = hasher.finish() as usize % self.locks.len();
         self.locks[stripe].lock().await
+    }
+
+    /// Keeps others away from the list of a blob's users.
+    pub(crate) async fn users(&self, blob: BlobId) -> MutexGuard<'_, ()> {
+        self.users[usize::from(blob.0[0]) % self.users.len()].lock().await
     }
 
     /// What is known of a file or a slot.

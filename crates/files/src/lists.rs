@@ -13,15 +13,13 @@ use crate::names;
 use crate::record::{FILE, FILES, Record, split_key};
 
 impl Files {
-    /// A page of an account's files; slots that wait are left out.
-    pub(crate) async fn list(
-        &self,
-        account: &Bare,
-        after: Option<String>,
-        limit: u32,
-    ) -> Result<UploadFound, Fault> {
+    /// The newest of an account's files; slots that wait are left out.
+    pub(crate) async fn list(&self, account: &Bare, limit: u32) -> Result<UploadFound, Fault> {
         let base = self.base(account).unwrap_or_default();
-        let keys = self.keys(account, after, limit.min(limits::LIST_MAX)).await?;
+        // Keys are short, and an account has at most FILES_MAX of them.
+        let mut keys = self.keys(account, None, limits::FILES_MAX as u32).await?;
+        keys.reverse();
+        keys.truncate(limit.min(limits::LIST_MAX) as usize);
         let doc = |key: &String| Read::Doc { space: FILE, owner: token(key).into() };
         let found = self.store.read(Read::Many(keys.iter().map(doc).collect())).await?.into_many();
         let mut files = Vec::new();

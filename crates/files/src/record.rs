@@ -113,7 +113,7 @@ impl Record {
         writes
     }
 
-    /// Writes that make it unknown.
+    /// Writes that make it unknown; its blob still has it as a user.
     pub(crate) fn delete(&self, token: &str) -> Vec<Write> {
         let owner = Owner::from(self.account.as_str());
         let mut writes = vec![
@@ -121,11 +121,6 @@ impl Record {
             Write::MapDelete { space: FILES, owner, key: self.key(token).into() },
         ];
         writes.extend(self.due().map(|due| not_due(due, token)));
-        writes.extend(self.blob().map(|blob| Write::MapDelete {
-            space: USERS,
-            owner: blob.to_string().into(),
-            key: token.into(),
-        }));
         writes
     }
 }

@@ -3,28 +3,40 @@
 //! Not here: when (`sweep.rs`).
 
 use address::Bare;
-use model::storage::{Batch, BlobId, Owner, Read};
+use model::storage::{Batch, BlobId, Owner, Read, Write};
 use model::upload::UploadFound;
-use store::Fault;
+use store::{Fault, FaultKind};
 
 use crate::files::Files;
 use crate::ids;
+use crate::limits::LIST_MAX;
 use crate::lists;
 use crate::record::{Record, USERS};
 
 impl Files {
-    /// Removes a file that its owner no longer wants.
-    pub(crate) async fn delete(&self, account: &Bare, id: &str) -> Result<UploadFound, Fault> {
-        let token = lists::token(id);
-        let own = match ids::is_token(token) {
-            true => self.record(token).await?.is_some_and(|record| record.account == account.as_str()),
-            false => false,
-        };
-        if !own {
-            return Ok(UploadFound::No);
+    /// Removes files that their owner no longer wants.
+    pub(crate) async fn delete(
+        &self,
+        account: &Bare,
+        tokens: impl Iterator<Item = &str>,
+    ) -> Result<UploadFound, Fault> {
+        let mut deleted = 0;
+        for token in tokens.filter(|token| ids::is_token(token)).take(LIST_MAX as usize) {
+            let record = self.record(token).await?;
+            if record.is_some_and(|record| record.account == account.as_str()) {
+                self.remove(token).await?;
+                deleted += 1;
+            }
         }
-        self.remove(token).await?;
-        Ok(UploadFound::Done)
+        Ok(UploadFound::Deleted(deleted))
+    }
+
+    /// Removes an account's files at these addresses, where retracting a message does that.
+    pub(crate) async fn retract(&self, account: &Bare, urls: &[String]) -> Result<UploadFound, Fault> {
+        let Some(base) = self.base(account).filter(|_| self.settings.retract) else {
+            return Ok(UploadFound::Off);
+        };
+        self.delete(account, urls.iter().filter_map(|url| token_at(base, url))).await
     }
 
     /// Tokens of all files of an account: what [`Files::forget`] needs once the account is gone.
@@ -58,14 +70,34 @@ impl Files {
         let _lock = self.lock(&record.account).await;
         // It may have arrived or gone meanwhile.
         let Some(record) = self.record(token).await? else { return Ok(()) };
-        let _users = self.users.lock().await;
         let mut batch: Batch = record.delete(token).into();
         batch.extend(self.less(&record).await?);
         self.store.commit(batch).await?;
-        match record.blob() {
-            Some(blob) => self.drop_unused(blob).await,
-            None => Ok(()),
+        let Some(blob) = record.blob() else { return Ok(()) };
+        match self.release(blob, token).await {
+            // Nobody finds it any more; the next search for orphans takes the bytes away.
+            Err(fault) if fault.kind() == FaultKind::Away => {
+                tracing::warn!(
+                    cause = fault.cause(),
+                    "a deleted file's bytes are still in the object storage"
+                );
+                Ok(())
+            }
+            released => released,
         }
+    }
+
+    /// A blob has a user less.
+    pub(crate) async fn release(&self, blob: BlobId, token: &str) -> Result<(), Fault> {
+        let _users = self.users(blob).await;
+        let owner = blob.to_string().into();
+        let delete = Write::MapDelete { space: USERS, owner, key: token.into() };
+        // Last, so that whatever ends in between is found again by its user.
+        if self.is_shared(blob, token).await? {
+            return self.store.commit(delete.into()).await;
+        }
+        self.blobs.blob_delete(blob).await?;
+        self.store.commit(delete.into()).await
     }
 
     /// The account's sums without it; nothing where the account is gone.
@@ -78,13 +110,48 @@ impl Files {
         Ok(Some(usage.put(&record.account)))
     }
 
-    /// Removes bytes that no file has any more.
-    async fn drop_unused(&self, blob: BlobId) -> Result<(), Fault> {
+    /// Whether a blob has other users.
+    async fn is_shared(&self, blob: BlobId, token: &str) -> Result<bool, Fault> {
         let owner = Owner::from(blob.to_string());
-        let first = Read::MapRange { space: USERS, owner, prefix: "".into(), after: None, limit: 1 };
-        match self.store.read(first).await?.into_map().is_empty() {
-            true => self.blobs.blob_delete(blob).await,
-            false => Ok(()),
+        let first = Read::MapRange { space: USERS, owner, prefix: "".into(), after: None, limit: 2 };
+        let users = self.store.read(first).await?.into_map();
+        Ok(users.iter().any(|(user, _)| **user != *token))
+    }
+}
+
+/// The token in an address that begins with `base`. Of an encrypted file, clients write `aesgcm` and the key as a fragment
+/// (XEP-0454 section 3).
+fn token_at<'a>(base: &str, url: &'a str) -> Option<&'a str> {
+    let (base, path) = match url.strip_prefix("aesgcm://") {
+        Some(path) => (base.strip_prefix("https://")?, path),
+        None => (base, url),
+    };
+    let (token, name) = path.strip_prefix(base)?.strip_prefix('/')?.split_once('/')?;
+    // With a slash it is the secret address of the upload.
+    (!name.contains('/')).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_files_are_known() {
+        let base = "https://a.example:5281/upload";
+        for (url, want) in [
+            ("https://a.example:5281/upload/0a/b.jpg", Some("0a")),
+            ("https://a.example:5281/upload/0a/b.jpg#x", Some("0a")),
+            ("aesgcm://a.example:5281/upload/0a/b.jpg#0123", Some("0a")),
+            ("https://a.example:5281/upload/0a", None),
+            ("https://a.example:5281/upload/0a/secret/b.jpg", None),
+            ("https://a.example:5281/uploads/0a/b.jpg", None),
+            ("https://b.example:5281/upload/0a/b.jpg", None),
+            ("http://a.example:5281/upload/0a/b.jpg", None),
+            ("aesgcm://b.example/upload/0a/b.jpg", None),
+            ("a.example:5281/upload/0a/b.jpg", None),
+            ("", None),
+        ] {
+            assert_eq!(token_at(base, url), want, "{url}");
         }
     }
 }

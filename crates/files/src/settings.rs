@@ -24,6 +24,8 @@ pub struct Settings {
     pub slot_seconds: u64,
     /// Whether files may be uploaded to stay for good.
     pub permanent: bool,
+    /// Whether a file goes when the message that shared it is retracted (XEP-0424).
+    pub retract: bool,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -39,6 +41,7 @@ impl Settings {
             keep_days: 30,
             slot_seconds: 300,
             permanent: false,
+            retract: true,
             clock: system_clock(),
         }
     }

@@ -29,6 +29,8 @@ const DAY: u64 = 86_400_000;
 impl Files {
     pub(crate) async fn slot(&self, account: &Bare, wish: Wish) -> Result<UploadFound, Fault> {
         let Some(base) = self.base(account) else { return Ok(UploadFound::Off) };
+        // Better to hear it now than after all of the file was sent.
+        self.blobs.ready()?;
         let now = self.now();
         let until = match self.until(&wish, now) {
             Ok(until) => until,

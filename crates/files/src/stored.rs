@@ -41,6 +41,8 @@ impl Files {
         }
         let Some(record) = self.record(token).await? else { return Ok(None) };
         let Some(blob) = record.blob() else { return Ok(None) };
+        // Before anything is said to who fetches it.
+        self.blobs.ready()?;
         let over = record.until.is_some_and(|until| until <= self.now());
         if over || names::encode(&record.name) != name {
             return Ok(None);

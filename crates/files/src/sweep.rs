@@ -2,12 +2,12 @@
 //!
 //! Not here: the clock that calls it (the binary).
 
-use model::storage::{Owner, Read, Write};
+use model::storage::{BlobId, Owner, Read, Write};
 use store::Fault;
 
 use crate::files::Files;
 use crate::limits::SWEEP;
-use crate::record::{DUE, EVERYBODY, FILE, FILES, split_key};
+use crate::record::{DUE, EVERYBODY, FILE, FILES, USERS, split_key};
 
 impl Files {
     /// Removes what is due, and says how many that were.
@@ -46,11 +46,41 @@ impl Files {
         }
     }
 
-    /// Removes files whose account is gone, and says how many that were. It looks at every file.
+    /// Removes files whose account is gone and bytes whose file never came to be, and says how many that were. It looks at
+    /// every file.
     ///
     /// # Errors
     /// Storage does not answer; what is left is found by the next call.
     pub async fn sweep_orphans(&self) -> Result<u64, Fault> {
+        Ok(self.sweep_files().await? + self.sweep_blobs().await?)
+    }
+
+    async fn sweep_blobs(&self) -> Result<u64, Fault> {
+        let (mut gone, mut after) = (0, None);
+        loop {
+            let read = Read::Owners { space: USERS, after: after.take(), limit: SWEEP };
+            let page = self.store.read(read).await?.into_owners();
+            for owner in &page {
+                let Some(blob) = BlobId::parse(owner.as_str()) else { continue };
+                let users = Read::Map { space: USERS, owner: owner.clone() };
+                for (token, _) in self.store.read(users).await?.into_map() {
+                    // In this order: what no longer arrives is a file, or none.
+                    let arrives = self.arrives(&token);
+                    let record = self.record(&token).await?;
+                    if !arrives && record.and_then(|record| record.blob()) != Some(blob) {
+                        self.release(blob, &token).await?;
+                        gone += 1;
+                    }
+                }
+            }
+            match page.into_iter().last() {
+                Some(last) => after = Some(last),
+                None => return Ok(gone),
+            }
+        }
+    }
+
+    async fn sweep_files(&self) -> Result<u64, Fault> {
         let (mut gone, mut after) = (0, None);
         loop {
             let read = Read::Owners { space: FILE, after: after.take(), limit: SWEEP };

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use address::Bare;
 use bytes::Bytes;
 use files::{Files, Put, Refusal, Settings};
-use model::storage::{Batch, Owner, Write};
+use model::storage::{Batch, BlobId, Owner, Read, Space, Write};
 use model::upload::{Purpose, Slot, UploadFound, UploadQuery, UploadedFile};
 use store::memory::Memory;
-use store::{Blobs, Store};
+use store::{Blobs, BoxFuture, Fault, FaultKind, Intake, Store};
 
 const DAY: u64 = 86_400_000;
 
@@ -71,7 +71,7 @@ impl House {
     }
 
     async fn list(&self) -> Vec<UploadedFile> {
-        let query = UploadQuery::List { account: alice(), after: None, limit: 10 };
+        let query = UploadQuery::List { account: alice(), limit: 10 };
         match self.files.answer(query).await.unwrap() {
             UploadFound::Files(files) => files,
             other => panic!("{other:?}"),
@@ -215,12 +215,14 @@ async fn files_go_when_their_time_is_over() {
     assert_eq!(house.files.sweep().await.unwrap(), 2, "a file and a slot");
     assert_eq!(house.fetch(&two).await.unwrap(), "abc");
     let id = house.list().await[0].id.clone();
-    let delete = |account, id: &str| house.files.answer(UploadQuery::Delete { account, id: id.into() });
+    let delete = |account, id: &str| {
+        house.files.answer(UploadQuery::Delete { account, ids: vec![id.into(), id.into()] })
+    };
     let eve = Bare::parse("eve@example.org").unwrap();
     for (account, id) in [(eve, &id[..]), (alice(), "nonsense"), (alice(), "")] {
-        assert_eq!(delete(account, id).await.unwrap(), UploadFound::No);
+        assert_eq!(delete(account, id).await.unwrap(), UploadFound::Deleted(0));
     }
-    assert_eq!(delete(alice(), &id).await.unwrap(), UploadFound::Done);
+    assert_eq!(delete(alice(), &id).await.unwrap(), UploadFound::Deleted(1));
     assert_eq!((house.fetch(&two).await, house.list().await.len()), (None, 0));
     assert_eq!(house.store.blob_size(blob).await.unwrap(), None);
     house.pass(100 * DAY);
@@ -265,4 +267,146 @@ async fn files_go_with_their_account() {
         let answer = house.ask("a", 1, None, Purpose::Message).await;
         assert!(matches!(answer, UploadFound::Slot(_)), "a new account begins at nothing");
     }
+}
+
+/// XEP-0424: own files at own addresses go, in whatever order, and only where the operator wants it.
+#[tokio::test]
+async fn retracted_files_go() {
+    for on in [true, false] {
+        let house = House::new(|settings| settings.retract = on);
+        let (one, two) = (house.slot("a", 3).await, house.slot("b", 3).await);
+        for slot in [&one, &two] {
+            house.put(slot, b"abc", None).await.unwrap();
+        }
+        let urls = vec!["https://b.example/x".to_owned(), String::new(), one.get.clone(), one.get.clone()];
+        let retract = |account| UploadQuery::Retract { account, urls: urls.clone() };
+        let eve = Bare::parse("eve@example.org").unwrap();
+        let none = if on { UploadFound::Deleted(0) } else { UploadFound::Off };
+        assert_eq!(house.files.answer(retract(eve)).await.unwrap(), none);
+        let done = if on { UploadFound::Deleted(1) } else { UploadFound::Off };
+        assert_eq!(house.files.answer(retract(alice())).await.unwrap(), done);
+        assert_eq!(house.fetch(&one).await.is_none(), on);
+        assert_eq!(house.fetch(&two).await.unwrap(), "abc");
+    }
+}
+
+#[tokio::test]
+async fn the_list_begins_with_the_newest() {
+    let house = House::new(|_| {});
+    for name in ["a", "b", "c"] {
+        let slot = house.slot(name, 1).await;
+        house.put(&slot, b"x", None).await.unwrap();
+        house.pass(1);
+    }
+    let query = UploadQuery::List { account: alice(), limit: 2 };
+    let UploadFound::Files(files) = house.files.answer(query).await.unwrap() else { panic!() };
+    assert_eq!(files.iter().map(|file| &file.name[..]).collect::<Vec<_>>(), ["c", "b"]);
+}
+
+/// Storage on another machine that comes and goes.
+struct Distant(Arc<Memory>, Arc<AtomicBool>);
+
+struct OnItsWay(Box<dyn Intake>, Arc<AtomicBool>);
+
+impl Distant {
+    fn there(&self) -> Result<(), Fault> {
+        there(&self.1)
+    }
+}
+
+fn there(away: &AtomicBool) -> Result<(), Fault> {
+    match away.load(Ordering::Relaxed) {
+        true => Err(Fault::new(FaultKind::Away, "away")),
+        false => Ok(()),
+    }
+}
+
+impl Blobs for Distant {
+    fn ready(&self) -> Result<(), Fault> {
+        self.there()
+    }
+
+    fn blob_put(&self) -> BoxFuture<'_, Result<Box<dyn Intake>, Fault>> {
+        Box::pin(async move {
+            Ok(Box::new(OnItsWay(self.0.blob_put().await?, self.1.clone())) as Box<dyn Intake>)
+        })
+    }
+
+    fn blob_size(&self, id: BlobId) -> BoxFuture<'_, Result<Option<u64>, Fault>> {
+        self.0.blob_size(id)
+    }
+
+    fn blob_read(
+        &self,
+        id: BlobId,
+        range: std::ops::Range<u64>,
+    ) -> BoxFuture<'_, Result<Option<Bytes>, Fault>> {
+        self.0.blob_read(id, range)
+    }
+
+    fn blob_delete(&self, id: BlobId) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            self.there()?;
+            self.0.blob_delete(id).await
+        })
+    }
+}
+
+impl Intake for OnItsWay {
+    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<(), Fault>> {
+        self.0.write(bytes)
+    }
+
+    fn id(&self) -> Result<BlobId, Fault> {
+        self.0.id()
+    }
+
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<BlobId, Fault>> {
+        Box::pin(async move {
+            there(&self.1)?;
+            self.0.finish().await
+        })
+    }
+}
+
+/// While storage is away nothing new is taken, what is deleted is gone at once, and nothing stays behind for good.
+#[tokio::test]
+async fn storage_that_is_away_leaves_no_orphans() {
+    let away = Arc::new(AtomicBool::new(false));
+    let mut house = House::new(|_| {});
+    let mut settings =
+        Settings::new(BTreeMap::from([("example.org".to_owned(), "https://example.org/upload/".to_owned())]));
+    let hands = house.clock.clone();
+    settings.clock = Arc::new(move || hands.load(Ordering::Relaxed));
+    let distant = Arc::new(Distant(house.store.clone(), away.clone()));
+    house.files = Arc::new(Files::new(house.store.clone(), distant, settings));
+    let users = || {
+        let read = Read::Owners { space: Space("file-blob"), after: None, limit: 9 };
+        store::block_on(house.store.read(read)).unwrap().into_owners().len()
+    };
+    let (one, two) = (house.slot("a", 3).await, house.slot("b", 3).await);
+    house.put(&one, b"abc", None).await.unwrap();
+    away.store(true, Ordering::Relaxed);
+    let (token, _, name) = parts(&one.get);
+    assert_eq!(house.files.open(token, name).await.unwrap_err().kind(), FaultKind::Away);
+    let query = UploadQuery::Slot {
+        account: alice(),
+        name: "c".into(),
+        bytes: 1,
+        media_type: None,
+        purpose: Purpose::Message,
+    };
+    assert_eq!(house.files.answer(query).await.unwrap_err().kind(), FaultKind::Away);
+    assert_eq!(house.put(&two, b"xyz", None).await, Err(Refusal::Failed));
+    let id = house.list().await[0].id.clone();
+    let delete = UploadQuery::Delete { account: alice(), ids: vec![id] };
+    assert_eq!(house.files.answer(delete).await.unwrap(), UploadFound::Deleted(1));
+    assert_eq!(house.files.open(token, name).await, Ok(None));
+    assert_eq!(users(), 2, "both wait for their end");
+    assert!(house.files.sweep_orphans().await.is_err());
+    away.store(false, Ordering::Relaxed);
+    assert_eq!((house.files.sweep_orphans().await.unwrap(), users()), (2, 0));
+    house.put(&two, b"xyz", None).await.unwrap();
+    assert_eq!((house.files.sweep_orphans().await.unwrap(), users()), (0, 1));
+    assert_eq!(house.fetch(&two).await.unwrap(), "xyz");
 }

@@ -11,6 +11,7 @@ use model::link::SessionId;
 use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza, ns};
 
 use crate::choose::{Choice, choose};
+use crate::effects::Watched;
 use crate::{Account, Kernel, Step, Turn, Way};
 
 impl Kernel {
@@ -150,6 +151,11 @@ impl Kernel {
                     }
                     // RFC 6121 section 8.5.2.1.2.
                     None => {
+                        let from =
+                            stanza.from.as_ref().and_then(|from| turn.place.roster.item(from.bare_str()));
+                        if ty != PresenceType::Error && from.is_some_and(|item| item.seen()) {
+                            turn.fx.watch(&turn.place.jid, Watched::Contact(stanza.clone()));
+                        }
                         for (session, _) in turn.place.available() {
                             turn.fx.send(session.id, stanza.clone());
                         }

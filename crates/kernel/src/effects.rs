@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use address::{Bare, Jid};
+use bytes::Bytes;
 use model::link::SessionId;
 use model::query::{Found, Query};
 use model::storage::{Owner, Space, Write};
@@ -30,6 +31,8 @@ pub enum Effect {
     },
     /// A stanza for another place, by its `to`.
     Route(Stanza),
+    /// Something of an account that components with a right to it are told of (XEP-0356).
+    Watch(Bare, Watched),
     /// Data to store.
     Write(Write),
     /// A question for this account's place; asked after everything written so far is stored.
@@ -47,11 +50,23 @@ pub enum Effect {
     Close(SessionId, Option<StreamError>),
 }
 
+/// What components with a right to it are told of (XEP-0356).
+#[derive(Clone, Debug)]
+pub enum Watched {
+    /// Its roster has changed: the payload of the push.
+    Roster(Bytes),
+    /// A resource has become available, or unavailable.
+    Own(Arc<Stanza>),
+    /// The same of a contact.
+    Contact(Arc<Stanza>),
+}
+
 impl fmt::Debug for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Effect::Send { to, stanza, token } => write!(f, "send {} {stanza:?} {token:?}", to.0),
             Effect::Route(stanza) => write!(f, "route {stanza:?}"),
+            Effect::Watch(account, what) => write!(f, "watch {account} {what:?}"),
             Effect::Write(write) => write!(f, "{write:?}"),
             Effect::Ask(account, query, _) => write!(f, "ask for {account} {query:?}"),
             Effect::AskHost(host, query, _) => write!(f, "ask for {host} {query:?}"),
@@ -91,6 +106,11 @@ impl Effects {
         if let Some(reply) = stanza.error(error.into()) {
             self.route(reply);
         }
+    }
+
+    /// Components with a right to it are told of something of this account.
+    pub(crate) fn watch(&mut self, account: &Bare, what: Watched) {
+        self.push(Effect::Watch(account.clone(), what));
     }
 
     /// Stores something.

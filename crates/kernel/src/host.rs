@@ -15,6 +15,8 @@ pub struct Host {
     pub domain: Jid,
     /// What the operator says about it.
     pub facts: Arc<HostFacts>,
+    /// Components that are connected now (XEP-0030 items): address and name.
+    pub components: Vec<(Jid, String)>,
     /// Features' own state.
     pub slots: Slots,
 }
@@ -114,6 +116,6 @@ impl std::fmt::Debug for Access {
 impl Host {
     /// A host without state.
     pub fn new(domain: Jid, facts: Arc<HostFacts>) -> Host {
-        Host { domain, facts, slots: Slots::default() }
+        Host { domain, facts, components: Vec::new(), slots: Slots::default() }
     }
 }

@@ -34,7 +34,7 @@ mod turn;
 pub use account::{Account, Available, Session};
 pub use answer::{Answer, Iq, Then, answer};
 pub use card::{Card, Form, IqRoute, Kept, Target, Who};
-pub use effects::{Effect, Effects, Resume};
+pub use effects::{Effect, Effects, Resume, Watched};
 pub use feature::{Event, Feature, Flow, Step, Way};
 pub use groups::{Group, Groups, Shared};
 pub use host::{Access, ExternalService, Host, HostFacts, InviteFacts, UploadFacts};

@@ -10,6 +10,7 @@ use address::Jid;
 use model::link::SessionId;
 use stanza::{PresenceType, Stanza};
 
+use crate::effects::Watched;
 use crate::feature::Event;
 use crate::{Account, Available, Kernel, Step, Turn, Way, limits};
 
@@ -26,6 +27,7 @@ impl Kernel {
             turn.fx.send(session.id, stanza.clone());
         }
         if initial {
+            turn.fx.watch(&turn.place.jid, Watched::Own(stanza.clone()));
             // Section 4.2.2: it hears of the account's other resources, and of the contacts.
             let others: Vec<_> = turn.place.available().filter(|(session, _)| session.id != id).collect();
             for (_, presence) in others {
@@ -67,6 +69,7 @@ impl Kernel {
             return;
         }
         let shared = Arc::new(stanza);
+        turn.fx.watch(&turn.place.jid, Watched::Own(shared.clone()));
         self.broadcast(turn, &shared);
         for (session, _) in turn.place.available() {
             turn.fx.send(session.id, shared.clone());
@@ -127,6 +130,11 @@ impl Kernel {
                 show(turn, &contact);
             }
         }
+    }
+
+    /// Shows a component with a right to it who is available (XEP-0356 section 7, rule 1).
+    pub fn present(&self, turn: &mut Turn<'_, Account>, to: &Jid) {
+        show(turn, to);
     }
 
     fn broadcast(&self, turn: &mut Turn<'_, Account>, stanza: &Stanza) {

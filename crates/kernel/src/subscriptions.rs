@@ -9,6 +9,7 @@ use model::storage::Owner;
 use stanza::{Condition, PresenceType, Stanza};
 use xml::Writer;
 
+use crate::effects::Watched;
 use crate::presence::{hide, show};
 use crate::subscription::{Outcome, inbound, outbound};
 use crate::{Account, Direction, Item, Kernel, Turn, limits};
@@ -121,6 +122,33 @@ impl Kernel {
         true
     }
 
+    /// Ties a contact and the user together as whoever serves the contact's domain has asked for, without a request and an
+    /// answer (XEP-0356 section 3.3, a gateway's contacts). Nothing is pushed: [`Kernel::set_contact`] follows.
+    pub fn tie_contact(turn: &mut Turn<'_, Account>, contact: &Jid, seen: bool, shown: bool) {
+        let known = turn.place.roster.item(contact.as_str());
+        if known.is_none() && turn.place.roster.len() >= limits::ROSTER_ITEMS_MAX {
+            return;
+        }
+        let old = known.cloned().unwrap_or_default();
+        let direction = |there| if there { Direction::Active } else { Direction::None };
+        let item =
+            Item { to: direction(seen), from: direction(shown), request: None, listed: true, ..old.clone() };
+        if !turn.place.roster.fits(contact.as_str(), &item) {
+            return;
+        }
+        store(turn, contact, item);
+        if shown && !old.shown_to() {
+            show(turn, contact);
+        }
+        if seen && !old.seen() && turn.place.available().next().is_some() {
+            let probe = Stanza::presence(PresenceType::Probe);
+            turn.fx.route(probe.from(&turn.place.jid).to(contact));
+        }
+        if !shown && old.shown_to() {
+            hide(turn, contact);
+        }
+    }
+
     fn changed(&self, turn: &mut Turn<'_, Account>, contact: &Jid, item: Item, out: Outcome) {
         if turn.place.roster.item(contact.as_str()) != Some(&item) {
             store(turn, contact, item.clone());
@@ -159,6 +187,7 @@ pub(crate) fn push(turn: &mut Turn<'_, Account>, contact: &Jid, item: Option<&It
     }
     w.close();
     let payload = w.finish();
+    turn.fx.watch(&turn.place.jid, Watched::Roster(payload.clone()));
     for session in turn.place.sessions.iter().filter(|session| session.interested) {
         let id = format!("push-{version}-{}", session.id.0);
         turn.fx.send(session.id, Stanza::iq_set(&id, payload.clone()).to(&session.jid).into());

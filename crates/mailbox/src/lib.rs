@@ -7,9 +7,11 @@
 //! Not here: who says what (net), who hears it (engine).
 
 mod inbox;
+mod ledger;
 mod share;
 
 pub use inbox::Inbox;
+pub use ledger::Ledger;
 pub use share::{Mailbox, Sent, Share};
 
 /// Most words of one stream that wait.

@@ -7,7 +7,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use address::Jid;
 use stanza::{Stanza, StanzaError};
+
+use crate::rights::Rights;
 
 /// Somebody who takes stanzas for domains that are not ours.
 pub trait Neighbours: Send + Sync {
@@ -17,6 +20,17 @@ pub trait Neighbours: Send + Sync {
     /// Takes a stanza; never blocks. Whoever takes it owes the engine exactly one [`Fate`] for its number.
     /// How much may be on its way at once is bounded by the engine.
     fn send(&self, away: Away);
+
+    /// What whoever serves this domain may do, if it is one of our own domains and only served elsewhere: a component.
+    fn rights(&self, domain: &str) -> Option<Arc<Rights>> {
+        let _ = domain;
+        None
+    }
+
+    /// Components that are connected now and are to be told of what changes (XEP-0356).
+    fn watchers(&self) -> Arc<[(Jid, Arc<Rights>)]> {
+        Arc::new([])
+    }
 }
 
 /// A stanza on its way out.
@@ -50,8 +64,10 @@ pub enum Fate {
 
 /// A stanza from a neighbour, that has been found to speak for the domain of its `from`.
 pub struct Arrived {
-    /// It has both addresses; `to` is at a domain of ours.
+    /// It has both addresses; `to` is at a domain of ours, unless it comes from inside.
     pub stanza: Stanza,
+    /// Whether it comes from a component, whose domain is ours: then it may go anywhere.
+    pub inside: bool,
     /// Called once, when all that it caused is stored (`true`), or could not be (`false`): then it has to come again,
     /// and must not be acknowledged.
     pub receipt: Receipt,

@@ -8,6 +8,7 @@ pub mod invite;
 pub mod link;
 pub mod push;
 pub mod query;
+pub mod rights;
 pub mod spaces;
 pub mod spec;
 pub mod storage;

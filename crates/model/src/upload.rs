@@ -22,21 +22,27 @@ pub enum UploadQuery {
         /// What it is for, which decides how long it is kept.
         purpose: Purpose,
     },
-    /// Files of an account, oldest first. Answer: [`UploadFound::Files`].
+    /// Files of an account, newest first. Answer: [`UploadFound::Files`].
     List {
         /// Whose.
         account: Bare,
-        /// Only those after this id.
-        after: Option<String>,
         /// At most so many.
         limit: u32,
     },
-    /// Removes a file of an account. Answer: [`UploadFound::Done`] or [`UploadFound::No`].
+    /// Removes files of an account; what is not there or not its own is passed over. Answer: [`UploadFound::Deleted`].
     Delete {
         /// Whose.
         account: Bare,
-        /// Which: its [`UploadedFile::id`].
-        id: String,
+        /// Which: their [`UploadedFile::id`].
+        ids: Vec<String>,
+    },
+    /// Removes files of an account that a message shared and that was retracted (XEP-0424); what is not there or not its
+    /// own is passed over. Answer: [`UploadFound::Deleted`], or [`UploadFound::Off`] if files stay nevertheless.
+    Retract {
+        /// Whose.
+        account: Bare,
+        /// The addresses that the message named, whatever they are.
+        urls: Vec<String>,
     },
 }
 
@@ -80,10 +86,8 @@ pub enum UploadFound {
     Off,
     /// Files.
     Files(Vec<UploadedFile>),
-    /// Done.
-    Done,
-    /// No such file.
-    No,
+    /// So many files were removed.
+    Deleted(u32),
 }
 
 /// A file that was uploaded.

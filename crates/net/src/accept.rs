@@ -93,7 +93,10 @@ fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
         return; // the peer is gone already
     }
     if let Kind::S2s | Kind::S2sDirectTls = kind {
-        return servers::hand_over(tcp, ip, kind == Kind::S2sDirectTls, permit, shared);
+        return servers::hand_over(tcp, ip, kind == Kind::S2sDirectTls, permit, &shared.config.servers);
+    }
+    if let Kind::Component | Kind::ComponentTls = kind {
+        return servers::hand_over(tcp, ip, kind == Kind::ComponentTls, permit, &shared.config.components);
     }
     let wire = Wire::new(tcp, permit, counters.clone());
     match kind {
@@ -104,7 +107,7 @@ fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
         Kind::Watch => tokio::spawn(http::serve_watch(wire, ip, shared.clone())),
         Kind::Turn => tokio::spawn(relay::serve(wire, shared.clone())),
         Kind::TurnTls => tokio::spawn(secure_relay(wire, ip, shared.clone())),
-        Kind::S2s | Kind::S2sDirectTls => return,
+        Kind::S2s | Kind::S2sDirectTls | Kind::Component | Kind::ComponentTls => return,
     };
 }
 

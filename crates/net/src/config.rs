@@ -39,6 +39,8 @@ pub struct NetConfig {
     pub relay: Option<Arc<dyn Relay>>,
     /// Who serves [`Kind::S2s`] and [`Kind::S2sDirectTls`]; `None`: such connections are closed.
     pub servers: Option<Arc<dyn Servers>>,
+    /// Who serves [`Kind::Component`] and [`Kind::ComponentTls`]; `None`: such connections are closed.
+    pub components: Option<Arc<dyn Servers>>,
 }
 
 /// Settings that a reload replaces. Streams that are open keep what they began with.
@@ -110,6 +112,10 @@ pub enum Kind {
     S2s,
     /// The same with TLS from the first byte (XEP-0368); usually port 5270.
     S2sDirectTls,
+    /// Components (XEP-0114) without TLS, for this machine; usually port 5347.
+    Component,
+    /// The same with TLS from the first byte.
+    ComponentTls,
 }
 
 /// Limits that need to see more than one stream, or that hold before there is one.

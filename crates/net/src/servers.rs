@@ -1,17 +1,17 @@
-//! Connections of other servers: admitted here, served elsewhere.
+//! Connections of other servers and of components: admitted here, served elsewhere.
 //!
 //! RFC 6120 section 3, XEP-0368 1.1.0
 //!
 //! Not here: TLS and streams between servers (crates `federation` and `s2s`).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
 use crate::peers::Permit;
-use crate::shared::Shared;
 
-/// A connection of another server, before anything was said on it.
+/// A connection of another server or of a component, before anything was said on it.
 pub struct Guest {
     /// The socket.
     pub tcp: TcpStream,
@@ -23,15 +23,21 @@ pub struct Guest {
     pub permit: Permit,
 }
 
-/// Who serves other servers.
+/// Who serves other servers, or components.
 pub trait Servers: Send + Sync + 'static {
     /// Takes a connection; never blocks.
     fn serve(&self, guest: Guest);
 }
 
 /// Hands a connection over, if there is somebody who takes it.
-pub(crate) fn hand_over(tcp: TcpStream, ip: IpAddr, direct_tls: bool, permit: Permit, shared: &Shared) {
-    if let Some(servers) = &shared.config.servers {
+pub(crate) fn hand_over(
+    tcp: TcpStream,
+    ip: IpAddr,
+    direct_tls: bool,
+    permit: Permit,
+    servers: &Option<Arc<dyn Servers>>,
+) {
+    if let Some(servers) = servers {
         servers.serve(Guest { tcp, ip, direct_tls, permit });
     }
 }

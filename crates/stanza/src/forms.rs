@@ -54,6 +54,22 @@ fn open(w: &mut Writer, ty: &str, title: Option<&str>, form_type: &str) {
 
 /// Writes a form to be filled in; `known` is what the first field says already.
 pub fn ask(w: &mut Writer, title: &str, form_type: &str, fields: &[Field], known: &[String]) {
+    fill_in(w, title, form_type, fields, known, &[]);
+}
+
+/// Writes a form to be filled in; `options` (label and value) is what may be chosen in the first field.
+pub fn choose(w: &mut Writer, title: &str, form_type: &str, fields: &[Field], options: &[(String, String)]) {
+    fill_in(w, title, form_type, fields, &[], options);
+}
+
+fn fill_in(
+    w: &mut Writer,
+    title: &str,
+    form_type: &str,
+    fields: &[Field],
+    known: &[String],
+    options: &[(String, String)],
+) {
     open(w, "form", Some(title), form_type);
     for (at, field) in fields.iter().enumerate() {
         w.open("field", ns::FORMS).attr("var", field.var).attr("type", field.ty).attr("label", field.label);
@@ -63,9 +79,11 @@ pub fn ask(w: &mut Writer, title: &str, form_type: &str, fields: &[Field], known
         for value in known.iter().filter(|_| at == 0) {
             w.leaf("value", ns::FORMS, value);
         }
-        for option in field.options {
-            w.open("option", ns::FORMS).attr("label", option);
-            w.leaf("value", ns::FORMS, option).close();
+        let fixed = field.options.iter().map(|option| (*option, *option));
+        let found = options.iter().filter(|_| at == 0).map(|(label, value)| (&label[..], &value[..]));
+        for (label, value) in fixed.chain(found) {
+            w.open("option", ns::FORMS).attr("label", label);
+            w.leaf("value", ns::FORMS, value).close();
         }
         w.close();
     }

@@ -115,6 +115,8 @@ pubsub! {
     PUBSUB_SUBSCRIPTION_NOTIFICATIONS "subscription-notifications",
     PUBSUB_SUBSCRIPTION_OPTIONS "subscription-options",
 }
+// XEP-0066
+pub const OOB: &str = "jabber:x:oob";
 // XEP-0077
 pub const REGISTER: &str = "jabber:iq:register";
 pub const REGISTER_FEATURE: &str = "http://jabber.org/features/iq-register";
@@ -127,6 +129,8 @@ pub const AVATAR_METADATA: &str = "urn:xmpp:avatar:metadata";
 pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 // XEP-0092
 pub const VERSION: &str = "jabber:iq:version";
+// XEP-0103
+pub const URL_DATA: &str = "http://jabber.org/protocol/url-data";
 // XEP-0107
 pub const MOOD: &str = "http://jabber.org/protocol/mood";
 // XEP-0108
@@ -218,6 +222,11 @@ pub const HINTS: &str = "urn:xmpp:hints";
 pub const CSI: &str = "urn:xmpp:csi:0";
 // XEP-0353
 pub const JINGLE_MESSAGE: &str = "urn:xmpp:jingle-message:0";
+// XEP-0355
+pub const DELEGATION: &str = "urn:xmpp:delegation:2";
+// XEP-0356
+pub const PRIVILEGE_1: &str = "urn:xmpp:privilege:1";
+pub const PRIVILEGE: &str = "urn:xmpp:privilege:2";
 // XEP-0357
 pub const PUSH: &str = "urn:xmpp:push:0";
 pub const PUSH_SUMMARY: &str = "urn:xmpp:push:summary";
@@ -302,6 +311,8 @@ pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 pub const REACTIONS: &str = "urn:xmpp:reactions:0";
 // XEP-0445
 pub const IBR_TOKEN: &str = "urn:xmpp:ibr-token:0";
+// XEP-0447
+pub const FILE_SHARING: &str = "urn:xmpp:sfs:0";
 // XEP-0472
 pub const SOCIAL_FEED: &str = "urn:xmpp:pubsub-social-feed:1";
 // XEP-0478

@@ -159,11 +159,19 @@ struct FileIntake {
 
 impl FileIntake {
     fn part(&mut self) -> Result<Part, Fault> {
-        self.part.take().ok_or_else(|| Fault::new(FaultKind::Misuse, "an earlier piece of the blob failed"))
+        self.part.take().ok_or_else(broken)
     }
 }
 
+fn broken() -> Fault {
+    Fault::new(FaultKind::Misuse, "an earlier piece of the blob failed")
+}
+
 impl Intake for FileIntake {
+    fn id(&self) -> Result<BlobId, Fault> {
+        self.part.as_ref().map(|part| part.hash.clone().finish()).ok_or_else(broken)
+    }
+
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             let part = self.part()?;

@@ -13,6 +13,14 @@ use crate::{BoxFuture, Fault};
 
 /// An engine for blobs.
 pub trait Blobs: Send + Sync {
+    /// Whether it is worth bringing something now; an engine on this machine always is.
+    ///
+    /// # Errors
+    /// [`crate::FaultKind::Away`]: it did not answer a moment ago.
+    fn ready(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Begins to take in a blob whose hash is not known yet.
     fn blob_put(&self) -> BoxFuture<'_, Result<Box<dyn Intake>, Fault>>;
 
@@ -32,11 +40,15 @@ pub trait Intake: Send {
     /// Adds bytes at the end.
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<(), Fault>>;
 
+    /// The name that the blob has once it is finished, if nothing more is added.
+    fn id(&self) -> Result<BlobId, Fault>;
+
     /// Makes the blob exist, on stable storage, and names it.
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<BlobId, Fault>>;
 }
 
 /// Computes a [`BlobId`] piece by piece (SHA-256, FIPS 180-4).
+#[derive(Clone)]
 pub struct BlobHash(digest::Context);
 
 impl BlobHash {

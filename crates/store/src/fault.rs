@@ -13,6 +13,8 @@ pub enum FaultKind {
     Full,
     /// Too much is waiting for storage already. Passes by itself.
     Busy,
+    /// Storage on another machine does not answer, or not as it should. Passes when it does.
+    Away,
     /// The disk failed while writing. The engine refuses everything until it could reopen its files.
     Io,
     /// What is stored contradicts itself or its checksum.
@@ -35,6 +37,7 @@ impl FaultKind {
         match self {
             Self::Full => "full",
             Self::Busy => "busy",
+            Self::Away => "away",
             Self::Io => "io",
             Self::Corrupt => "corrupt",
             Self::TooNew => "too-new",
@@ -47,7 +50,7 @@ impl FaultKind {
 
     /// Whether the same request may succeed later without anybody doing anything (`wait` in RFC 6120 terms).
     pub fn passes(self) -> bool {
-        matches!(self, Self::Full | Self::Busy | Self::Io)
+        matches!(self, Self::Full | Self::Busy | Self::Away | Self::Io)
     }
 }
 

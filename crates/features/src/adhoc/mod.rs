@@ -9,6 +9,7 @@
 
 mod admin;
 mod directory;
+mod files;
 mod invite;
 mod listing;
 mod running;
@@ -138,6 +139,16 @@ impl Call {
             forms::ask(w, command.name, command.form_type(), command.fields, known);
         })
     }
+
+    /// The form to fill in, with what may be chosen in its first field: label and value.
+    pub(crate) fn choice(&self, options: &[(String, String)]) -> Answer<Host> {
+        self.answer("executing", |w| {
+            w.open("actions", ns::COMMANDS).attr("execute", "complete");
+            w.open("complete", ns::COMMANDS).close().close();
+            let command = self.command;
+            forms::choose(w, command.name, command.form_type(), command.fields, options);
+        })
+    }
 }
 
 /// An error of section 4.4.
@@ -154,6 +165,7 @@ fn commands() -> impl Iterator<Item = &'static Command> {
     admin::COMMANDS
         .iter()
         .chain(user::COMMANDS)
+        .chain(files::COMMANDS)
         .chain(invite::COMMANDS)
         .chain(strangers::COMMANDS)
         .chain(directory::COMMANDS)

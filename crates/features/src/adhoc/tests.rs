@@ -6,7 +6,7 @@
 
 use super::admin;
 use super::running::RUNNING_MS_MAX;
-use model::query::SessionFound;
+use model::query::{SessionFound, UploadFound, UploadQuery, UploadedFile};
 
 use super::*;
 use crate::disco::Disco;
@@ -460,4 +460,56 @@ fn who_is_new_is_welcomed_once() {
     assert!(!scene.available("phone", 0).contains(&hello.to_owned()));
     let seen = run(&mut scene, ADMIN, "node='http://jabber.org/protocol/admin#delete-welcome'", &[]);
     assert!(seen.starts_with("del welcome of example.org\n"), "{seen}");
+}
+
+#[test]
+fn users_see_and_delete_their_files() {
+    let mut scene = scene();
+    let alice = "alice@example.org/phone";
+    let file = |id: &str, until_ms| UploadedFile {
+        id: id.into(),
+        name: "<cat>.jpg".into(),
+        bytes: 20_500,
+        at_ms: 86_400_000,
+        until_ms,
+        url: "https://e/1".into(),
+    };
+    assert!(
+        run(&mut scene, alice, "node='files'", &[]).contains("type='error'>Files cannot be uploaded here")
+    );
+    scene.files.0 = UploadFound::Files(Vec::new());
+    for node in ["files", "delete-files"] {
+        let seen = run(&mut scene, alice, &format!("node='{node}'"), &[]);
+        assert!(seen.contains("type='info'>You have no uploaded files here"), "{seen}");
+    }
+    scene.files.0 = UploadFound::Files(vec![file("f1", Some(2 * 86_400_000)), file("f2", None)]);
+    let seen = run(&mut scene, alice, "node='files'", &[]);
+    let lines = "<value>1970-01-02: &lt;cat&gt;.jpg, 20 kB, goes 1970-01-03 https://e/1</value>\
+        <value>1970-01-02: &lt;cat&gt;.jpg, 20 kB, stays https://e/1</value>";
+    assert!(seen.contains(lines), "{seen}");
+    let seen = run(&mut scene, alice, "node='delete-files'", &[]);
+    let option = "<option label='1970-01-02: &lt;cat&gt;.jpg, 20 kB, stays'><value>f2</value></option>";
+    assert!(seen.contains(option) && seen.contains("type='list-multi'"), "{seen}");
+    for (filled, found, want) in [
+        ("f1 f2", UploadFound::Deleted(2), "type='info'>2 files are deleted"),
+        ("f1", UploadFound::Deleted(1), "type='info'>1 file is deleted"),
+        ("f1", UploadFound::Deleted(0), "type='error'>No such files"),
+        ("f1", UploadFound::Off, "type='error'>Files cannot"),
+        (&"x ".repeat(201), UploadFound::Deleted(1), "<bad-payload "),
+        (&"x".repeat(129), UploadFound::Deleted(1), "<bad-payload "),
+        (" ", UploadFound::Deleted(1), "<bad-payload "),
+    ] {
+        scene.files = (UploadFound::Files(vec![file("f1", None)]), Vec::new());
+        let id = open(&mut scene, alice, "delete-files");
+        (scene.files.0, scene.files.1) = (found, Vec::new());
+        let attrs = format!("node='delete-files' sessionid='{id}' action='complete'");
+        let seen = run(&mut scene, alice, &attrs, &[("files", filled)]);
+        assert!(seen.contains(want), "{seen}");
+        let ids: Vec<String> = filled.split(' ').map(str::to_owned).collect();
+        let account = address::Bare::parse("alice@example.org").unwrap();
+        let asked = (!want.contains("bad")).then_some(UploadQuery::Delete { account, ids });
+        assert_eq!(scene.files.1, Vec::from_iter(asked));
+    }
+    scene.broken = true;
+    assert!(run(&mut scene, alice, "node='files'", &[]).contains("type='error'"));
 }

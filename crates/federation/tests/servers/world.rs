@@ -202,6 +202,7 @@ impl World {
             relay: None,
             pushes: None,
             servers: Some(Arc::new(federation.clone())),
+            components: None,
         };
         let sockets = Net::bind(config, mailbox.clone(), Arc::new(Nobody), phases).unwrap();
         let [starttls, direct] = sockets.addresses()[..] else { panic!("two listeners") };

@@ -48,7 +48,7 @@ pub fn absent() -> Vec<Absent> {
             "accounts are not imported yet; what stored keys may look like: `crates/sasl/src/scram/keys.rs`",
         ),
         ("C-18", "clients are asked for no certificates, and EXTERNAL is not offered (C-15, C-20)"),
-        ("C-19", "no connections with other servers yet"),
+        ("C-19", "certificates of servers: `crates/federation/tests/servers/believing.rs`"),
         (
             "C-29",
             "secrets cannot be compared with `==` by their type: `crates/sasl/src/secret.rs`; what is compared takes the same time: C-05c",

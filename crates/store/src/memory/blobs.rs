@@ -58,6 +58,12 @@ impl Intake for MemoryIntake {
         Box::pin(ready(Ok(())))
     }
 
+    fn id(&self) -> Result<BlobId, Fault> {
+        let mut hash = BlobHash::new();
+        hash.update(&self.bytes);
+        Ok(hash.finish())
+    }
+
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<BlobId, Fault>> {
         let mut hash = BlobHash::new();
         hash.update(&self.bytes);

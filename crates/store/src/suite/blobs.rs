@@ -35,9 +35,10 @@ pub fn blobs_are_read_in_pieces(subject: &Subject) {
 pub fn dropped_blobs_leave_nothing(subject: &Subject) {
     let mut intake = intake(subject);
     block_on(intake.write(Bytes::from("abc"))).unwrap();
+    let name = intake.id().unwrap();
     drop(intake);
     let abc = BlobId::parse("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad").unwrap();
-    assert_eq!(size(subject, abc), None);
+    assert_eq!((name, size(subject, abc)), (abc, None));
 }
 
 fn intake(subject: &Subject) -> Box<dyn Intake> {

@@ -123,6 +123,7 @@ impl World {
             monitor: None,
             relay: None,
             servers: None,
+            components: None,
         };
         change(&mut config);
         let counters = config.counters.clone();

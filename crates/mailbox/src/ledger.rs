@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 /// Shared by a stream and the receipts of its stanzas; outlives the stream where it may be resumed.
 #[derive(Default)]
-pub(crate) struct Ledger {
+pub struct Ledger {
     state: Mutex<State>,
     changed: Notify,
 }
@@ -36,7 +36,7 @@ impl Ledger {
     }
 
     /// One more stanza.
-    pub(crate) fn receipt(self: &Arc<Self>) -> Receipt {
+    pub fn receipt(self: &Arc<Self>) -> Receipt {
         let ledger = self.clone();
         let mut state = self.state();
         let number = state.first + state.open.len() as u64;
@@ -60,13 +60,13 @@ impl Ledger {
     }
 
     /// How many have been settled since the last time; `None`: one could not be stored, and so must come again.
-    pub(crate) fn take(&self) -> Option<usize> {
+    pub fn take(&self) -> Option<usize> {
         let mut state = self.state();
         (!state.failed).then(|| std::mem::take(&mut state.settled))
     }
 
     /// Waits until [`Ledger::take`] may have something.
-    pub(crate) async fn changed(&self) {
+    pub async fn changed(&self) {
         self.changed.notified().await;
     }
 }

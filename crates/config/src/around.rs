@@ -1,0 +1,170 @@
+//! The settings about what stands around this server: the relay for calls, other servers, components, services elsewhere.
+//!
+//! Not here: all other settings, and what a setting is (`settings.rs`).
+
+use crate::settings::{DAY, Kind, Setting, s};
+
+/// They follow those of the server itself.
+pub(crate) const AROUND: &[Setting] = &[
+    s(
+        "turn.external_address",
+        Kind::List,
+        "[]",
+        "The addresses by which the Internet reaches this machine, one of IPv4, one of IPv6 or both, as in \"203.0.113.1\". Empty: there is no relay.",
+    ),
+    s(
+        "turn.host",
+        Kind::Text,
+        "",
+        "The name that clients are told. Without it: the addresses, and with TLS the domain.",
+    ),
+    s(
+        "turn.secret",
+        Kind::Text,
+        "",
+        "What credentials are made with. Without it one is made and kept in the data folder.",
+    ),
+    s("turn.port_first", Kind::Number(1_024, 65_535), "49_152", "First UDP port for relayed data."),
+    s("turn.port_last", Kind::Number(1_024, 65_535), "51_151", "Last UDP port for relayed data."),
+    s("turn.credential_hours", Kind::Number(1, 24), "12", "How long credentials can begin a call."),
+    s(
+        "turn.allocations",
+        Kind::Number(1, 60_000),
+        "1_000",
+        "Relayed ports at once; a call takes up to four.",
+    ),
+    s("turn.allocations_per_user", Kind::Number(1, 1_000), "20", "Relayed ports at once of one user."),
+    s(
+        "turn.bytes_per_second_per_user",
+        Kind::Number(10_000, 1 << 40),
+        "1_250_000",
+        "What one user may relay in a second, both directions together. Beyond it data are dropped.",
+    ),
+    s(
+        "turn.bytes_per_second",
+        Kind::Number(10_000, 1 << 40),
+        "62_500_000",
+        "The same for all users together.",
+    ),
+    s(
+        "turn.allowed_peers",
+        Kind::List,
+        "[]",
+        "Ranges of private addresses to which data may be relayed all the same, as in \"10.1.0.0/16\". Whoever has an account reaches what is there.",
+    ),
+    s("turn.denied_peers", Kind::List, "[]", "Further ranges to which nothing is relayed."),
+    s(
+        "federation.enabled",
+        Kind::OneOf(&["auto", "on", "off"]),
+        "\"auto\"",
+        "Whether this server talks with others: on, off, or if others could find one of its domains (auto: not for localhost and names for tests).",
+    ),
+    s(
+        "federation.tls",
+        Kind::OneOf(&["required", "optional"]),
+        "\"required\"",
+        "Whether streams with other servers must be encrypted.",
+    ),
+    s(
+        "federation.auth",
+        Kind::OneOf(&["certificate", "dialback"]),
+        "\"certificate\"",
+        "How they prove who they are: by a valid certificate, or by that or by what DNS says of them (dialback), which is weaker.",
+    ),
+    s(
+        "federation.allow",
+        Kind::List,
+        "[]",
+        "If there are any, this server talks only with these domains and those below them.",
+    ),
+    s("federation.block", Kind::List, "[]", "It never talks with these domains and those below them."),
+    s(
+        "federation.ca_file",
+        Kind::Text,
+        "",
+        "File of further authorities (PEM) that are believed about other servers, besides those of the system.",
+    ),
+    s(
+        "federation.private_addresses",
+        Kind::Flag,
+        "false",
+        "Whether to connect where DNS leads to this machine or into a private network.",
+    ),
+    s(
+        "federation.give_up_seconds",
+        Kind::Number(30, 7 * DAY),
+        "300",
+        "How long a message waits for a server that cannot be reached, before it comes back to its sender.",
+    ),
+    s("federation.domain.*.tls", Kind::OneOf(&["required", "optional"]), "", "As in [federation]."),
+    s("federation.domain.*.auth", Kind::OneOf(&["certificate", "dialback"]), "", "As in [federation]."),
+    s("external.*.type", Kind::Text, "", "What it is: stun, stuns, turn, turns or another registered type."),
+    s("external.*.host", Kind::Text, "", "Its name or address."),
+    s("external.*.port", Kind::Number(1, 65_535), "", "Its port."),
+    s("external.*.transport", Kind::OneOf(&["udp", "tcp"]), "", "How it is reached."),
+    s("external.*.username", Kind::Text, "", "The name that all clients use there."),
+    s("external.*.password", Kind::Text, "", "The password that belongs to it."),
+    s(
+        "external.*.secret",
+        Kind::Text,
+        "",
+        "Instead of those two: what the service knows to check credentials that expire (in coturn: `static-auth-secret`).",
+    ),
+    s(
+        "components.wait_seconds",
+        Kind::Number(0, DAY),
+        "300",
+        "How long a message waits for a component that is not connected, before it comes back.",
+    ),
+    s(
+        "components.rate_bytes_per_second",
+        Kind::Number(0, 1 << 30),
+        "1_048_576",
+        "How much a component may send; it is slowed down to that. 0 sets no limit.",
+    ),
+    s("components.burst_bytes", Kind::Number(65_536, 1 << 30), "4_194_304", "How much it may send at once."),
+    s(
+        "components.without_tls",
+        Kind::Flag,
+        "false",
+        "Whether `components` in [listen] may be an address that other machines can reach.",
+    ),
+    s("component.*.secret", Kind::Text, "", "What the component must know; at least 32 characters."),
+    s("component.*.name", Kind::Text, "", "What people read in lists of services."),
+    s(
+        "component.*.domains",
+        Kind::List,
+        "[]",
+        "For whose users it is: domains of this server. Without it, the one that its own is below of, else all.",
+    ),
+    s(
+        "component.*.privileges.roster",
+        Kind::OneOf(&["none", "get", "set", "both"]),
+        "\"none\"",
+        "Whether it may read and change its users' contacts (XEP-0356).",
+    ),
+    s(
+        "component.*.privileges.roster_push",
+        Kind::Flag,
+        "",
+        "Whether it hears of changes of contacts; yes, if it may read them.",
+    ),
+    s(
+        "component.*.privileges.message",
+        Kind::OneOf(&["none", "outgoing"]),
+        "\"none\"",
+        "Whether it may send messages in its users' names.",
+    ),
+    s(
+        "component.*.privileges.iq",
+        Kind::List,
+        "[]",
+        "Requests that it may send in its users' names: namespaces, with `get ` or `set ` before those of one kind only.",
+    ),
+    s(
+        "component.*.privileges.presence",
+        Kind::OneOf(&["none", "managed_entity", "roster"]),
+        "\"none\"",
+        "Whether it sees when its users come and go (managed_entity), and their contacts, too (roster).",
+    ),
+];
