@@ -18,11 +18,14 @@ pub mod xml_grammar;
 pub mod xml_stream;
 pub mod xml_tree;
 
+/// Streams between servers and of components.
+pub use ::s2s::fuzzing::fuzz_s2s as s2s;
+
 /// A target: bytes in, a panic if something is wrong.
 pub type Target = fn(&[u8]);
 
 /// All targets by their names in fuzz/.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("xml_stream", xml_stream::xml_stream),
     ("xml_tree", xml_tree::xml_tree),
     ("payloads", payloads::payloads),
@@ -31,4 +34,5 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("stream", stream::stream),
     ("sm", sm::sm),
     ("turn", turn::turn),
+    ("s2s", s2s),
 ];
