@@ -79,6 +79,8 @@ class Ours(servers.Detente):
     def __init__(self, net, name, ip, domains):
         super().__init__(net.dir / name, 0)
         self.net, self.name, self.ip, self.domains = net, name, ip, domains
+        log = os.environ.get("INTEROP_LOG", "info,federation=debug,s2s=debug")
+        self.environment = net.environment | {"DETENTE_LOG__LEVEL": log}
 
     def init(self):
         lines = ["[server]", f"domains = {self.domains}", "[listen]"]
@@ -99,10 +101,6 @@ class Ours(servers.Detente):
 
     def command(self):
         return [str(PEERS / "in-net"), *super().command()]
-
-    @property
-    def environment(self):
-        return self.net.environment | {"DETENTE_LOG__LEVEL": os.environ.get("INTEROP_LOG", "info,federation=debug,s2s=debug")}
 
     def state(self):
         return {"ports": {}}  # the log says when it is ready

@@ -9,8 +9,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use s2s::Pair;
-use stanza::{IqType, Kind, Stanza};
+use stanza::{IqType, Kind, Stanza, ns};
 use tokio::time::Instant;
+use xml::Writer;
 
 use crate::limits;
 
@@ -115,9 +116,10 @@ impl Probe {
 
 /// The question with that number.
 pub(crate) fn question(id: u64, pair: &Pair) -> Arc<Stanza> {
-    let inner = bytes::Bytes::from_static(b"<ping xmlns=\"urn:xmpp:ping\"/>");
+    let mut inner = Writer::new(ns::CLIENT);
+    inner.open("ping", ns::PING).close();
     let stanza = Stanza::new(Kind::Iq(IqType::Get)).id(&format!("{PREFIX}{id}"));
-    Arc::new(stanza.from(pair.local.jid()).to(pair.remote.jid()).with_inner(inner))
+    Arc::new(stanza.from(pair.local.jid()).to(pair.remote.jid()).with_inner(inner.finish()))
 }
 
 /// Which question a stanza answers, if it may be an answer, whatever it says.
@@ -182,7 +184,7 @@ mod tests {
         let pair = Pair { local: jid("a.example").bare(), remote: jid("b.example").bare() };
         let asked = question(42, &pair);
         assert_eq!(answer(&asked), None);
-        let reply = asked.result(bytes::Bytes::new());
+        let reply = asked.result(Default::default());
         assert_eq!(answer(&reply), Some(42));
         assert_eq!(answer(&reply.clone().from(&jid("x@b.example"))), None);
         assert_eq!(answer(&reply.id("other-42")), None);

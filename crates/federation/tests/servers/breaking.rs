@@ -3,9 +3,12 @@
 //! Not here: servers that are away for longer (`missing.rs`).
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -14,8 +17,8 @@ use crate::world::{Plan, Server, Session, World};
 const ROMEO: &str = "romeo@a.example/garden";
 const JULIET: &str = "juliet@b.example/balcony";
 
-/// A wire between two servers that can be cut.
-struct Wires(Arc<Mutex<Vec<JoinHandle<()>>>>);
+/// A wire between two servers that can be cut, and that can hang: then it takes everything and hands nothing on.
+struct Wires(Arc<Mutex<Vec<JoinHandle<()>>>>, Arc<AtomicBool>);
 
 impl Wires {
     /// Before the server at that domain.
@@ -25,21 +28,40 @@ impl Wires {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         world.dns.put(domain, listener.local_addr().unwrap().port());
         let wires = Arc::new(Mutex::new(Vec::new()));
-        let own = wires.clone();
+        let (own, hangs) = (wires.clone(), Arc::new(AtomicBool::new(false)));
+        let hung = hangs.clone();
         tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
+            while let Ok((near, _)) = listener.accept().await {
+                let hung = hung.clone();
                 let wire = tokio::spawn(async move {
-                    let Ok(mut far) = TcpStream::connect(("127.0.0.1", to)).await else { return };
-                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                    let Ok(far) = TcpStream::connect(("127.0.0.1", to)).await else { return };
+                    let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+                    tokio::select! {
+                        () = carry(near_in, far_out, hung.clone()) => {}
+                        () = carry(far_in, near_out, hung) => {}
+                    }
                 });
                 own.lock().unwrap().push(wire);
             }
         });
-        Wires(wires)
+        Wires(wires, hangs)
+    }
+
+    fn hang(&self, hangs: bool) {
+        self.1.store(hangs, Ordering::SeqCst);
     }
 
     fn cut(&self) {
         self.0.lock().unwrap().drain(..).for_each(|wire| wire.abort());
+    }
+}
+
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, hung: Arc<AtomicBool>) {
+    let mut buffer = [0; 4096];
+    while let Ok(n @ 1..) = from.read(&mut buffer).await {
+        if !hung.load(Ordering::SeqCst) && to.write_all(&buffer[..n]).await.is_err() {
+            break;
+        }
     }
 }
 
@@ -96,6 +118,26 @@ async fn nothing_is_lost_on_streams_that_are_resumed() {
 #[tokio::test]
 async fn nothing_is_lost_on_streams_that_cannot_be_resumed() {
     nothing_is_lost(|settings| (settings.bidi, settings.resume) = (false, Duration::ZERO)).await;
+}
+
+#[tokio::test]
+async fn what_a_hung_peer_was_sent_is_sent_again_although_it_acknowledges_nothing() {
+    let world = World::new();
+    let plain = |settings: &mut s2s::Settings| {
+        (settings.bidi, settings.stream_management) = (false, false);
+    };
+    let (a, _b, romeo, mut juliet, wires) = pair(&world, plain).await;
+    romeo.send(&format!("<message to='{JULIET}' type='chat'><body>hello</body></message>")).await;
+    juliet.expect(&["hello"]).await;
+    a.cleared("b.example").await;
+    wires.iter().for_each(|wire| wire.hang(true));
+    romeo.send(&format!("<message to='{JULIET}' type='chat'><body>are you there?</body></message>")).await;
+    // Longer than what counts as delivered for its age alone.
+    tokio::time::sleep(federation::limits::CONFIRM + Duration::from_secs(2)).await;
+    assert_eq!(a.spooled("b.example").await, 1);
+    wires.iter().for_each(|wire| wire.hang(false));
+    wires.iter().for_each(Wires::cut);
+    juliet.expect(&["are you there?"]).await;
 }
 
 #[tokio::test]
