@@ -145,7 +145,8 @@ impl Carrier {
                     None => std::future::pending().await,
                 }
             };
-            let reads = self.stream.wants_input();
+            let most = if self.there { limits::UNSENT_BYTES_MAX } else { limits::UNPROVEN_BYTES_MAX };
+            let reads = self.stream.wants_input() && self.out.len() - self.out_at < most;
             let ledger = self.ledger.clone();
             tokio::select! {
                 moved = moved(&mut self.wire, &self.out, &mut self.out_at, &mut buffer, reads) => {
@@ -286,17 +287,20 @@ impl Carrier {
     }
 
     async fn finish(mut self) {
-        let why = self.ended.take().map_or(End::Broken, |ended| ended.why);
+        let (why, heard) = self.ended.take().map_or((End::Broken, false), |ended| (ended.why, ended.heard));
         if why == End::Clean {
-            // The component has read to the end.
-            self.confirm(Instant::now() + limits::CONFIRM).await;
+            // Who has closed its half too has read to the end; of others only time tells.
+            let since = if heard { limits::CONFIRM } else { std::time::Duration::ZERO };
+            self.confirm(Instant::now() + since).await;
         }
         if let Some(component) = self.component.take() {
             let back = std::mem::take(&mut self.in_flight).into_values().collect();
             let held = self.shared.seats().of(component.domain.as_str()).leave(self.id);
             self.shared.again(component.domain.as_str(), back);
-            if held && self.there {
+            if self.there {
                 self.shared.counters.connected.less();
+            }
+            if held && self.there {
                 tracing::info!(component = component.domain.as_str(), "a component is gone: {why:?}");
                 self.shared.list(&component).await;
             }

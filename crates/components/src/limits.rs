@@ -12,6 +12,10 @@ pub const AUTHENTICATE: Duration = Duration::from_secs(10);
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a component may take nothing of what we write.
 pub const WRITE: Duration = Duration::from_secs(30);
+/// Bytes that may wait to be written to who has not shown a secret; with more, nothing is read from it.
+pub const UNPROVEN_BYTES_MAX: usize = 64 << 10;
+/// The same of a component.
+pub const UNSENT_BYTES_MAX: usize = 8 << 20;
 /// How long a request or presence waits for a component that is away.
 pub const BRIEF: Duration = Duration::from_secs(30);
 /// How long a component must have lived after something was written to it, for that to count as delivered, where it

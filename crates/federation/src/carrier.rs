@@ -28,7 +28,7 @@ use crate::courier::{Command, Courier, InFlight, Kept, Waiting, Word};
 use crate::dial::now;
 use crate::limits;
 use crate::probe::Probe;
-use crate::shared::{Open, Shared, closing};
+use crate::shared::{Open, Shared, closing, pair_of};
 use crate::wire::Wire;
 
 /// Bytes read at once.
@@ -167,7 +167,7 @@ impl Carrier {
                     None => std::future::pending().await,
                 }
             };
-            let reads = self.stream.wants_input();
+            let reads = self.stream.wants_input() && self.has_room();
             let ledger = self.ledger.clone();
             tokio::select! {
                 moved = moved(&mut self.wire, &self.out, &mut self.out_at, &mut buffer, reads) => {
@@ -191,6 +191,13 @@ impl Carrier {
             }
         }
         self.finish().await
+    }
+
+    /// Who does not read our answers is not listened to: they would wait here without end.
+    fn has_room(&self) -> bool {
+        let known = self.was_up || !self.proven.0.is_empty();
+        let most = if known { limits::UNSENT_BYTES_MAX } else { limits::UNPROVEN_BYTES_MAX };
+        self.out.len() - self.out_at < most
     }
 
     fn moved(&mut self, moved: io::Result<Moved>, buffer: &[u8]) {
@@ -276,7 +283,13 @@ impl Carrier {
                 }
                 Err(Unsendable::Full) => return self.pending.push_front(waiting),
                 Err(Unsendable::TooLarge(_)) => self.shared.fail(&waiting.away, Failure::TooLarge).await,
-                Err(Unsendable::NotReady) => self.shared.again([waiting]).await,
+                Err(Unsendable::NotReady) => {
+                    // Its lane must not send it here at once again.
+                    if let Some(pair) = pair_of(&waiting.away.stanza) {
+                        self.shared.tell(&pair, Word::Down { id: self.me.id, broken: false, kept: None });
+                    }
+                    self.shared.again([waiting]).await;
+                }
             }
         }
     }
@@ -324,15 +337,15 @@ impl Carrier {
 
     async fn finish(mut self) -> Finish {
         let ended = self.ended.take();
-        let (why, resumption) = match ended {
-            Some(ended) => (ended.why, ended.resumption),
-            None => (End::Broken, None),
+        let (why, heard, resumption) = match ended {
+            Some(ended) => (ended.why, ended.heard, ended.resumption),
+            None => (End::Broken, false, None),
         };
         tracing::debug!(incoming = matches!(self.side, Side::In { .. }), "stream ended: {why:?}");
         if why == End::Clean {
-            // The peer has read to the end.
-            let all = self.probe.all();
-            self.confirm(all).await;
+            // Who has closed its half too has read to the end; of others only time tells.
+            let read = if heard { self.probe.all() } else { self.probe.aged(Instant::now()) };
+            self.confirm(read).await;
         }
         self.shared.forget(self.probe.question());
         self.shared.exit(self.me.id, &self.proven.0, &self.proven.1);

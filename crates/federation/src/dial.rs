@@ -83,12 +83,9 @@ async fn find(shared: &Shared, remote: &str) -> Result<Endpoints, Failure> {
 }
 
 async fn next(shared: &Shared, endpoints: &mut Endpoints) -> Result<(TcpStream, Endpoint), Unreachable> {
-    let connecting = async {
-        // Never closed.
-        let _permit = shared.dials.acquire().await.map_err(|_| Unreachable::NoConnection)?;
-        endpoints.next().await
-    };
-    tokio::time::timeout(limits::DIAL, connecting).await.unwrap_or(Err(Unreachable::NoConnection))
+    // Never closed. Who waits for his turn has not been tried yet, so the time does not run.
+    let _permit = shared.dials.acquire().await.map_err(|_| Unreachable::NoConnection)?;
+    tokio::time::timeout(limits::DIAL, endpoints.next()).await.unwrap_or(Err(Unreachable::NoConnection))
 }
 
 fn open(

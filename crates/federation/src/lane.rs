@@ -38,6 +38,8 @@ struct Lane {
     up_since: Option<Instant>,
     /// A stream broke: when there is one again, presence must be looked after.
     broken: bool,
+    /// When that was done last.
+    repaired: Option<Instant>,
     kept: Option<Box<Kept>>,
 }
 
@@ -55,6 +57,7 @@ pub(crate) async fn run(shared: Arc<Shared>, pair: Pair, mut words: UnboundedRec
         failures: 0,
         up_since: None,
         broken: false,
+        repaired: None,
         kept: None,
     };
     loop {
@@ -71,6 +74,7 @@ pub(crate) async fn run(shared: Arc<Shared>, pair: Pair, mut words: UnboundedRec
             // What waits is in the spool, and goes on its way after the next start.
             () = closing(&mut phase) => break,
         }
+        lane.repair().await;
         lane.expire().await;
         lane.dial();
         if lane.is_idle() {
@@ -94,9 +98,6 @@ impl Lane {
             Word::Up(courier) => {
                 (self.link, self.failed, self.rest) = (Some(courier), None, None);
                 self.up_since = Some(Instant::now());
-                if std::mem::take(&mut self.broken) {
-                    self.shared.engine.send(Input::Restored(self.pair.remote.as_str().to_owned())).await;
-                }
                 self.flush();
             }
             Word::Down { id, broken, kept } => {
@@ -104,7 +105,9 @@ impl Lane {
                     self.link = None;
                 }
                 self.broken |= broken;
-                if let Some(old) = std::mem::replace(&mut self.kept, kept) {
+                if kept.is_some()
+                    && let Some(old) = std::mem::replace(&mut self.kept, kept)
+                {
                     self.take_back(*old);
                 }
             }
@@ -236,10 +239,23 @@ impl Lane {
     }
 
     /// When something is to be done without a word.
+    /// After a break presence is looked after; seldom, because it means work for everybody.
+    async fn repair(&mut self) {
+        if self.repair_due().is_some_and(|due| due <= Instant::now()) {
+            (self.broken, self.repaired) = (false, Some(Instant::now()));
+            self.shared.engine.send(Input::Restored(self.pair.remote.as_str().to_owned())).await;
+        }
+    }
+
+    fn repair_due(&self) -> Option<Instant> {
+        let earliest = self.repaired.map_or_else(Instant::now, |at| at + limits::LASTING);
+        (self.broken && self.link.is_some()).then_some(earliest)
+    }
+
     fn due(&self) -> Option<Instant> {
         let first = self.queue.iter().map(|one| one.until).min();
         let again = self.rest.filter(|_| self.rests());
-        first.into_iter().chain(again).min()
+        first.into_iter().chain(again).chain(self.repair_due()).min()
     }
 
     fn is_idle(&self) -> bool {

@@ -28,6 +28,10 @@ pub const DIAL: Duration = Duration::from_secs(30);
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a peer may take nothing of what we write.
 pub const WRITE: Duration = Duration::from_secs(30);
+/// Bytes that may wait to be written to a peer that has proven nothing; with more, nothing is read from it.
+pub const UNPROVEN_BYTES_MAX: usize = 64 << 10;
+/// The same of one that has. More than may be unacknowledged, or two that only write would wait for each other.
+pub const UNSENT_BYTES_MAX: usize = 8 << 20;
 /// How long a request or presence waits for a domain that cannot be reached.
 pub const BRIEF: Duration = Duration::from_secs(30);
 /// First wait after a domain could not be reached; it doubles.

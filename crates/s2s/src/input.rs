@@ -202,6 +202,7 @@ impl Stream {
     /// The peer has closed its half properly.
     fn peer_closed(&mut self) {
         self.io.wire.close();
+        self.io.heard = true;
         let unproven = self.io.is_outgoing() && !self.io.trusted;
         let why = match (self.io.why.take(), self.io.refusal) {
             (Some(why), _) => why,

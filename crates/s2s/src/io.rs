@@ -112,6 +112,8 @@ pub(crate) struct Io {
     pub(crate) refusal: Option<Refusal>,
     /// Why we close in peace, if it is not over anyway.
     pub(crate) why: Option<End>,
+    /// The peer has closed its half.
+    pub(crate) heard: bool,
     /// The end was told; nothing is told twice.
     pub(crate) over: bool,
 }
@@ -144,6 +146,7 @@ impl Io {
             failures: 0,
             refusal: None,
             why: None,
+            heard: false,
             over: false,
             settings,
         }

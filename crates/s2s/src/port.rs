@@ -202,6 +202,8 @@ pub enum Unsendable {
 pub struct Ended {
     /// Why.
     pub why: End,
+    /// Whether the peer has closed its half: it has read all that was written.
+    pub heard: bool,
     /// Tokens of stanzas that were taken and not acknowledged, in order, unless `resumption` holds them: they may or
     /// may not have arrived.
     pub unacked: Vec<u64>,

@@ -216,8 +216,8 @@ impl Stream {
         self.io.clock.stop();
         dialback::give_up(&mut self.io);
         let resumption = self.io.resumption(&why);
-        let unacked = self.io.sending.forget();
-        self.io.out(Output::Closed(Box::new(Ended { why, unacked, resumption })));
+        let (unacked, heard) = (self.io.sending.forget(), self.io.heard);
+        self.io.out(Output::Closed(Box::new(Ended { why, heard, unacked, resumption })));
         self.io.over = true;
     }
 
