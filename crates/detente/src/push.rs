@@ -183,7 +183,9 @@ impl Inner {
         if waiting.len() >= WAITING_MAX {
             return Err(503);
         }
-        if waiting.values().filter(|known| known.client == *client).count() >= WAITING_PER_CLIENT_MAX {
+        if waiting.values().filter(|known| known.client.bare_str() == client.bare_str()).count()
+            >= WAITING_PER_CLIENT_MAX
+        {
             return Err(429);
         }
         let (tell, told) = oneshot::channel();

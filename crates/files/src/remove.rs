@@ -67,12 +67,14 @@ impl Files {
     /// Removes a file or a slot, and its bytes if nobody else has the same.
     pub(crate) async fn remove(&self, token: &str) -> Result<(), Fault> {
         let Some(record) = self.record(token).await? else { return Ok(()) };
-        let _lock = self.lock(&record.account).await;
+        let lock = self.lock(&record.account).await;
         // It may have arrived or gone meanwhile.
         let Some(record) = self.record(token).await? else { return Ok(()) };
         let mut batch: Batch = record.delete(token).into();
         batch.extend(self.less(&record).await?);
         self.store.commit(batch).await?;
+        // The bytes have a lock of their own, and an object storage may take its time.
+        drop(lock);
         let Some(blob) = record.blob() else { return Ok(()) };
         match self.release(blob, token).await {
             // Nobody finds it any more; the next search for orphans takes the bytes away.

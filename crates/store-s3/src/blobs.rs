@@ -114,6 +114,8 @@ impl Blobs for Objects {
         Box::pin(async move {
             self.before.blob_delete(id).await?;
             self.chunks.forget(id);
+            // While the storage is away nobody waits for it; the search for orphans comes back to it.
+            self.bucket.ready()?;
             self.bucket.delete(id).await
         })
     }

@@ -203,7 +203,8 @@ impl Push {
             true => registration.pace.failures = 0,
             false => {
                 let (condition, lasting) = failure(answer);
-                registration.pace.failures += 1;
+                // Who is busy for a while has not failed.
+                registration.pace.failures += u32::from(condition != "resource-constraint");
                 let over = lasting || registration.pace.failures >= FAILURES_MAX;
                 let (account, service) = (&turn.place.jid, &registration.jid);
                 if over {

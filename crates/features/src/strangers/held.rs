@@ -151,6 +151,8 @@ fn taken(turn: &mut Turn<'_, Account>, who: &Bare, page: Page, discard: bool) {
         match Stanza::from_stored(&entry.value) {
             Ok(mut stanza) => {
                 stanza.payload = stanza.payload.with(|w| write_delay(w, None, entry.at_ms));
+                // The device that it was meant for may be gone.
+                stanza.to = Some(turn.place.jid.jid().clone());
                 again(turn, stanza, Pass::LetIn);
             }
             Err(error) => tracing::error!(%error, id = entry.id, "a held message is unreadable and left out"),

@@ -17,7 +17,18 @@ pub(crate) const SPOKEN_MAX: usize = 500;
 const AGAIN_MS: u64 = 7 * 86_400_000;
 
 /// Payloads that a person would read, or that ring, without a body.
-const SPEAKING: [&str; 5] = [ns::OMEMO_OLD, ns::OMEMO, ns::JINGLE_MESSAGE, ns::CALL_INVITES, ns::CONFERENCE];
+const SPEAKING: [&str; 10] = [
+    ns::OMEMO_OLD,
+    ns::OMEMO,
+    ns::OPENPGP,
+    ns::PGP_OLD,
+    ns::ENCRYPTION,
+    ns::FILE_SHARING,
+    ns::OOB,
+    ns::JINGLE_MESSAGE,
+    ns::CALL_INVITES,
+    ns::CONFERENCE,
+];
 
 /// Whether a message says something to a person.
 pub(super) fn speaks(stanza: &Stanza) -> bool {

@@ -75,7 +75,7 @@ fn sort(stanza: &Stanza) -> Option<Sort> {
             Some(Sort::Message)
         }
         // What a node says was asked for; clients pass over what was not.
-        Kind::Message(_) if stanza.payload.has("event", ns::PUBSUB_EVENT) => None,
+        Kind::Message(_) if stanza.payload.has("event", ns::PUBSUB_EVENT) && !known::speaks(stanza) => None,
         Kind::Message(MessageType::Chat | MessageType::Normal | MessageType::Headline) => Some(Sort::Chatter),
         _ => None,
     }
