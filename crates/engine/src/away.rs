@@ -51,6 +51,8 @@ struct Traveller {
     stanza: Arc<Stanza>,
     /// It is written down.
     spooled: bool,
+    /// It has been since before the start: no batch of now stores it.
+    recalled: bool,
 }
 
 /// How much is on its way to a domain.
@@ -125,9 +127,13 @@ impl Abroad {
         }
     }
 
-    /// What was written with it could not be stored: who sent it sends it again.
-    pub(crate) fn never_left(&mut self, number: u64) {
-        self.come_home(number);
+    /// What was written with it could not be stored: who sent it sends it again. What is from before the start nobody
+    /// sends again, and it is stored: it goes.
+    pub(crate) fn never_left(&mut self, neighbour: usize, away: Away) {
+        match self.travelling.get(&away.number).is_some_and(|traveller| traveller.recalled) {
+            true => self.send(neighbour, away),
+            false => _ = self.come_home(away.number),
+        }
     }
 
     /// A stanza from a neighbour waits in one more place.
@@ -189,7 +195,7 @@ impl Engine {
     fn leave_for(&mut self, neighbour: usize, number: u64, stanza: Stanza, spooled: bool) {
         let patience = patience(&stanza);
         let stanza = Arc::new(stanza);
-        self.abroad.set_out(number, Traveller { stanza: stanza.clone(), spooled });
+        self.abroad.set_out(number, Traveller { stanza: stanza.clone(), spooled, recalled: false });
         self.batch.outs.push(Out::Away(neighbour, Away { number, stanza, patience }));
     }
 
@@ -286,7 +292,12 @@ impl Engine {
             };
             let ours = self.is_ours(domain_of(&stanza));
             match self.abroad.owner(domain_of(&stanza)).filter(|_| !ours) {
-                Some(neighbour) => self.leave_for(neighbour, entry.id, stanza, true),
+                Some(neighbour) => {
+                    self.leave_for(neighbour, entry.id, stanza, true);
+                    if let Some(traveller) = self.abroad.travelling.get_mut(&entry.id) {
+                        traveller.recalled = true;
+                    }
+                }
                 // The domain is ours by now, or nobody's.
                 None => {
                     let cause = self.new_cause();

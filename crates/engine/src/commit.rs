@@ -65,7 +65,7 @@ impl Engine {
                 Out::Send(session, parcel) if parcel.token.is_some() => {
                     accounts.extend(self.account_of(session));
                 }
-                Out::Away(_, away) => self.abroad.never_left(away.number),
+                Out::Away(neighbour, away) => self.abroad.never_left(neighbour, away),
                 // True all the same, because whoever caused this ends; what follows may not reach who was blocked by it.
                 Out::Send(session, parcel)
                     if parcel.stanza.kind == Kind::Presence(PresenceType::Unavailable) =>

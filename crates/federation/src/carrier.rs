@@ -86,6 +86,8 @@ pub(crate) struct Carrier {
     out_at: usize,
     /// When the peer must have taken something of that.
     stuck: Option<Instant>,
+    /// How much it had taken when that was decided.
+    stuck_at: usize,
     _open: Open,
 }
 
@@ -125,6 +127,7 @@ impl Carrier {
             out: Vec::new(),
             out_at: 0,
             stuck: None,
+            stuck_at: 0,
             _open: open,
             shared,
         })
@@ -155,9 +158,10 @@ impl Carrier {
             if self.ended.is_some() {
                 break;
             }
+            self.compact();
             self.stream.take_bytes(&mut self.out);
             if self.stuck.is_none() && !self.out.is_empty() {
-                self.stuck = Some(Instant::now() + limits::WRITE);
+                (self.stuck, self.stuck_at) = (Some(Instant::now() + limits::WRITE), self.out_at);
             }
             let machine = self.stream.poll_timeout().map(Instant::from_std);
             let due = [machine, self.stuck, self.probe.due()].into_iter().flatten().min();
@@ -200,6 +204,23 @@ impl Carrier {
         self.out.len() - self.out_at < most
     }
 
+    /// Whether the peer has taken nothing for too long. Who takes a little at a time is slow, not gone.
+    fn is_stuck(&mut self, now: Instant) -> bool {
+        if self.out_at != self.stuck_at {
+            (self.stuck, self.stuck_at) = (self.stuck.map(|_| now + limits::WRITE), self.out_at);
+        }
+        self.stuck.is_some_and(|until| until <= now)
+    }
+
+    /// What is written is forgotten, though there may always be more.
+    fn compact(&mut self) {
+        if self.out_at > READ && self.out_at < self.out.len() && self.out_at > self.out.len() / 2 {
+            self.is_stuck(Instant::now());
+            self.out.drain(..self.out_at);
+            (self.out_at, self.stuck_at) = (0, 0);
+        }
+    }
+
     fn moved(&mut self, moved: io::Result<Moved>, buffer: &[u8]) {
         self.only_written = matches!(moved, Ok(Moved::Written));
         match moved {
@@ -210,7 +231,7 @@ impl Carrier {
                 (self.out_at, self.stuck) = (0, None);
                 self.stream.handle_written(now());
             }
-            Ok(Moved::Written) => self.stuck = Some(Instant::now() + limits::WRITE),
+            Ok(Moved::Written) => {}
             Ok(Moved::End) | Err(_) => self.stream.handle_eof(now()),
         }
     }
@@ -226,8 +247,7 @@ impl Carrier {
 
     fn timeout(&mut self) {
         let at = Instant::now();
-        let stuck = self.stuck.is_some_and(|until| until <= at);
-        match stuck || self.probe.is_lost(at) {
+        match self.is_stuck(at) || self.probe.is_lost(at) {
             true => {
                 self.out.clear();
                 (self.out_at, self.stuck) = (0, None);
