@@ -95,7 +95,7 @@ impl Client {
         if let Some(enabled) = bound.child("enabled", ns::SM) {
             self.sm = Some(Sm::new(true, enabled.attr("id").map(|id| id.into_owned())));
         }
-        self.begin(history);
+        self.begin(history, true);
     }
 
     /// The result of the iq.
@@ -111,7 +111,8 @@ impl Client {
             self.out.extend(format!("<enable {SM} resume='{}'/>", self.device.resume).as_bytes());
             self.sm = Some(Sm::new(false, None));
         }
-        self.begin(history);
+        // Who wanted to bind within the login, and was not, asks for the rest, too.
+        self.begin(history, false);
     }
 
     fn bound(&mut self, history: &mut History, jid: &str) {
@@ -129,8 +130,8 @@ impl Client {
     }
 
     /// The first stanzas of a session.
-    fn begin(&mut self, history: &mut History) {
-        if self.device.carbons && !self.device.inline {
+    fn begin(&mut self, history: &mut History, inline: bool) {
+        if self.device.carbons && !inline {
             self.request(history, "set", "", "<enable xmlns='urn:xmpp:carbons:2'/>");
         }
         self.request(history, "get", "", "<query xmlns='jabber:iq:roster'/>");
