@@ -7,18 +7,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use mailbox::{Ledger, Share};
-use net::Phase;
+use net::{Duplex, Moved, Outbox, Phase};
 use s2s::{Answer, End, Ended, Stream, Unsendable};
 use stanza::{Condition, Stanza, StreamCondition, StreamError, ns};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -32,11 +30,6 @@ const READ: usize = 16 * 1024;
 
 /// In place of the number of a stanza: it is ours alone, and nobody waits for its fate.
 pub(crate) const OWN: u64 = u64::MAX;
-
-/// A connection of any kind.
-pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]
@@ -70,20 +63,8 @@ pub(crate) struct Carrier {
     pub(crate) only_written: bool,
     /// Who wants to know whether it lives.
     pings: Vec<oneshot::Sender<()>>,
-    out: Vec<u8>,
-    out_at: usize,
-    /// When the component must have taken something of that.
-    stuck: Option<Instant>,
-    /// How much it had taken when that was decided.
-    stuck_at: usize,
+    out: Outbox,
     _open: Open,
-}
-
-/// What the socket did.
-enum Moved {
-    Read(usize),
-    Written,
-    End,
 }
 
 pub(crate) fn now() -> std::time::Instant {
@@ -116,10 +97,7 @@ impl Carrier {
             ended: None,
             only_written: false,
             pings: Vec::new(),
-            out: Vec::new(),
-            out_at: 0,
-            stuck: None,
-            stuck_at: 0,
+            out: Outbox::new(limits::WRITE),
             _open: open,
             shared,
         }
@@ -135,14 +113,10 @@ impl Carrier {
             if self.ended.is_some() {
                 break;
             }
-            self.compact();
-            self.stream.take_bytes(&mut self.out);
-            if self.stuck.is_none() && !self.out.is_empty() {
-                (self.stuck, self.stuck_at) = (Some(Instant::now() + limits::WRITE), self.out_at);
-            }
+            self.out.fill(|bytes| self.stream.take_bytes(bytes));
             let confirm = self.unconfirmed.front().map(|(at, _)| *at);
             let machine = self.stream.poll_timeout().map(Instant::from_std);
-            let due = [machine, self.stuck, confirm].into_iter().flatten().min();
+            let due = [machine, self.out.due(), confirm].into_iter().flatten().min();
             let timeout = async {
                 match due {
                     Some(due) => tokio::time::sleep_until(due).await,
@@ -150,10 +124,10 @@ impl Carrier {
                 }
             };
             let most = if self.there { limits::UNSENT_BYTES_MAX } else { limits::UNPROVEN_BYTES_MAX };
-            let reads = self.stream.wants_input() && self.out.len() - self.out_at < most;
+            let reads = self.stream.wants_input() && self.out.waiting() < most;
             let ledger = self.ledger.clone();
             tokio::select! {
-                moved = moved(&mut self.wire, &self.out, &mut self.out_at, &mut buffer, reads) => {
+                moved = self.out.exchange(&mut self.wire, &mut buffer, reads) => {
                     self.moved(moved, &buffer);
                 }
                 Some(command) = self.commands.recv() => self.command(command),
@@ -174,23 +148,6 @@ impl Carrier {
         self.finish().await;
     }
 
-    /// Whether the peer has taken nothing for too long. Who takes a little at a time is slow, not gone.
-    fn is_stuck(&mut self, now: Instant) -> bool {
-        if self.out_at != self.stuck_at {
-            (self.stuck, self.stuck_at) = (self.stuck.map(|_| now + limits::WRITE), self.out_at);
-        }
-        self.stuck.is_some_and(|until| until <= now)
-    }
-
-    /// What is written is forgotten, though there may always be more.
-    fn compact(&mut self) {
-        if self.out_at > READ && self.out_at < self.out.len() && self.out_at > self.out.len() / 2 {
-            self.is_stuck(Instant::now());
-            self.out.drain(..self.out_at);
-            (self.out_at, self.stuck_at) = (0, 0);
-        }
-    }
-
     fn moved(&mut self, moved: io::Result<Moved>, buffer: &[u8]) {
         self.only_written = matches!(moved, Ok(Moved::Written));
         match moved {
@@ -198,13 +155,7 @@ impl Carrier {
                 self.pings.drain(..).for_each(|ping| _ = ping.send(()));
                 self.stream.handle_input(now(), &buffer[..n]);
             }
-            Ok(Moved::Written) if self.out_at == self.out.len() => {
-                self.out.clear();
-                self.out.shrink_to(READ);
-                (self.out_at, self.stuck) = (0, None);
-                self.stream.handle_written(now());
-            }
-            Ok(Moved::Written) => {}
+            Ok(Moved::Written) => self.stream.handle_written(now()),
             Ok(Moved::End) | Err(_) => self.stream.handle_eof(now()),
         }
     }
@@ -222,10 +173,9 @@ impl Carrier {
     }
 
     fn timeout(&mut self) {
-        match self.is_stuck(Instant::now()) {
+        match self.out.is_stuck(Instant::now()) {
             true => {
                 self.out.clear();
-                (self.out_at, self.stuck) = (0, None);
                 self.stream.handle_eof(now());
             }
             false => self.stream.handle_timeout(now()),
@@ -299,12 +249,8 @@ impl Carrier {
     }
 
     async fn write_all(&mut self) -> bool {
-        self.stream.take_bytes(&mut self.out);
-        let writing = async {
-            self.wire.write_all(&self.out[self.out_at..]).await?;
-            self.wire.flush().await
-        };
-        matches!(tokio::time::timeout(limits::WRITE, writing).await, Ok(Ok(())))
+        self.out.fill(|bytes| self.stream.take_bytes(bytes));
+        self.out.write_all(&mut self.wire).await
     }
 
     async fn finish(mut self) {
@@ -333,42 +279,4 @@ impl Carrier {
         };
         let _ = tokio::time::timeout(limits::CLOSE, goodbye).await;
     }
-}
-
-/// Writes and reads, whichever is possible: neither waits for the other, or two that only write would wait for ever.
-async fn moved(
-    wire: &mut Box<dyn Duplex>,
-    out: &[u8],
-    at: &mut usize,
-    buffer: &mut [u8],
-    reads: bool,
-) -> io::Result<Moved> {
-    std::future::poll_fn(|cx| {
-        if !out.is_empty() {
-            while *at < out.len() {
-                match Pin::new(&mut *wire).poll_write(cx, &out[*at..]) {
-                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Poll::Ready(Ok(n)) => *at += n,
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => break,
-                }
-            }
-            match Pin::new(&mut *wire).poll_flush(cx) {
-                Poll::Ready(Ok(())) if *at == out.len() => return Poll::Ready(Ok(Moved::Written)),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                _ => {}
-            }
-        }
-        if !reads {
-            return Poll::Pending;
-        }
-        let mut into = ReadBuf::new(buffer);
-        match Pin::new(&mut *wire).poll_read(cx, &mut into) {
-            Poll::Ready(Ok(())) if into.filled().is_empty() => Poll::Ready(Ok(Moved::End)),
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(Moved::Read(into.filled().len()))),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }

@@ -23,7 +23,7 @@ use engine::Handle;
 use mailbox::Mailbox;
 use model::away::{Away, Neighbours};
 use model::rights::{Rights, Sight};
-use net::{Guest, Phase, TlsStore};
+use net::{Duplex, Guest, Phase, TlsStore};
 use rustls::server::Acceptor;
 use s2s::{Accept, Stream};
 use tokio::net::UnixListener;
@@ -35,7 +35,7 @@ pub use counters::Counters;
 pub use parts::PARTS;
 pub use settings::{Component, Settings};
 
-use carrier::{Carrier, Duplex, Origin};
+use carrier::{Carrier, Origin};
 use seats::Command;
 use shared::{Shared, until};
 

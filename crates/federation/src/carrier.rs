@@ -6,19 +6,18 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use address::Bare;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use mailbox::{Ledger, Share};
+use net::{Moved, Outbox};
 use rustls::pki_types::CertificateDer;
 use s2s::{Answer, End, Ended, Pair, Refusal, Stream, Unsendable, Verdict, Verification};
 use stanza::{StreamCondition, StreamError};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -82,20 +81,8 @@ pub(crate) struct Carrier {
     pub(crate) only_written: bool,
     /// What was written to a peer that acknowledges nothing.
     pub(crate) probe: Probe,
-    out: Vec<u8>,
-    out_at: usize,
-    /// When the peer must have taken something of that.
-    stuck: Option<Instant>,
-    /// How much it had taken when that was decided.
-    stuck_at: usize,
+    out: Outbox,
     _open: Open,
-}
-
-/// What the socket did.
-enum Moved {
-    Read(usize),
-    Written,
-    End,
 }
 
 impl Carrier {
@@ -124,10 +111,7 @@ impl Carrier {
             was_up: false,
             only_written: false,
             probe: Probe::default(),
-            out: Vec::new(),
-            out_at: 0,
-            stuck: None,
-            stuck_at: 0,
+            out: Outbox::new(limits::WRITE),
             _open: open,
             shared,
         })
@@ -158,13 +142,9 @@ impl Carrier {
             if self.ended.is_some() {
                 break;
             }
-            self.compact();
-            self.stream.take_bytes(&mut self.out);
-            if self.stuck.is_none() && !self.out.is_empty() {
-                (self.stuck, self.stuck_at) = (Some(Instant::now() + limits::WRITE), self.out_at);
-            }
+            self.out.fill(|bytes| self.stream.take_bytes(bytes));
             let machine = self.stream.poll_timeout().map(Instant::from_std);
-            let due = [machine, self.stuck, self.probe.due()].into_iter().flatten().min();
+            let due = [machine, self.out.due(), self.probe.due()].into_iter().flatten().min();
             let timeout = async {
                 match due {
                     Some(due) => tokio::time::sleep_until(due).await,
@@ -174,7 +154,7 @@ impl Carrier {
             let reads = self.stream.wants_input() && self.has_room();
             let ledger = self.ledger.clone();
             tokio::select! {
-                moved = moved(&mut self.wire, &self.out, &mut self.out_at, &mut buffer, reads) => {
+                moved = self.out.exchange(&mut self.wire, &mut buffer, reads) => {
                     self.moved(moved, &buffer);
                 }
                 Some(command) = self.commands.recv() => self.command(command).await,
@@ -201,37 +181,14 @@ impl Carrier {
     fn has_room(&self) -> bool {
         let known = self.was_up || !self.proven.0.is_empty();
         let most = if known { limits::UNSENT_BYTES_MAX } else { limits::UNPROVEN_BYTES_MAX };
-        self.out.len() - self.out_at < most
-    }
-
-    /// Whether the peer has taken nothing for too long. Who takes a little at a time is slow, not gone.
-    fn is_stuck(&mut self, now: Instant) -> bool {
-        if self.out_at != self.stuck_at {
-            (self.stuck, self.stuck_at) = (self.stuck.map(|_| now + limits::WRITE), self.out_at);
-        }
-        self.stuck.is_some_and(|until| until <= now)
-    }
-
-    /// What is written is forgotten, though there may always be more.
-    fn compact(&mut self) {
-        if self.out_at > READ && self.out_at < self.out.len() && self.out_at > self.out.len() / 2 {
-            self.is_stuck(Instant::now());
-            self.out.drain(..self.out_at);
-            (self.out_at, self.stuck_at) = (0, 0);
-        }
+        self.out.waiting() < most
     }
 
     fn moved(&mut self, moved: io::Result<Moved>, buffer: &[u8]) {
         self.only_written = matches!(moved, Ok(Moved::Written));
         match moved {
             Ok(Moved::Read(n)) => self.stream.handle_input(now(), &buffer[..n]),
-            Ok(Moved::Written) if self.out_at == self.out.len() => {
-                self.out.clear();
-                self.out.shrink_to(READ);
-                (self.out_at, self.stuck) = (0, None);
-                self.stream.handle_written(now());
-            }
-            Ok(Moved::Written) => {}
+            Ok(Moved::Written) => self.stream.handle_written(now()),
             Ok(Moved::End) | Err(_) => self.stream.handle_eof(now()),
         }
     }
@@ -247,10 +204,9 @@ impl Carrier {
 
     fn timeout(&mut self) {
         let at = Instant::now();
-        match self.is_stuck(at) || self.probe.is_lost(at) {
+        match self.out.is_stuck(at) || self.probe.is_lost(at) {
             true => {
                 self.out.clear();
-                (self.out_at, self.stuck) = (0, None);
                 self.wire = Wire::Gone;
                 self.stream.handle_eof(now());
             }
@@ -344,15 +300,8 @@ impl Carrier {
 
     /// What is to be written before a handshake, and after the end.
     pub(crate) async fn write_all(&mut self) -> bool {
-        self.stream.take_bytes(&mut self.out);
-        let writing = async {
-            self.wire.write_all(&self.out[self.out_at..]).await?;
-            self.wire.flush().await
-        };
-        let written = matches!(tokio::time::timeout(limits::WRITE, writing).await, Ok(Ok(())));
-        self.out.clear();
-        (self.out_at, self.stuck) = (0, None);
-        written
+        self.out.fill(|bytes| self.stream.take_bytes(bytes));
+        self.out.write_all(&mut self.wire).await
     }
 
     async fn finish(mut self) -> Finish {
@@ -407,42 +356,4 @@ impl Carrier {
         let _ = tokio::time::timeout(limits::CLOSE, goodbye).await;
         Finish { why, refusal: self.refusal, was_up: self.was_up }
     }
-}
-
-/// Writes and reads, whichever is possible: neither waits for the other, or two that only write would wait for ever.
-async fn moved(
-    wire: &mut Wire,
-    out: &[u8],
-    at: &mut usize,
-    buffer: &mut [u8],
-    reads: bool,
-) -> io::Result<Moved> {
-    std::future::poll_fn(|cx| {
-        if !out.is_empty() {
-            while *at < out.len() {
-                match Pin::new(&mut *wire).poll_write(cx, &out[*at..]) {
-                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Poll::Ready(Ok(n)) => *at += n,
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => break,
-                }
-            }
-            match Pin::new(&mut *wire).poll_flush(cx) {
-                Poll::Ready(Ok(())) if *at == out.len() => return Poll::Ready(Ok(Moved::Written)),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                _ => {}
-            }
-        }
-        if !reads {
-            return Poll::Pending;
-        }
-        let mut into = ReadBuf::new(buffer);
-        match Pin::new(&mut *wire).poll_read(cx, &mut into) {
-            Poll::Ready(Ok(())) if into.filled().is_empty() => Poll::Ready(Ok(Moved::End)),
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(Moved::Read(into.filled().len()))),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }

@@ -17,6 +17,7 @@ mod framing;
 mod http;
 mod link;
 mod monitor;
+mod outbox;
 mod parts;
 mod peers;
 mod pushes;
@@ -46,6 +47,7 @@ pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_
 pub use files::{Download, FILES_PATH, Files, Pending, Status, Taking, Upload};
 pub use http::invite::INVITE_PATH;
 pub use monitor::{Monitor, Watching};
+pub use outbox::{Moved, Outbox};
 pub use parts::PARTS;
 pub use peers::Permit;
 pub use pushes::{PUSH_BYTES_MAX, PUSH_PATH, Pushes};
