@@ -44,8 +44,6 @@ pub const ENDED_REMEMBERED_MAX: usize = 10_000;
 pub const ASKS_OWN_MAX: u32 = 128;
 /// The same for what others ask of an account, so that they cannot take its owner's share.
 pub const ASKS_FOREIGN_MAX: u32 = 64;
-/// The same for all that is asked of one place of a service, such as a room.
-pub const ASKS_SPOT_MAX: u32 = 256;
 /// Most questions of all that wait for an answer before nothing more is taken from streams.
 pub const ASKS_MAX: usize = 1_024;
 /// Most batches that wait to be stored before nothing more is taken from streams.

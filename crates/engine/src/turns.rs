@@ -16,6 +16,7 @@ use crate::engine::{Asked, Engine, Ticket};
 use crate::held::{Cause, Out, Parcel};
 use crate::limits;
 use crate::places::{Place, Waiting};
+use crate::timers::Due;
 
 /// A piece of work.
 pub(crate) enum Work {
@@ -179,6 +180,10 @@ impl Engine {
         }
         if !place.account.exists {
             effects.drop_writes();
+        } else if let Some(after_ms) = effects.take_wake() {
+            let at_ms = self.time.mono_ms.saturating_add(after_ms);
+            place.wish = Some(at_ms);
+            self.timers.set(at_ms, Due::WakeAccount(account.clone(), at_ms));
         }
         self.absorb(effects, origin);
     }

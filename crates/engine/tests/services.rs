@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use address::{Bare, Jid};
 use engine::{Engine, Input, Output, Ticket, Time, limits};
+use kernel::limits::ASKS_SPOT_MAX;
 use kernel::{Answer, Kernel, Now, Rest, Service, Spot, Turn, answer};
 use model::query::{Found, Query};
 use model::storage::{Loaded, Owner, Read, Space};
@@ -15,7 +16,7 @@ use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 const NOTE: Space = Space("test-note");
 
 /// Does what a message's id says; answers requests from storage.
-struct Obeying(Jid);
+struct Obeying(Jid, u32);
 
 #[derive(Default)]
 struct Memory {
@@ -79,6 +80,10 @@ impl Service for Obeying {
         Obeying::say(turn, "farewell");
     }
 
+    fn asks_max(&self) -> u32 {
+        self.1
+    }
+
     fn rest(&self, spot: &Spot) -> Rest {
         match spot.slots.peek::<Memory>() {
             Some(memory) if memory.kept => Rest::Needed,
@@ -131,10 +136,14 @@ struct World {
 
 impl World {
     fn new() -> World {
+        World::with(ASKS_SPOT_MAX)
+    }
+
+    fn with(asks_max: u32) -> World {
         let heard = Arc::default();
         let domain = |text| Jid::parse(text).unwrap();
         let services: [Arc<dyn Service>; 2] = [
-            Arc::new(Obeying(domain("obeys.example"))),
+            Arc::new(Obeying(domain("obeys.example"), asks_max)),
             Arc::new(Hearing(domain("heard.example"), Arc::clone(&heard))),
         ];
         let time = Time { now: Now { unix_ms: 1 }, mono_ms: 0 };
@@ -266,18 +275,24 @@ fn a_place_that_cannot_be_stored_starts_anew() {
 
 #[test]
 fn requests_are_answered_and_too_many_are_not() {
-    let mut world = World::new();
+    for most in [ASKS_SPOT_MAX, 3 * ASKS_SPOT_MAX] {
+        no_more_than(most);
+    }
+}
+
+fn no_more_than(most: u32) {
+    let mut world = World::with(most);
     world.bring(Kind::Iq(IqType::Get), ROOM, "1");
     assert_eq!(world.heard(), ["1"]);
     world.kept = Some(Vec::new());
-    for _ in 0..limits::ASKS_SPOT_MAX + 1 {
+    for _ in 0..most + 1 {
         world.bring(Kind::Iq(IqType::Get), ROOM, "2");
     }
     assert_eq!(world.heard(), ["2: resource-constraint"]);
     for (ticket, found) in world.kept.take().unwrap() {
         world.input(Input::Found(ticket, Ok(found)));
     }
-    assert_eq!(world.heard().len(), limits::ASKS_SPOT_MAX as usize);
+    assert_eq!(world.heard().len(), most as usize);
     world.bring(Kind::Iq(IqType::Get), ROOM, "3");
     assert_eq!(world.heard(), ["3"]);
 }

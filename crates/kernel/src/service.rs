@@ -8,7 +8,7 @@ use address::{Bare, Jid};
 use model::storage::{Loaded, Read};
 use stanza::{Kind, PresenceType, Stanza};
 
-use crate::{Slots, Turn};
+use crate::{Slots, Turn, limits};
 
 /// A place of a service: a room, a node, or the service's own domain. Owned by one task and changed only inside a turn.
 #[derive(Debug)]
@@ -75,6 +75,12 @@ pub trait Service: Send + Sync {
     /// it must be told. Only what is routed happens.
     fn farewell(&self, turn: &mut Turn<'_, Spot>) {
         let _ = turn;
+    }
+
+    /// Most questions of one of its places that wait for an answer; what would ask one more hears
+    /// `resource-constraint`.
+    fn asks_max(&self) -> u32 {
+        limits::ASKS_SPOT_MAX
     }
 
     /// What keeps a place in memory, asked after each turn.
