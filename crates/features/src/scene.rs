@@ -262,7 +262,8 @@ impl Scene {
         }
     }
 
-    fn answer(&mut self, query: Query) -> Result<Found, stanza::StanzaError> {
+    /// The answer to a question.
+    pub(crate) fn answer(&mut self, query: Query) -> Result<Found, stanza::StanzaError> {
         if self.broken {
             return Err(Condition::InternalServerError.into());
         }

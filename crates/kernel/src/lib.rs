@@ -32,7 +32,7 @@ mod subscriptions;
 mod turn;
 
 pub use account::{Account, Available, Session};
-pub use answer::{Answer, Iq, Then, answer};
+pub use answer::{Answer, Iq, Then, answer, answer_at_host};
 pub use card::{Card, Form, IqRoute, Kept, Target, Who};
 pub use effects::{Effect, Effects, Resume, Watched};
 pub use feature::{Event, Feature, Flow, Step, Way};
