@@ -18,6 +18,7 @@ mod csi;
 mod device;
 mod engine;
 mod estate;
+mod fair;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
 mod held;

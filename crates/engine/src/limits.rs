@@ -78,6 +78,14 @@ pub const AWAY_MAX: usize = 50_000;
 pub const AWAY_BYTES_MAX: usize = 64 << 20;
 /// Most domains to which something is on its way.
 pub const AWAY_DOMAINS_MAX: usize = 4_096;
+/// One account may have this part of the domains, stanzas and bytes that are free: a quarter.
+pub const AWAY_SHARE_PART: usize = 4;
+/// However little is free, so many domains.
+pub const AWAY_DOMAINS_SHARE: usize = 64;
+/// And so many stanzas.
+pub const AWAY_SHARE: usize = 500;
+/// And so many bytes of them.
+pub const AWAY_BYTES_SHARE: usize = 1 << 20;
 /// How long what a neighbour has got stays in the spool, in milliseconds: deletions are gathered.
 pub const SPOOL_CLEAR_MS: u64 = 1_000;
 /// Most deletions that are gathered.
