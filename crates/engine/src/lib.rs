@@ -15,6 +15,7 @@ mod commissions;
 mod commit;
 mod contained;
 mod csi;
+mod departures;
 mod device;
 mod engine;
 mod estate;

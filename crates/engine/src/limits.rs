@@ -97,5 +97,7 @@ pub const COMMISSIONS_MAX: usize = 4_096;
 pub const COMMISSIONS_OF_ONE_MAX: usize = 1_024;
 /// How long such a request waits for its answer, in milliseconds.
 pub const COMMISSION_MS_MAX: u64 = 30_000;
+/// Places of services that are looked at at once for somebody whose account is removed.
+pub const DEPARTURE_PAGE: u32 = 64;
 /// Accounts that look after their contacts at a domain that can be reached again, in one piece of work.
 pub const REPAIR_MAX: usize = 64;

@@ -154,6 +154,7 @@ impl Engine {
         if let Some(reply) = stanza.error(error.clone()) {
             self.work.push_back(Work::Route(reply, cause, None));
         }
+        token.into_iter().for_each(|token| self.departures.fail(token));
         self.batch.tokens.extend(token);
     }
 

@@ -42,6 +42,6 @@ pub use kernel::Kernel;
 pub use model::spec::{Spec, Status};
 pub use roster::{Direction, Item, ROSTER, Roster};
 pub use safety::{BlockList, Directory, SafetyFacts, StrangerPolicy, Tally};
-pub use service::{Rest, Service, Spot};
+pub use service::{Rest, Service, Spot, departed, who_departed};
 pub use slots::Slots;
 pub use turn::{Now, Turn};
