@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 
 use crate::away::Abroad;
 use crate::commissions::Commissions;
+use crate::departures::Departures;
 use crate::device::{Device, Token};
 use crate::held::{Held, Line, Parcel};
 use crate::ids::Ids;
@@ -57,6 +58,8 @@ pub(crate) enum Asked {
     LoadSpot(Bare),
     /// The engine, to complete the answer to a Bind 2 request.
     Bounds(SessionId, Box<Bound>),
+    /// The engine, to find the places of services that an account has rights in: which there are, or what stands in these.
+    Departure(u64, Option<Vec<Owner>>),
     /// An operator.
     Operator(AccountQuery, Box<dyn FnOnce(AccountFound) + Send>),
 }
@@ -100,6 +103,8 @@ pub struct Engine {
     pub(crate) unstored: usize,
     /// Accounts that exist, but not for long: their removal has been asked for.
     pub(crate) removing: HashSet<Bare>,
+    /// Those that are being taken out of places of services before.
+    pub(crate) departures: Departures,
     pub(crate) stopping: bool,
     /// What sessions left behind and could not be stored: it is tried again.
     pub(crate) left: Vec<(Bare, SessionId, Parcel)>,
@@ -149,6 +154,7 @@ impl Engine {
             loading: Loading::default(),
             unstored: 0,
             removing: HashSet::new(),
+            departures: Departures::default(),
             stopping: false,
             left: Vec::new(),
             left_bytes: 0,

@@ -189,7 +189,8 @@ impl Feature for Pep {
             Event::SessionOpened { .. }
             | Event::Acknowledged { .. }
             | Event::Unread { .. }
-            | Event::Attentive(_) => {}
+            | Event::Attentive(_)
+            | Event::Woken => {}
         }
     }
 }
