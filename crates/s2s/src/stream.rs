@@ -260,6 +260,11 @@ impl Stream {
         proven && self.io.may_send()
     }
 
+    /// Whether SASL EXTERNAL has succeeded on it, as opposed to dialback.
+    pub fn is_external(&self) -> bool {
+        self.io.authenticated
+    }
+
     /// The identifier of the stream, given by whoever accepted it: names incoming streams in dialback. Empty before.
     pub fn id(&self) -> &str {
         &self.io.id
