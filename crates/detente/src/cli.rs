@@ -28,6 +28,7 @@ Look after it (also while it runs):
   group        say who sees whom in their contacts
   session      see who is connected, and end sessions
   component    see which components are connected
+  s2s          see how things stand with other servers; test, block and allow them
   reports      read reports of spam and abuse
   announce     send a message to everybody who is online
   status       say how the server is doing
@@ -98,6 +99,9 @@ pub(crate) enum Command {
     /// See which components are connected
     #[command(subcommand)]
     Component(Component),
+    /// See how things stand with other servers; test, block and allow them
+    #[command(subcommand, after_help = S2S_EXAMPLES)]
+    S2s(S2s),
     /// Say who sees whom in their contacts
     ///
     /// Members of a group see one another without asking. Groups in the configuration are not listed here. Works while the
@@ -169,6 +173,12 @@ Examples:
   echo \"$PASSWORD\" | detente user passwd alice@example.org --password-stdin
   detente user list --json
   detente user suspend spammer@example.org";
+
+const S2S_EXAMPLES: &str = "\
+Examples:
+  detente s2s list
+  detente s2s test example.net
+  detente s2s block spam.example";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -390,6 +400,43 @@ pub(crate) enum User {
 pub(crate) enum Component {
     /// List the components, and which are connected
     List(Common),
+}
+
+/// Another server.
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// Its domain, the part behind the @ of its addresses
+    pub(crate) domain: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum S2s {
+    /// List those that are connected, for which something waits, that failed or that are blocked by command
+    List(Common),
+    /// Show how things stand with one: streams, what waits, what failed last, and what to do
+    Show(Server),
+    /// Connect to one anew, at all its addresses, and say step by step what came of it, and what to do
+    ///
+    /// DNS, TCP, TLS, certificate, authentication. Nothing is sent, and what is connected stays so. Exit code 1: no
+    /// stanza could go there.
+    Test {
+        #[command(flatten)]
+        server: Server,
+        /// On behalf of this domain of ours [default: the first]
+        #[arg(long, value_name = "NAME")]
+        from: Option<String>,
+    },
+    /// End all streams with a domain and those below it, and talk with them no more
+    ///
+    /// Holds until `allow`, also after a restart. What waits for it, and what people send to it, comes back to them
+    /// with `not-allowed`. Works while the server runs and while it does not.
+    Block(Server),
+    /// End such a block
+    ///
+    /// What the configuration blocks stays blocked.
+    Allow(Server),
 }
 
 #[derive(Debug, Subcommand)]

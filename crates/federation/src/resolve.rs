@@ -4,13 +4,15 @@
 //!
 //! Not here: what follows from the answers (`targets.rs`), connecting (`connect.rs`).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 use crate::limits;
 
@@ -64,7 +66,26 @@ impl Dns {
     /// # Errors
     /// If there is none, or it cannot be understood.
     pub fn of_system() -> Result<Dns, String> {
-        let mut builder = TokioResolver::builder_tokio().map_err(|error| error.to_string())?;
+        Dns::of(TokioResolver::builder_tokio().map_err(|error| error.to_string())?)
+    }
+
+    /// Asks these servers instead.
+    ///
+    /// # Errors
+    /// If there can be no resolver.
+    pub fn of_servers(servers: &[SocketAddr]) -> Result<Dns, String> {
+        let server = |address: &SocketAddr| {
+            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+                connection.port = address.port();
+                connection
+            });
+            NameServerConfig::new(address.ip(), true, connections.into())
+        };
+        let config = ResolverConfig::from_name_servers(servers.iter().map(server).collect());
+        Dns::of(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()))
+    }
+
+    fn of(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<Dns, String> {
         let options = builder.options_mut();
         options.timeout = limits::DNS_TIMEOUT;
         options.attempts = 1;
