@@ -2,7 +2,7 @@
 //!
 //! Not here: what the commands do.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -19,7 +19,7 @@ const STYLES: Styles = Styles::styled()
 const OVERVIEW: &str = "\
 Set it up:
   init         write a configuration and a certificate to start with
-  check        say whether a configuration is in order, and if not, why
+  check        say whether configuration, DNS and certificates are in order, and if not, why
   serve        run the server
 
 Look after it (also while it runs):
@@ -81,6 +81,10 @@ pub(crate) enum Command {
     ///
     /// With --data it looks at all that is stored, too: the database's structure and the checksum of every value. The
     /// server must be stopped for that.
+    ///
+    /// With a word behind it, it looks from outside: `dns`, `certs` and `connectivity` say what is there, what is missing
+    /// and what to do; the exit code is 1 if something does not work.
+    #[command(args_conflicts_with_subcommands = true, after_help = CHECK_EXAMPLES)]
     Check(Check),
     /// Make, list, show, suspend and remove accounts; set passwords
     ///
@@ -166,6 +170,13 @@ Examples:
   A second server beside the first, with ports 5322, 5323, 5380 and 5381:
     detente init second --domain b.localhost --port-offset 100";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  detente check
+  detente check dns
+  detente check certs example.org --json
+  detente check connectivity";
+
 const USER_EXAMPLES: &str = "\
 Examples:
   detente user add alice@example.org
@@ -194,6 +205,30 @@ pub(crate) struct Check {
     /// Look at all that is stored, too; the server must be stopped
     #[arg(long)]
     pub(crate) data: bool,
+    #[command(subcommand)]
+    pub(crate) what: Option<CheckWhat>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckWhat {
+    /// Say whether DNS leads clients and other servers here, and which records to add
+    Dns(Outside),
+    /// Say which certificates there are, for which names and until when, and what is missing
+    Certs(Outside),
+    /// Say whether the listeners answer, here and where DNS says that they are
+    Connectivity(Outside),
+}
+
+/// What is seen from outside.
+#[derive(Debug, Args)]
+pub(crate) struct Outside {
+    /// Only this domain of the server, and what is below it
+    pub(crate) domain: Option<String>,
+    /// Ask this server of DNS, as in 192.0.2.53 or 127.0.0.1:5353; may be given several times
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::check::name_server)]
+    pub(crate) dns: Vec<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 /// `invite`.

@@ -247,6 +247,7 @@ mod tests {
             "listen.components_tls",
             "listen.components_socket",
             "federation.enabled",
+            "federation.dns_servers",
             "log.format",
             "storage.durability",
             "http.public_url",

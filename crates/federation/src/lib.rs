@@ -45,7 +45,7 @@ pub use attempt::{Attempt, Seen, Tried};
 pub use certificate::{Doubt, Roots};
 pub use counters::{Counters, Failure};
 pub use parts::PARTS;
-pub use resolve::{Dns, NoDns, Resolve, Resolving, Srv, Unanswered};
+pub use resolve::{Dns, NoDns, Note, Resolve, Resolving, Srv, Unanswered};
 pub use settings::{Barred, Rules, Settings};
 pub use shown::Shown;
 pub use standing::{LaneStanding, Standing, StreamStanding};

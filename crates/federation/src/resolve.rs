@@ -57,6 +57,17 @@ impl Resolve for NoDns {
     }
 }
 
+/// Records that are only shown to operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Text.
+    Txt,
+    /// Who may issue certificates (RFC 8659).
+    Caa,
+    /// Which certificate is to be expected (RFC 6698).
+    Tlsa,
+}
+
 /// The resolver of this machine: the servers of `/etc/resolv.conf`, with a cache.
 pub struct Dns(TokioResolver);
 
@@ -93,6 +104,20 @@ impl Dns {
         options.negative_max_ttl = Some(limits::DNS_NEGATIVE);
         options.positive_max_ttl = Some(Duration::from_secs(3600));
         builder.build().map(Dns).map_err(|error| error.to_string())
+    }
+
+    /// Other records of a name, as text; none if there are none.
+    ///
+    /// # Errors
+    /// DNS says nothing.
+    pub async fn notes(&self, name: &str, kind: Note) -> Result<Vec<String>, Unanswered> {
+        let kind = match kind {
+            Note::Txt => RecordType::TXT,
+            Note::Caa => RecordType::CAA,
+            Note::Tlsa => RecordType::TLSA,
+        };
+        let found = self.lookup(name, kind).await?;
+        Ok(found.iter().filter(|data| data.record_type() == kind).map(ToString::to_string).collect())
     }
 
     async fn lookup(&self, name: &str, ty: RecordType) -> Result<Vec<RData>, Unanswered> {

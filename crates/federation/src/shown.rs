@@ -4,6 +4,9 @@
 //!
 //! Not here: whether it is to be believed (`certificate.rs`), names in it (`san.rs`).
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
 use crate::limits::{SHOWN_BYTES_MAX, SHOWN_NAMES_MAX};
 use crate::san::{self, next, take};
 
@@ -29,6 +32,12 @@ pub struct Shown {
 }
 
 impl Shown {
+    /// The first certificate of a PEM file.
+    pub fn of_pem(pem: &[u8]) -> Option<Shown> {
+        let first = CertificateDer::pem_slice_iter(pem).next()?.ok()?;
+        Shown::read(&first)
+    }
+
     /// Reads a certificate (DER); `None` if it is none.
     pub fn read(der: &[u8]) -> Option<Shown> {
         let fields = net::certificate_fields(der)?;
