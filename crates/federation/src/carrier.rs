@@ -93,8 +93,6 @@ pub(crate) struct Carrier {
     pub(crate) refusal: Option<Refusal>,
     pub(crate) ended: Option<Box<Ended>>,
     pub(crate) was_up: bool,
-    /// The last thing that happened was that all was written: what is acknowledged now, the peer did not.
-    pub(crate) only_written: bool,
     /// What was written to a peer that acknowledges nothing.
     pub(crate) probe: Probe,
     out: Outbox,
@@ -130,7 +128,6 @@ impl Carrier {
             refusal: None,
             ended: None,
             was_up: false,
-            only_written: false,
             probe: Probe::default(),
             out: Outbox::new(limits::WRITE),
             _open: open,
@@ -206,7 +203,6 @@ impl Carrier {
     }
 
     fn moved(&mut self, moved: io::Result<Moved>, buffer: &[u8]) {
-        self.only_written = matches!(moved, Ok(Moved::Written));
         match moved {
             Ok(Moved::Read(n)) => self.stream.handle_input(now(), &buffer[..n]),
             Ok(Moved::Written) => self.stream.handle_written(now()),

@@ -58,12 +58,14 @@ impl Carrier {
                     receipt(true);
                 }
                 Output::Acked(number) => {
-                    if self.only_written {
-                        if let Some(one) = self.in_flight.get(&number) {
-                            self.probe.written(number, !one.is_brief(), Instant::now());
-                        }
-                    } else if self.in_flight.remove(&number).is_some() {
+                    if self.in_flight.remove(&number).is_some() {
                         self.shared.delivered(number).await;
+                    }
+                    self.send_pending().await;
+                }
+                Output::Written(number) => {
+                    if let Some(one) = self.in_flight.get(&number) {
+                        self.probe.written(number, !one.is_brief(), Instant::now());
                     }
                     self.send_pending().await;
                 }

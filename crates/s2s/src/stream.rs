@@ -127,7 +127,7 @@ impl Stream {
     pub fn handle_written(&mut self, _now: Instant) {
         if !self.io.over {
             for token in self.io.sending.write() {
-                self.io.out(Output::Acked(token));
+                self.io.out(Output::Written(token));
             }
         }
     }
@@ -140,7 +140,8 @@ impl Stream {
     }
 
     /// Sends a stanza of a pair that is [`Output::Ready`]: from the domain of its `from` to that of its `to`. `token` is
-    /// the shell's name for it, and comes back by [`Output::Acked`], [`Output::NotResumed`] or
+    /// the shell's name for it, and comes back by [`Output::Acked`], [`Output::Written`],
+    /// [`Output::NotResumed`] or
     /// [`Ended::unacked`](crate::Ended::unacked), exactly once, except that a resumption carries it along.
     ///
     /// # Errors
