@@ -2,7 +2,7 @@
 //!
 //! Not here: what the commands do.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -19,7 +19,7 @@ const STYLES: Styles = Styles::styled()
 const OVERVIEW: &str = "\
 Set it up:
   init         write a configuration and a certificate to start with
-  check        say whether a configuration is in order, and if not, why
+  check        say whether configuration, DNS and certificates are in order, and if not, why
   serve        run the server
 
 Look after it (also while it runs):
@@ -28,6 +28,7 @@ Look after it (also while it runs):
   group        say who sees whom in their contacts
   session      see who is connected, and end sessions
   component    see which components are connected
+  s2s          see how things stand with other servers; test, block and allow them
   reports      read reports of spam and abuse
   announce     send a message to everybody who is online
   status       say how the server is doing
@@ -80,6 +81,10 @@ pub(crate) enum Command {
     ///
     /// With --data it looks at all that is stored, too: the database's structure and the checksum of every value. The
     /// server must be stopped for that.
+    ///
+    /// With a word behind it, it looks from outside: `dns`, `certs` and `connectivity` say what is there, what is missing
+    /// and what to do; the exit code is 1 if something does not work.
+    #[command(args_conflicts_with_subcommands = true, after_help = CHECK_EXAMPLES)]
     Check(Check),
     /// Make, list, show, suspend and remove accounts; set passwords
     ///
@@ -98,6 +103,9 @@ pub(crate) enum Command {
     /// See which components are connected
     #[command(subcommand)]
     Component(Component),
+    /// See how things stand with other servers; test, block and allow them
+    #[command(subcommand, after_help = S2S_EXAMPLES)]
+    S2s(S2s),
     /// Say who sees whom in their contacts
     ///
     /// Members of a group see one another without asking. Groups in the configuration are not listed here. Works while the
@@ -162,6 +170,13 @@ Examples:
   A second server beside the first, with ports 5322, 5323, 5380 and 5381:
     detente init second --domain b.localhost --port-offset 100";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  detente check
+  detente check dns
+  detente check certs example.org --json
+  detente check connectivity";
+
 const USER_EXAMPLES: &str = "\
 Examples:
   detente user add alice@example.org
@@ -169,6 +184,12 @@ Examples:
   echo \"$PASSWORD\" | detente user passwd alice@example.org --password-stdin
   detente user list --json
   detente user suspend spammer@example.org";
+
+const S2S_EXAMPLES: &str = "\
+Examples:
+  detente s2s list
+  detente s2s test example.net
+  detente s2s block spam.example";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -184,6 +205,30 @@ pub(crate) struct Check {
     /// Look at all that is stored, too; the server must be stopped
     #[arg(long)]
     pub(crate) data: bool,
+    #[command(subcommand)]
+    pub(crate) what: Option<CheckWhat>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckWhat {
+    /// Say whether DNS leads clients and other servers here, and which records to add
+    Dns(Outside),
+    /// Say which certificates there are, for which names and until when, and what is missing
+    Certs(Outside),
+    /// Say whether the listeners answer, here and where DNS says that they are
+    Connectivity(Outside),
+}
+
+/// What is seen from outside.
+#[derive(Debug, Args)]
+pub(crate) struct Outside {
+    /// Only this domain of the server, and what is below it
+    pub(crate) domain: Option<String>,
+    /// Ask this server of DNS, as in 192.0.2.53 or 127.0.0.1:5353; may be given several times
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::check::name_server)]
+    pub(crate) dns: Vec<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 /// `invite`.
@@ -390,6 +435,43 @@ pub(crate) enum User {
 pub(crate) enum Component {
     /// List the components, and which are connected
     List(Common),
+}
+
+/// Another server.
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// Its domain, the part behind the @ of its addresses
+    pub(crate) domain: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum S2s {
+    /// List those that are connected, for which something waits, that failed or that are blocked by command
+    List(Common),
+    /// Show how things stand with one: streams, what waits, what failed last, and what to do
+    Show(Server),
+    /// Connect to one anew, at all its addresses, and say step by step what came of it, and what to do
+    ///
+    /// DNS, TCP, TLS, certificate, authentication. Nothing is sent, and what is connected stays so. Exit code 1: no
+    /// stanza could go there.
+    Test {
+        #[command(flatten)]
+        server: Server,
+        /// On behalf of this domain of ours [default: the first]
+        #[arg(long, value_name = "NAME")]
+        from: Option<String>,
+    },
+    /// End all streams with a domain and those below it, and talk with them no more
+    ///
+    /// Holds until `allow`, also after a restart. What waits for it, and what people send to it, comes back to them
+    /// with `not-allowed`. Works while the server runs and while it does not.
+    Block(Server),
+    /// End such a block
+    ///
+    /// What the configuration blocks stays blocked.
+    Allow(Server),
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,6 +17,7 @@ mod group;
 mod init;
 mod invite;
 mod log;
+mod neighbours;
 mod notify;
 mod objects;
 mod password;
@@ -25,6 +26,7 @@ mod reach;
 mod reload;
 mod reports;
 mod retention;
+mod s2s;
 mod secret;
 mod serve;
 mod servers;
@@ -58,6 +60,7 @@ fn main() -> std::process::ExitCode {
         Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
         Command::Component(command) => gateways::run(command),
+        Command::S2s(command) => s2s::run(command),
         Command::Group(command) => group::run(command),
         Command::Reports(command) => reports::run(command),
         Command::Export(args) => transfer::export(args),

@@ -122,7 +122,7 @@ impl Parts {
     fn servers(&self, config: &Config) -> Result<(), Failure> {
         let Some(federation) = &self.federation else { return Ok(()) };
         federation.replace_roots(servers::roots(config)?);
-        federation.replace(servers::settings(config)?);
+        federation.replace(servers::settings(config, federation.barred())?);
         Ok(())
     }
 
@@ -161,6 +161,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.push = now.push.clone();
     next.turn = now.turn.clone();
     next.federation.enabled = now.federation.enabled;
+    next.federation.dns_servers = now.federation.dns_servers.clone();
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();
     // A domain that goes at the next start keeps what it has until then.
@@ -246,6 +247,7 @@ mod tests {
             "listen.components_tls",
             "listen.components_socket",
             "federation.enabled",
+            "federation.dns_servers",
             "log.format",
             "storage.durability",
             "http.public_url",

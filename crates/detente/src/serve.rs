@@ -39,7 +39,8 @@ use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
 use crate::{
-    calls, cli, first_run, gateways, notify, objects, retention, secret, servers, services, translate,
+    calls, cli, first_run, gateways, neighbours, notify, objects, retention, secret, servers, services,
+    translate,
 };
 
 /// Inputs of operators that may wait for the engine.
@@ -190,12 +191,12 @@ async fn start(
     let files = shelf.clone().map(|shelf| shelf as _);
     let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
     let (phase, phases) = watch::channel(Phase::Running);
-    let federation = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
+    let federation =
+        servers::open(config, &*store, handle.clone(), up.clone(), tls.clone(), phases.clone()).await?;
     let components = gateways::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone());
     known_to(&mut settings, federation.as_ref(), &components);
     let gauges = gauges(&mut settings, &handle, &store, federation.as_ref(), &components);
-    let live = Live::new(handle.clone(), Some(gauges), config.server.domains.clone(), store.clone())
-        .with_components(gateways::told(&components));
+    let live = live(config, &handle, gauges, &store, federation.as_ref(), &components);
     let regrouping = live.regrouping();
     let port: Arc<dyn Port> = Arc::new(live);
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
@@ -267,6 +268,20 @@ fn gauges(
     let gauges = Arc::new(gauges.with_more(Some(gateways::more(federation, components))));
     settings.monitor = Some(gauges.clone());
     gauges
+}
+
+/// Where commands go.
+fn live(
+    config: &Config,
+    engine: &Handle,
+    gauges: Arc<Gauges>,
+    store: &Arc<dyn Store>,
+    federation: Option<&Federation>,
+    components: &Components,
+) -> Live {
+    Live::new(engine.clone(), Some(gauges), config.server.domains.clone(), store.clone())
+        .with_components(gateways::told(components))
+        .with_servers(neighbours::told(federation))
 }
 
 /// The socket for commands.

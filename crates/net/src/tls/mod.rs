@@ -11,6 +11,7 @@ mod secure;
 mod servers;
 mod store;
 
+pub use der::{Fields, fields};
 pub(crate) use identity::Purpose;
 pub use identity::{TlsError, TlsNote};
 pub(crate) use secure::secure;
