@@ -4,9 +4,9 @@
 //!
 //! Not here: the bytes; times are given, none are read.
 
+use core::net::{IpAddr, Ipv6Addr};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv6Addr};
 
 use crate::{Limits, Name};
 
@@ -19,7 +19,9 @@ pub enum Denied {
     TooMany,
     /// Both ends of that stream are here already.
     Taken,
-    /// Its two ends are not both here.
+    /// Only one of its ends is here.
+    Alone,
+    /// Nobody is here for it.
     Missing,
 }
 
@@ -95,6 +97,7 @@ impl Hall {
     pub fn activate(&mut self, name: Name, account: &str, now_ms: u64) -> Result<[u64; 2], Denied> {
         let ends = match self.waiting.get(&name).map(|waiting| &waiting.ends[..]) {
             Some(&[one, other]) => [one, other],
+            Some(&[_]) => return Err(Denied::Alone),
             _ => return Err(Denied::Missing),
         };
         let of_account = self.accounts.get(account).copied().unwrap_or_default();
@@ -176,7 +179,7 @@ fn less<K>(entry: Entry<'_, K, usize>) {
 mod tests {
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const HERE: IpAddr = IpAddr::V4(core::net::Ipv4Addr::LOCALHOST);
 
     fn name(sid: &str) -> Name {
         Name::of(sid, "a@b/c", "d@e/f")
@@ -196,7 +199,7 @@ mod tests {
             let mut hall = Hall::new(Limits::default());
             assert_eq!(hall.activate(name("1"), "a@b", 0), Err(Denied::Missing));
             let one = hall.enter(name("1"), HERE, 0).unwrap();
-            assert_eq!(hall.activate(name("1"), "a@b", 0), Err(Denied::Missing));
+            assert_eq!(hall.activate(name("1"), "a@b", 0), Err(Denied::Alone));
             let two = hall.enter(name("1"), HERE, 0).unwrap();
             assert_eq!(hall.enter(name("1"), HERE, 0), Err(Denied::Taken));
             let ends = hall.activate(name("1"), "a@b", 0).unwrap();

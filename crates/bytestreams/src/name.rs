@@ -40,6 +40,18 @@ impl Name {
     }
 }
 
+impl From<[u8; 20]> for Name {
+    fn from(hash: [u8; 20]) -> Name {
+        Name(hash)
+    }
+}
+
+impl From<Name> for [u8; 20] {
+    fn from(name: Name) -> [u8; 20] {
+        name.0
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

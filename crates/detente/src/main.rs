@@ -20,6 +20,7 @@ mod log;
 mod notify;
 mod objects;
 mod password;
+mod proxy;
 mod push;
 mod reach;
 mod reload;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Live, Port};
 use config::Config;
-use engine::{Handle, Input, NoFiles, NoPushes, Services};
+use engine::{Handle, Input, NoBytestreams, NoFiles, NoPushes, Services};
 use files::Files;
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use model::storage::{Batch, Loaded, Read};
@@ -148,6 +148,7 @@ impl Alone {
             accounts: Arc::new(known),
             files: Arc::new(NoFiles),
             pushes: Arc::new(NoPushes),
+            bytestreams: Arc::new(NoBytestreams),
         };
         let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
         let port = Unconnected(Live::new(engine.clone(), None, config.server.domains.clone(), store));

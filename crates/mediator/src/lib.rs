@@ -9,9 +9,11 @@ mod pass;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::pass::Pace;
 use bytestreams::{Denied, Hall, Handshake, Limits, Name, Said, refused};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -48,6 +50,8 @@ struct Inner {
     handshakes: Arc<Semaphore>,
     began: Instant,
     state: Mutex<State>,
+    /// Bytes, since the start.
+    passed: AtomicU64,
 }
 
 struct State {
@@ -79,6 +83,7 @@ impl Mediator {
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             began: Instant::now(),
             state: Mutex::new(state),
+            passed: AtomicU64::new(0),
         })))
     }
 
@@ -113,9 +118,11 @@ impl Mediator {
             // They are put there under the lock under which they enter.
             return Err(Denied::Missing);
         };
-        let (mediator, pace) = (self.clone(), self.0.settings.bytes_per_second);
+        let (mediator, settings) = (self.clone(), &self.0.settings);
+        let idle = Duration::from_millis(settings.limits.idle_ms);
+        let pace = Pace { bytes_per_second: settings.bytes_per_second, idle };
         let passing = tokio::spawn(async move {
-            pass::both(one, other, pace).await;
+            pass::both(one, other, pace, &mediator.0.passed).await;
             mediator.end(ends[0]);
         });
         for end in ends {
@@ -211,6 +218,11 @@ impl Mediator {
     pub fn counts(&self) -> (usize, usize) {
         let state = self.state();
         (state.hall.connections(), state.hall.streams())
+    }
+
+    /// Bytes that have passed since the start, both directions together.
+    pub fn passed(&self) -> u64 {
+        self.0.passed.load(Ordering::Relaxed)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

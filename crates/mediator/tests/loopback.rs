@@ -55,7 +55,8 @@ async fn bytes_pass_both_ways_until_both_have_ended() {
     let mediator = mediator(Limits::default()).await;
     let (mut one, granted) = connect(&mediator, name("1")).await;
     assert_eq!(granted, Handshake::granted(name("1")));
-    assert_eq!(mediator.activate(name("1"), "a@b"), Err(Denied::Missing));
+    assert_eq!(mediator.activate(name("2"), "a@b"), Err(Denied::Missing));
+    assert_eq!(mediator.activate(name("1"), "a@b"), Err(Denied::Alone));
     let (mut other, _) = connect(&mediator, name("1")).await;
     // What is said early is not lost.
     one.write_all(b"early").await.unwrap();
@@ -78,6 +79,7 @@ async fn bytes_pass_both_ways_until_both_have_ended() {
     drop(other);
     assert_eq!(sending.await.unwrap(), b"thanks");
     until(|| mediator.counts() == (0, 0)).await;
+    assert_eq!(mediator.passed(), 5 + 300_000 + 6);
 }
 
 #[tokio::test]
@@ -105,6 +107,18 @@ async fn who_does_not_fit_is_refused_and_leaves_nothing() {
 async fn who_waits_too_long_is_closed() {
     let mediator = mediator(Limits { waiting_ms: 0, ..Limits::default() }).await;
     let (mut one, _) = connect(&mediator, name("1")).await;
+    assert_eq!(one.read(&mut [0]).await.unwrap_or_default(), 0);
+    until(|| mediator.counts() == (0, 0)).await;
+}
+
+#[tokio::test]
+async fn a_stream_in_which_nothing_passes_ends() {
+    let mediator = mediator(Limits { idle_ms: 20, ..Limits::default() }).await;
+    let (mut one, _) = connect(&mediator, name("1")).await;
+    let (mut other, _) = connect(&mediator, name("1")).await;
+    activate(&mediator, name("1")).await;
+    other.write_all(b"a").await.unwrap();
+    assert_eq!(one.read(&mut [0; 2]).await.unwrap(), 1);
     assert_eq!(one.read(&mut [0]).await.unwrap_or_default(), 0);
     until(|| mediator.counts() == (0, 0)).await;
 }

@@ -7,6 +7,7 @@
 
 use address::Bare;
 
+use crate::bytestream::{Activated, Activation};
 use crate::invite::{Invitation, Invite, Made};
 use crate::push::{PushFound, PushQuery};
 use crate::storage::{Loaded, Read};
@@ -25,6 +26,8 @@ pub enum Query {
     Upload(UploadQuery),
     /// About push. Answer: [`Found::Push`].
     Push(PushQuery),
+    /// To the mediator of bytestreams. Answer: [`Found::Activated`].
+    Activate(Activation),
 }
 
 /// Which sessions.
@@ -49,6 +52,8 @@ pub enum Found {
     Upload(UploadFound),
     /// About push.
     Push(PushFound),
+    /// From the mediator of bytestreams.
+    Activated(Activated),
 }
 
 impl Found {

@@ -115,6 +115,9 @@ pubsub! {
     PUBSUB_SUBSCRIPTION_NOTIFICATIONS "subscription-notifications",
     PUBSUB_SUBSCRIPTION_OPTIONS "subscription-options",
 }
+// XEP-0065
+pub const BYTESTREAMS: &str = "http://jabber.org/protocol/bytestreams";
+
 // XEP-0066
 pub const OOB: &str = "jabber:x:oob";
 // XEP-0077
