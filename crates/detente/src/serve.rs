@@ -184,8 +184,7 @@ async fn start(
     store: Arc<dyn Store>,
     known: Known,
 ) -> Result<(Running, String), Failure> {
-    let tls = Arc::new(TlsStore::new());
-    reload::certificates(config, &tls)?;
+    let tls = identities(config)?;
     let (handle, inputs) = Handle::new(WAITING);
     let (up, ups) = mailbox::mailbox();
     let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
@@ -249,6 +248,13 @@ async fn start(
         parts,
     };
     Ok((running, ready))
+}
+
+/// All certificates.
+fn identities(config: &Config) -> Result<Arc<TlsStore>, Failure> {
+    let tls = Arc::new(TlsStore::new());
+    reload::certificates(config, &tls)?;
+    Ok(tls)
 }
 
 /// The first time there is something to say.
