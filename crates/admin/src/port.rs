@@ -8,7 +8,7 @@ use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use model::storage::{Batch, Loaded, Read};
 use serde_json::Value;
-use stanza::Stanza;
+use stanza::{Stanza, StanzaError};
 use store::{BoxFuture, Store};
 use tokio::sync::{Notify, oneshot};
 
@@ -33,6 +33,16 @@ pub trait Port: Send + Sync {
         let _ = stanza;
         Box::pin(std::future::ready(Err(crate::sessions::nobody())))
     }
+    /// The services with rooms, and whose each is: the domain of the service, and that of its accounts.
+    fn rooms(&self) -> &[(String, String)] {
+        &[]
+    }
+    /// Asks something of a place of a service, in the name of the domain that the service belongs to; `from` and `to` are
+    /// set.
+    fn request(&self, request: Stanza) -> BoxFuture<'_, Result<Result<Stanza, StanzaError>, Failure>> {
+        let _ = request;
+        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
+    }
     /// Reads what is stored.
     fn read(&self, read: Read) -> BoxFuture<'_, Result<Loaded, Failure>> {
         let _ = read;
@@ -55,6 +65,7 @@ pub struct Live {
     gauges: Option<Arc<Gauges>>,
     domains: Vec<String>,
     components: Option<Box<dyn Fn() -> Value + Send + Sync>>,
+    rooms: Vec<(String, String)>,
     store: Arc<dyn Store>,
     regroup: Arc<Notify>,
 }
@@ -67,12 +78,18 @@ impl Live {
         domains: Vec<String>,
         store: Arc<dyn Store>,
     ) -> Live {
-        Live { engine, gauges, domains, store, regroup: Arc::default(), components: None }
+        Live { engine, gauges, domains, store, regroup: Arc::default(), components: None, rooms: Vec::new() }
     }
 
     /// What is told when groups have changed.
     pub fn regrouping(&self) -> Arc<Notify> {
         self.regroup.clone()
+    }
+
+    /// The same with these services of rooms: the domain of each, and that of its accounts.
+    #[must_use]
+    pub fn with_rooms(self, rooms: Vec<(String, String)>) -> Live {
+        Live { rooms, ..self }
     }
 
     /// The same, knowing how components stand.
@@ -122,6 +139,14 @@ impl Port for Live {
             self.engine.send(Input::Inject(stanza)).await;
             Ok(())
         })
+    }
+
+    fn rooms(&self) -> &[(String, String)] {
+        &self.rooms
+    }
+
+    fn request(&self, request: Stanza) -> BoxFuture<'_, Result<Result<Stanza, StanzaError>, Failure>> {
+        Box::pin(self.ask(move |reply| Input::Request(Box::new(request), reply)))
     }
 
     fn read(&self, read: Read) -> BoxFuture<'_, Result<Loaded, Failure>> {

@@ -26,6 +26,7 @@ mod reach;
 mod reload;
 mod reports;
 mod retention;
+mod room;
 mod secret;
 mod serve;
 mod servers;
@@ -60,6 +61,7 @@ fn main() -> std::process::ExitCode {
         Command::Session(command) => session::run(command),
         Command::Component(command) => gateways::run(command),
         Command::Group(command) => group::run(command),
+        Command::Room(command) => room::run(command),
         Command::Reports(command) => reports::run(command),
         Command::Export(args) => transfer::export(args),
         Command::Import(args) => transfer::import(&args),

@@ -26,7 +26,7 @@ use relay::Relay;
 use store::Store;
 use store_sqlite::Sqlite;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Interval;
 use tracing_subscriber::EnvFilter;
@@ -197,10 +197,7 @@ async fn start(
     let mediator = proxy::open(config).await?;
     let more = proxy::more(mediator.as_ref(), gateways::more(federation.as_ref(), &components));
     let gauges = gauges(&mut settings, &handle, &store, more);
-    let live = Live::new(handle.clone(), Some(gauges), config.server.domains.clone(), store.clone())
-        .with_components(gateways::told(&components));
-    let regrouping = live.regrouping();
-    let port: Arc<dyn Port> = Arc::new(live);
+    let (port, regrouping) = port(config, &handle, gauges, &store, &components);
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     let pushes = Push::new(config, secret::push_key(&config.data_dir())?, handle.clone());
     settings.pushes = pushes.clone().map(|pushes| Arc::new(pushes) as _);
@@ -278,6 +275,22 @@ fn gauges(settings: &mut NetConfig, engine: &Handle, store: &Arc<dyn Store>, mor
     let gauges = Arc::new(gauges.with_more(Some(more)));
     settings.monitor = Some(gauges.clone());
     gauges
+}
+
+/// Where commands go, and what tells that groups have changed.
+fn port(
+    config: &Config,
+    engine: &Handle,
+    gauges: Arc<Gauges>,
+    store: &Arc<dyn Store>,
+    components: &Components,
+) -> (Arc<dyn Port>, Arc<Notify>) {
+    let domains = config.server.domains.clone();
+    let live = Live::new(engine.clone(), Some(gauges), domains, store.clone())
+        .with_components(gateways::told(components))
+        .with_rooms(services::of_rooms(config));
+    let regrouping = live.regrouping();
+    (Arc::new(live), regrouping)
 }
 
 /// The socket for commands.

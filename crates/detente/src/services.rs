@@ -54,6 +54,12 @@ pub(crate) fn push_domain(config: &Config, domain: &str) -> Option<Jid> {
     has.then(|| Jid::parse(&name).ok())?
 }
 
+/// The services of rooms: the domain of each, and that of its accounts.
+pub(crate) fn of_rooms(config: &Config) -> Vec<(String, String)> {
+    let settings = config.server.domains.iter().filter_map(|domain| rooms(config, domain, 0));
+    settings.map(|rooms| (rooms.domain.as_str().to_owned(), rooms.host.as_str().to_owned())).collect()
+}
+
 /// The addresses of the rooms and nodes of these domains.
 pub(crate) fn addresses(config: &Config, domains: &[String]) -> (Vec<String>, Vec<String>) {
     let rooms = domains.iter().filter_map(|domain| rooms(config, domain, 0));

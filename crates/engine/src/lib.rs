@@ -28,6 +28,7 @@ pub mod limits;
 mod operator;
 mod places;
 mod privileges;
+mod requests;
 mod resume;
 mod route;
 mod run;

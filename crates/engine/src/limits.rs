@@ -93,3 +93,7 @@ pub const COMMISSIONS_OF_ONE_MAX: usize = 1_024;
 pub const COMMISSION_MS_MAX: u64 = 30_000;
 /// Accounts that look after their contacts at a domain that can be reached again, in one piece of work.
 pub const REPAIR_MAX: usize = 64;
+/// Most requests of operators that wait for an answer of a place; one more gives the oldest up.
+pub const REQUESTS_MAX: usize = 256;
+/// How long such an answer may take, in milliseconds.
+pub const REQUEST_MS_MAX: u64 = 30_000;

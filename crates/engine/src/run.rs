@@ -196,6 +196,7 @@ fn carry_out(output: Output, services: &Services) -> BoxFuture<'_, Input> {
                 Query::Activate(activation) => {
                     Ok(Found::Activated(services.bytestreams.activate(activation)))
                 }
+                Query::Request(_) => Err(Fault::new(store::FaultKind::Misuse, "a request for the engine")),
                 Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
             };
             Input::Found(ticket, found.map_err(|fault| refusal(&fault)))

@@ -6,6 +6,7 @@
 //! Not here: who answers (engine, accounts, files), and what a feature does with the answer.
 
 use address::Bare;
+use stanza::Stanza;
 
 use crate::bytestream::{Activated, Activation};
 use crate::invite::{Invitation, Invite, Made};
@@ -28,6 +29,8 @@ pub enum Query {
     Push(PushQuery),
     /// To the mediator of bytestreams. Answer: [`Found::Activated`].
     Activate(Activation),
+    /// To a place of a service of ours, in the name of the domain that asks. Answer: [`Found::Answer`].
+    Request(Box<Stanza>),
 }
 
 /// Which sessions.
@@ -54,6 +57,8 @@ pub enum Found {
     Push(PushFound),
     /// From the mediator of bytestreams.
     Activated(Activated),
+    /// From a place of a service: a result or an error.
+    Answer(Box<Stanza>),
 }
 
 impl Found {

@@ -37,6 +37,7 @@ mod listing;
 mod nick;
 mod occupant_id;
 mod occupants;
+mod operator;
 mod owner;
 mod parts;
 mod people;
@@ -55,6 +56,7 @@ mod subject;
 mod telling;
 mod voice;
 
+pub use config_form::fields;
 pub use parts::PARTS;
 pub use service::{Random, Rooms};
 pub use settings::{Creation, Defaults, Settings};

@@ -161,6 +161,7 @@ impl Pure {
                     // Whatever is sent to the web is taken, and gets nowhere.
                     Query::Push(PushQuery::Key) => Ok(Found::Push(PushFound::Key("BKey".into()))),
                     Query::Push(_) => Ok(Found::Push(PushFound::Done)),
+                    Query::Request(_) => Err(Fault::new(FaultKind::Misuse, "a request for the engine")),
                     Query::Activate(_) => Ok(Found::Activated(Activated::Missing)),
                     Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
                 };

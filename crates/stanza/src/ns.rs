@@ -329,5 +329,7 @@ pub const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
 pub const DISPLAYED_ASSIST: &str = "urn:xmpp:mds:server-assist:0";
 // XEP-0502
 pub const MUC_ACTIVITY: &str = "{urn:xmpp:muc-activity}message-activity";
+// Ours: what operators ask of rooms.
+pub const ROOMS: &str = "urn:x-detente:rooms:0";
 // Ours: what the server tells an account of its own about strangers.
 pub const STRANGERS: &str = "urn:x-detente:strangers:0";
