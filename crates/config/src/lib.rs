@@ -13,6 +13,7 @@
 //! Not here: what the settings do (the crates that they are for), reading certificates (net, through [`Certificates`]).
 
 mod around;
+mod bytestreams;
 mod calls;
 mod components;
 mod environment;
@@ -35,6 +36,7 @@ mod template;
 mod tree;
 mod walk;
 
+pub use bytestreams::Bytestreams;
 pub use calls::{External, Turn};
 pub use components::{Component, Components, Hidden, Privileges, Requests, Speaking, Watching};
 pub use fault::{Fault, Level, Place};

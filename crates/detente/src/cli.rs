@@ -26,6 +26,7 @@ Look after it (also while it runs):
   user         make, list, show, suspend and remove accounts; set passwords
   invite       make links with which people make accounts
   group        say who sees whom in their contacts
+  room         list, make, configure and end rooms; say who is what there
   session      see who is connected, and end sessions
   component    see which components are connected
   s2s          see how things stand with other servers; test, block and allow them
@@ -97,6 +98,12 @@ pub(crate) enum Command {
     /// contacts of each other.
     #[command(args_conflicts_with_subcommands = true)]
     Invite(Invite),
+    /// List, make, configure and end rooms; say who is what there
+    ///
+    /// Rooms obey as they obey an owner, whether they are listed or not, and those who are in them hear of it. Works while
+    /// the server runs and while it does not.
+    #[command(subcommand, after_help = ROOM_EXAMPLES)]
+    Room(Room),
     /// See who is connected, and end sessions
     #[command(subcommand)]
     Session(Session),
@@ -190,6 +197,15 @@ Examples:
   detente s2s list
   detente s2s test example.net
   detente s2s block spam.example";
+const ROOM_EXAMPLES: &str = "\
+Examples:
+  detente room list
+  detente room create team@conference.example.org --owner alice@example.org roomname=Team membersonly=1
+  detente room config team@conference.example.org
+  detente room config team@conference.example.org roomdesc='What the team talks about' publicroom=0
+  detente room affiliation team@conference.example.org bob@example.org member
+  detente room affiliation team@conference.example.org spam.example outcast --reason spam
+  detente room destroy team@conference.example.org --reason 'nobody came'";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -495,6 +511,83 @@ pub(crate) enum Group {
     },
     /// Take an account out of a group; a group without members is gone
     Remove(Member),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Room {
+    /// List all rooms, hidden ones too
+    List {
+        /// Only those of this domain
+        domain: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show what is known of a room, and who is in it
+    Show(OneRoom),
+    /// Make a room; it stays when nobody is in it
+    Create {
+        #[command(flatten)]
+        room: OneRoom,
+        /// Who owns it
+        #[arg(long, value_name = "JID")]
+        owner: String,
+        #[command(flatten)]
+        settings: RoomSettings,
+    },
+    /// Show how a room is configured, or configure it
+    Config {
+        #[command(flatten)]
+        room: OneRoom,
+        #[command(flatten)]
+        settings: RoomSettings,
+    },
+    /// List who is what to a room, or make somebody something
+    Affiliation {
+        #[command(flatten)]
+        room: OneRoom,
+        /// Whom; also a whole domain
+        #[arg(requires = "affiliation")]
+        jid: Option<String>,
+        /// What: owner, admin, member, outcast (banned) or none
+        affiliation: Option<String>,
+        /// What people read about it
+        #[arg(long, value_name = "TEXT", requires = "jid")]
+        reason: Option<String>,
+    },
+    /// End a room and everything that was said in it, for good
+    Destroy {
+        #[command(flatten)]
+        room: OneRoom,
+        /// What those who are in it read
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// The room where they shall go instead
+        #[arg(long, value_name = "JID")]
+        instead: Option<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// A room.
+#[derive(Debug, Args)]
+pub(crate) struct OneRoom {
+    /// Address of the room, as in team@conference.example.org
+    pub(crate) room: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What to configure.
+#[derive(Debug, Args)]
+pub(crate) struct RoomSettings {
+    /// Settings with the names of the room's form, as in membersonly=1
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Read a password to enter from the first line of standard input
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
 }
 
 /// An account in a group.

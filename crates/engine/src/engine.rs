@@ -22,6 +22,7 @@ use crate::ids::Ids;
 use crate::input::{Input, Standing, Time};
 use crate::limits;
 use crate::places::{Loading, Place};
+use crate::requests::{Asker, Requests};
 use crate::resume::Ended;
 use crate::spots::Spots;
 use crate::timers::Timers;
@@ -76,6 +77,8 @@ pub struct Engine {
     pub(crate) abroad: Abroad,
     /// What components have asked in the name of users.
     pub(crate) commissions: Commissions,
+    /// What operators have asked of places of services.
+    pub(crate) requests: Requests,
     pub(crate) accounts: HashMap<Bare, Place>,
     pub(crate) idle: VecDeque<Bare>,
     pub(crate) devices: FxHashMap<SessionId, Device>,
@@ -134,6 +137,7 @@ impl Engine {
             spots: Spots::default(),
             abroad: Abroad::default(),
             commissions: Commissions::default(),
+            requests: Requests::default(),
             accounts: HashMap::new(),
             idle: VecDeque::new(),
             devices: FxHashMap::default(),
@@ -202,6 +206,7 @@ impl Engine {
                 let found = self.sessions(&filter);
                 reply(found);
             }
+            Input::Request(stanza, reply) => self.request(*stanza, Asker::Operator(reply)),
             Input::Inject(stanza) => self.inject(stanza),
             Input::EndSessions(account) => {
                 self.end_sessions(&account, None, crate::operator::not_authorized())

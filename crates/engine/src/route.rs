@@ -21,7 +21,7 @@ impl Engine {
             self.batch.tokens.extend(token);
             return;
         };
-        let Some(stanza) = self.take_answer(stanza, cause) else {
+        let Some(stanza) = self.take_answer(stanza, cause).and_then(|stanza| self.take_reply(stanza)) else {
             self.batch.tokens.extend(token);
             return;
         };
