@@ -44,13 +44,13 @@ class Listener(Client):
             self.changed.set()
         return stanza
 
-    async def login(self, *args, **named):
+    async def login(self, priority=None):
         await super().login(presence=False)
         for node in self.nodes:
             self.plugin["xep_0163"].add_interest(node)
         await self.plugin["xep_0115"].update_caps(broadcast=False)
         await self.get_roster()
-        self.send_presence()
+        self.send_presence(ppriority=priority)
         await self.expect(lambda s: s.name == "presence" and s["from"] == self.boundjid, "its own presence")
         # Until the server knows what it wishes for, it is sent nothing of it.
         await self.until(lambda: self.told, "the question what it wishes for")

@@ -1,6 +1,6 @@
 """profanity - Debian's profanity in a tmux of its own: login, roster, subscription, a message each way.
 
-Not here: OMEMO (omemo.py).
+Not here: OMEMO (omemo_clients.py).
 """
 # timeout: 60
 import tap
