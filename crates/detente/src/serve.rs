@@ -355,7 +355,7 @@ pub(crate) fn leave_out_ipv6(config: &mut Config) {
     let [turn, turn_tls] = [&mut listen.turn, &mut listen.turn_tls];
     let [s2s, s2s_tls] = [&mut listen.s2s, &mut listen.s2s_tls];
     let bytestreams = &mut listen.bytestreams;
-    let web = [&mut listen.http, &mut listen.https, &mut listen.metrics];
+    let web = [&mut listen.http, &mut listen.https, &mut listen.shared, &mut listen.metrics];
     for addresses in [c2s, c2s_tls, turn, turn_tls, s2s, s2s_tls, bytestreams].into_iter().chain(web) {
         addresses.retain(|address| !address.starts_with("[::]:"));
     }
@@ -369,6 +369,7 @@ fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>, mediator: Op
         ("c2s-tls", &listen.c2s_tls),
         ("http", &listen.http),
         ("https", &listen.https),
+        ("shared", &listen.shared),
         ("metrics", &listen.metrics),
     ];
     let of_components = [("component", &listen.components), ("component-tls", &listen.components_tls)];
