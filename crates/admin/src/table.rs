@@ -7,7 +7,8 @@ use store::BoxFuture;
 
 use crate::args::{Arg, ArgKind, Args};
 use crate::{
-    Failure, FailureKind, Port, components, groups, invites, notices, reports, rooms, servers, sessions, users,
+    Failure, FailureKind, Port, components, groups, invites, notices, reports, rooms, servers, sessions,
+    users,
 };
 
 /// What a command comes to.

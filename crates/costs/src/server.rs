@@ -226,7 +226,7 @@ impl Server {
                     Query::Account(_) => Ok(Found::Account(AccountFound::No)),
                     Query::Upload(_) => Ok(Found::Upload(UploadFound::Off)),
                     Query::Push(_) => Ok(Found::Push(PushFound::Off)),
-                    Query::Sessions(_) => Err(Condition::ServiceUnavailable.into()),
+                    _ => Err(Condition::ServiceUnavailable.into()),
                 };
                 Input::Found(ticket, found)
             }

@@ -26,7 +26,7 @@ use relay::Relay;
 use store::Store;
 use store_sqlite::Sqlite;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Interval;
 use tracing_subscriber::EnvFilter;
@@ -40,8 +40,8 @@ use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
 use crate::{
-    calls, cli, first_run, gateways, neighbours, notify, objects, proxy, retention, secret, servers, services,
-    translate,
+    calls, cli, first_run, gateways, neighbours, notify, objects, proxy, retention, secret, servers,
+    services, translate,
 };
 
 /// Inputs of operators that may wait for the engine.

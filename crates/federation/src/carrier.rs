@@ -106,7 +106,7 @@ impl Carrier {
         Some(Carrier {
             doubt: None,
             tls: None,
-            address: tcp.peer_addr().ok(),
+            address: wire.peer(),
             since: Instant::now(),
             trial: false,
             stream,
