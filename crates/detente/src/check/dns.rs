@@ -56,7 +56,9 @@ pub(crate) fn wanted(config: &Config, of: Option<&str>) -> Vec<Wanted> {
     let mut all = Vec::new();
     let mut add = |domain: &str, kinds: &'static [Kind; 2], addresses: [&[String]; 2], account| {
         for (kind, addresses) in kinds.iter().zip(addresses) {
-            let ports = ports(addresses);
+            // The shared port takes whoever speaks TLS at once.
+            let shared: &[String] = if kind.direct_tls { &listen.shared } else { &[] };
+            let ports = ports([addresses, shared].concat().as_slice());
             if fits(domain) && !ports.is_empty() {
                 all.push(Wanted { domain: domain.to_owned(), kind, ports, account });
             }
@@ -259,7 +261,8 @@ async fn around(config: &Config, dns: &Dns, domain: &str) -> Vec<Finding> {
         }
     }
     let about = format!("https://{domain}/.well-known/host-meta");
-    findings.push(match config.listen.https.iter().any(|address| address.ends_with(":443")) {
+    let mut ways = config.listen.https.iter().chain(&config.listen.shared);
+    findings.push(match ways.any(|address| address.ends_with(":443")) {
         true => Finding::ok(about, "is served by this server, if the address of the domain leads here"),
         false => Finding::new(
             Level::Note,
