@@ -43,6 +43,9 @@ pub const LASTING: Duration = Duration::from_secs(60);
 /// How long a stream must have lived after something was written to it, for that to count as delivered, where the peer
 /// acknowledges nothing. Messages also wait for an answer to what it is asked after them.
 pub const CONFIRM: Duration = Duration::from_secs(5);
+/// Stanzas that wait for that time; the oldest of more count as delivered at once, messages only if they are answered.
+/// Fewer than may be on their way to one domain, or a peer that reads fast would get no more than those in that time.
+pub const UNCONFIRMED_MAX: usize = 500;
 /// How long a peer that acknowledges nothing may take to say that it has got something.
 pub const ANSWER: Duration = Duration::from_secs(30);
 /// How long it is remembered that a domain has no servers.
