@@ -16,6 +16,8 @@ pub const DNS_NEGATIVE: Duration = Duration::from_secs(60);
 pub const RECORDS_MAX: usize = 64;
 /// Hosts of one domain that are tried.
 pub const TARGETS_MAX: usize = 8;
+/// How often one attempt goes where a server sends it instead.
+pub const REDIRECTS_MAX: u32 = 3;
 /// Addresses of one domain that are tried.
 pub const ADDRESSES_MAX: usize = 16;
 /// Head start of one address before the next is tried beside it (RFC 8305 section 5).
