@@ -178,3 +178,21 @@ fn listeners_are_tried_here_and_where_dns_says() {
     let said = look(&[]);
     assert!(said.out.contains("start the server"), "{said:?}");
 }
+
+/// H-04: what components say is not sent through the net in the clear, and nobody guesses their secret.
+#[test]
+fn components_are_not_let_in_in_the_clear() {
+    let world = world("a.example");
+    let here = |name, value: &str| [(name, value.to_owned())];
+    let said = check(&world, &[], &here("LISTEN__COMPONENTS", "0.0.0.0:5347"));
+    assert!(said.code == 1 && said.err.contains("in the clear"), "{said:?}");
+    for (name, value) in
+        [("LISTEN__COMPONENTS", "127.0.0.1:5347"), ("LISTEN__COMPONENTS_TLS", "0.0.0.0:5348")]
+    {
+        assert_eq!(check(&world, &[], &here(name, value)).code, 0, "{value}");
+    }
+    let mut file = std::fs::OpenOptions::new().append(true).open(world.config()).unwrap();
+    writeln!(file, "\n[component.\"irc.a.example\"]\nsecret = \"hunter2\"").unwrap();
+    let said = check(&world, &[], &[]);
+    assert!(said.code == 1 && said.err.contains("can be guessed"), "{said:?}");
+}
