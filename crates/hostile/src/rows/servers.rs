@@ -118,6 +118,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend(addresses());
     rows.extend(certificates());
     rows.extend(amounts());
+    rows.extend(streams());
     rows
 }
 
@@ -351,6 +352,11 @@ fn amounts() -> Vec<Row> {
             ],
         )
         .budget(200, 8 * 1024),
+    ]
+}
+
+fn streams() -> Vec<Row> {
+    vec![
         Row::new(
             "G-17",
             "more streams of one domain than it may have",
