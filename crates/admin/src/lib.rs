@@ -15,6 +15,8 @@ mod monitor;
 mod notices;
 mod port;
 mod reports;
+mod room_form;
+mod rooms;
 mod servers;
 mod sessions;
 mod socket;

@@ -8,7 +8,7 @@ use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use model::storage::{Batch, Loaded, Read};
 use serde_json::Value;
-use stanza::Stanza;
+use stanza::{Stanza, StanzaError};
 use store::{BoxFuture, Store};
 use tokio::sync::{Notify, oneshot};
 
@@ -35,6 +35,16 @@ pub trait Port: Send + Sync {
     /// Brings a stanza of the server itself on its way; `from` and `to` are set.
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
         let _ = stanza;
+        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
+    }
+    /// The services with rooms, and whose each is: the domain of the service, and that of its accounts.
+    fn rooms(&self) -> &[(String, String)] {
+        &[]
+    }
+    /// Asks something of a place of a service, in the name of the domain that the service belongs to; `from` and `to` are
+    /// set.
+    fn request(&self, request: Stanza) -> BoxFuture<'_, Result<Result<Stanza, StanzaError>, Failure>> {
+        let _ = request;
         Box::pin(std::future::ready(Err(crate::sessions::nobody())))
     }
     /// Reads what is stored.
@@ -74,6 +84,7 @@ pub struct Live {
     domains: Vec<String>,
     components: Option<Box<dyn Fn() -> Value + Send + Sync>>,
     servers: Option<Arc<dyn Servers>>,
+    rooms: Vec<(String, String)>,
     store: Arc<dyn Store>,
     regroup: Arc<Notify>,
 }
@@ -86,12 +97,27 @@ impl Live {
         domains: Vec<String>,
         store: Arc<dyn Store>,
     ) -> Live {
-        Live { engine, gauges, domains, store, regroup: Arc::default(), components: None, servers: None }
+        Live {
+            engine,
+            gauges,
+            domains,
+            store,
+            regroup: Arc::default(),
+            components: None,
+            servers: None,
+            rooms: Vec::new(),
+        }
     }
 
     /// What is told when groups have changed.
     pub fn regrouping(&self) -> Arc<Notify> {
         self.regroup.clone()
+    }
+
+    /// The same with these services of rooms: the domain of each, and that of its accounts.
+    #[must_use]
+    pub fn with_rooms(self, rooms: Vec<(String, String)>) -> Live {
+        Live { rooms, ..self }
     }
 
     /// The same, knowing how components stand.
@@ -151,6 +177,14 @@ impl Port for Live {
             self.engine.send(Input::Inject(stanza)).await;
             Ok(())
         })
+    }
+
+    fn rooms(&self) -> &[(String, String)] {
+        &self.rooms
+    }
+
+    fn request(&self, request: Stanza) -> BoxFuture<'_, Result<Result<Stanza, StanzaError>, Failure>> {
+        Box::pin(self.ask(move |reply| Input::Request(Box::new(request), reply)))
     }
 
     fn read(&self, read: Read) -> BoxFuture<'_, Result<Loaded, Failure>> {

@@ -21,11 +21,13 @@ mod neighbours;
 mod notify;
 mod objects;
 mod password;
+mod proxy;
 mod push;
 mod reach;
 mod reload;
 mod reports;
 mod retention;
+mod room;
 mod s2s;
 mod secret;
 mod serve;
@@ -62,6 +64,7 @@ fn main() -> std::process::ExitCode {
         Command::Component(command) => gateways::run(command),
         Command::S2s(command) => s2s::run(command),
         Command::Group(command) => group::run(command),
+        Command::Room(command) => room::run(command),
         Command::Reports(command) => reports::run(command),
         Command::Export(args) => transfer::export(args),
         Command::Import(args) => transfer::import(&args),

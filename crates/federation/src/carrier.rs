@@ -19,7 +19,6 @@ use rustls::pki_types::CertificateDer;
 use s2s::{Answer, End, Ended, Pair, Refusal, Stream, Unsendable, Verdict, Verification};
 use stanza::{StreamCondition, StreamError};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -101,17 +100,17 @@ pub(crate) struct Carrier {
 
 impl Carrier {
     /// `None`: there are too many already.
-    pub(crate) fn new(shared: Arc<Shared>, stream: Stream, tcp: TcpStream, side: Side) -> Option<Carrier> {
+    pub(crate) fn new(shared: Arc<Shared>, stream: Stream, wire: Wire, side: Side) -> Option<Carrier> {
         let open = shared.open(matches!(side, Side::In { .. }))?;
         let (to, commands) = mpsc::unbounded_channel();
         Some(Carrier {
             doubt: None,
             tls: None,
-            address: tcp.peer_addr().ok(),
+            address: wire.peer(),
             since: Instant::now(),
             trial: false,
             stream,
-            wire: Wire::Plain(tcp),
+            wire,
             side,
             me: Courier { id: shared.number(), to },
             commands,

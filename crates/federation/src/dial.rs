@@ -21,6 +21,7 @@ use crate::limits;
 use crate::resolve::Resolve;
 use crate::shared::Shared;
 use crate::targets::{self, NoTarget};
+use crate::wire::Wire;
 
 /// Opens a stream for a pair, and carries it. The lane hears of everything.
 pub(crate) async fn run(shared: Arc<Shared>, pair: Pair, mut kept: Option<Box<Kept>>) {
@@ -84,7 +85,8 @@ async fn attempt(
             None => (None, None),
         };
         let stream = open(shared, pair, Purpose::Stanzas, &endpoint, resume);
-        let Some(mut carrier) = stream.and_then(|stream| Carrier::new(shared.clone(), stream, tcp, side))
+        let Some(mut carrier) =
+            stream.and_then(|stream| Carrier::new(shared.clone(), stream, Wire::new(tcp, Vec::new()), side))
         else {
             let in_flight = left.map(|(in_flight, _)| in_flight).unwrap_or_default();
             shared.again(in_flight.into_values()).await;
@@ -215,7 +217,9 @@ pub(crate) async fn verify(shared: Arc<Shared>, verification: Verification) -> V
     while let Ok((tcp, endpoint)) = next(&shared, &mut endpoints).await {
         let stream = open(&shared, &pair, Purpose::Verify, &endpoint, None);
         let side = Side::Out { pair: pair.clone(), direct_tls: endpoint.direct_tls };
-        let Some(carrier) = stream.and_then(|stream| Carrier::new(shared.clone(), stream, tcp, side)) else {
+        let Some(carrier) =
+            stream.and_then(|stream| Carrier::new(shared.clone(), stream, Wire::new(tcp, Vec::new()), side))
+        else {
             break;
         };
         let (tx, rx) = oneshot::channel();

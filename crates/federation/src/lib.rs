@@ -19,6 +19,7 @@ pub mod limits;
 mod outputs;
 mod parts;
 mod probe;
+mod replay;
 mod resolve;
 mod san;
 mod settings;
@@ -54,6 +55,7 @@ pub use targets::ascii;
 use carrier::{Carrier, Side};
 use courier::Word;
 use shared::{Shared, pair_of};
+use wire::Wire;
 
 /// What federation needs of the rest of the server.
 pub struct Parts {
@@ -161,14 +163,15 @@ impl Neighbours for Federation {
 impl net::Servers for Federation {
     fn serve(&self, guest: Guest) {
         let _in_runtime = self.runtime.enter();
-        let Guest { tcp, ip, direct_tls, permit } = guest;
+        let Guest { tcp, ip, direct_tls, read, permit } = guest;
         let mut seed = [0; 32];
         if self.shared.is_closing() || getrandom::fill(&mut seed).is_err() {
             return;
         }
         let settings = self.shared.settings.now().stream.clone();
         let stream = Stream::incoming(settings, Accept { direct_tls, seed }, dial::now());
-        let Some(carrier) = Carrier::new(self.shared.clone(), stream, tcp, Side::In { direct_tls }) else {
+        let wire = Wire::new(tcp, read);
+        let Some(carrier) = Carrier::new(self.shared.clone(), stream, wire, Side::In { direct_tls }) else {
             if let Some(left_out) = self.shared.log.refused.write(dial::now()) {
                 tracing::info!(peer = %ip, left_out, "a connection of another server was refused: too many");
             }

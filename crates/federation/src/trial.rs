@@ -17,6 +17,7 @@ use crate::counters::Failure;
 use crate::dial::{self, Found};
 use crate::limits;
 use crate::shared::Shared;
+use crate::wire::Wire;
 
 /// Tries it. `None`: too much is tried already.
 pub(crate) async fn run(shared: &Arc<Shared>, pair: &Pair) -> Option<Attempt> {
@@ -57,7 +58,8 @@ async fn one(shared: Arc<Shared>, pair: Pair, endpoint: Endpoint) -> (Tried, Res
     };
     let side = Side::Out { pair: pair.clone(), direct_tls };
     let stream = dial::open(&shared, &pair, Purpose::Stanzas, &endpoint, None);
-    let Some(mut carrier) = stream.and_then(|stream| Carrier::new(shared, stream, tcp, side)) else {
+    let wire = Wire::new(tcp, Vec::new());
+    let Some(mut carrier) = stream.and_then(|stream| Carrier::new(shared, stream, wire, side)) else {
         return lost("there are too many streams already".to_owned());
     };
     carrier.trial = true;

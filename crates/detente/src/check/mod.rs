@@ -73,6 +73,12 @@ fn inside(given: &Check) -> Result<(), Failure> {
              set `external_address` in [turn] to have one"
         );
     }
+    if !config.bytestreams.is_on() && config.federates() {
+        println!(
+            "files from client to client: between different routers they go slowly, because there is no proxy; \
+             set `host` in [bytestreams] to have one"
+        );
+    }
     if config.federates() {
         println!(
             "other servers: they find this one by the entries of its domains in DNS; \

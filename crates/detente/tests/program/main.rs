@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod outside;
+mod rooms;
 mod s2s;
 mod secrets;
 mod server;

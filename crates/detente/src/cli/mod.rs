@@ -2,11 +2,15 @@
 //!
 //! Not here: what the commands do.
 
+mod care;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use care::*;
 
 use crate::exit::TABLE;
 
@@ -26,6 +30,7 @@ Look after it (also while it runs):
   user         make, list, show, suspend and remove accounts; set passwords
   invite       make links with which people make accounts
   group        say who sees whom in their contacts
+  room         list, make, configure and end rooms; say who is what there
   session      see who is connected, and end sessions
   component    see which components are connected
   s2s          see how things stand with other servers; test, block and allow them
@@ -97,6 +102,12 @@ pub(crate) enum Command {
     /// contacts of each other.
     #[command(args_conflicts_with_subcommands = true)]
     Invite(Invite),
+    /// List, make, configure and end rooms; say who is what there
+    ///
+    /// Rooms obey as they obey an owner, whether they are listed or not, and those who are in them hear of it. Works while
+    /// the server runs and while it does not.
+    #[command(subcommand, after_help = ROOM_EXAMPLES)]
+    Room(Room),
     /// See who is connected, and end sessions
     #[command(subcommand)]
     Session(Session),
@@ -190,6 +201,15 @@ Examples:
   detente s2s list
   detente s2s test example.net
   detente s2s block spam.example";
+const ROOM_EXAMPLES: &str = "\
+Examples:
+  detente room list
+  detente room create team@conference.example.org --owner alice@example.org roomname=Team membersonly=1
+  detente room config team@conference.example.org
+  detente room config team@conference.example.org roomdesc='What the team talks about' publicroom=0
+  detente room affiliation team@conference.example.org bob@example.org member
+  detente room affiliation team@conference.example.org spam.example outcast --reason spam
+  detente room destroy team@conference.example.org --reason 'nobody came'";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -358,191 +378,6 @@ pub(crate) enum LogFormat {
     Text,
     /// For programs
     Json,
-}
-
-/// What every command about accounts takes.
-#[derive(Debug, Args)]
-pub(crate) struct Common {
-    /// Print the answer as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) config: ConfigFile,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct One {
-    /// Address of the account, as in alice@example.org
-    pub(crate) jid: String,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct WithPassword {
-    #[command(flatten)]
-    pub(crate) one: One,
-    /// Read the password from the first line of standard input
-    #[arg(long)]
-    pub(crate) password_stdin: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum User {
-    /// Make an account
-    ///
-    /// The password is asked for twice, or read from standard input with --password-stdin. It is never an argument:
-    /// those can be seen by everybody on the machine.
-    Add {
-        #[command(flatten)]
-        with: WithPassword,
-        /// The account may administer its domain
-        #[arg(long)]
-        admin: bool,
-    },
-    /// Set a password; sessions and tokens of the account end
-    Passwd(WithPassword),
-    /// List accounts
-    List {
-        /// Only those of this domain
-        domain: Option<String>,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Show what is known of an account
-    Show(One),
-    /// Forbid an account to log in, and end its sessions
-    Suspend(One),
-    /// Allow a suspended account to log in again
-    Resume(One),
-    /// Make a link with which an account can choose a new password, once
-    Recover(Recover),
-    /// Let an account administer its domain
-    Promote(One),
-    /// Take the right to administer away from an account
-    Demote(One),
-    /// Remove an account and everything that it owns, for good
-    Remove {
-        #[command(flatten)]
-        one: One,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Component {
-    /// List the components, and which are connected
-    List(Common),
-}
-
-/// Another server.
-#[derive(Debug, Args)]
-pub(crate) struct Server {
-    /// Its domain, the part behind the @ of its addresses
-    pub(crate) domain: String,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum S2s {
-    /// List those that are connected, for which something waits, that failed or that are blocked by command
-    List(Common),
-    /// Show how things stand with one: streams, what waits, what failed last, and what to do
-    Show(Server),
-    /// Connect to one anew, at all its addresses, and say step by step what came of it, and what to do
-    ///
-    /// DNS, TCP, TLS, certificate, authentication. Nothing is sent, and what is connected stays so. Exit code 1: no
-    /// stanza could go there.
-    Test {
-        #[command(flatten)]
-        server: Server,
-        /// On behalf of this domain of ours [default: the first]
-        #[arg(long, value_name = "NAME")]
-        from: Option<String>,
-    },
-    /// End all streams with a domain and those below it, and talk with them no more
-    ///
-    /// Holds until `allow`, also after a restart. What waits for it, and what people send to it, comes back to them
-    /// with `not-allowed`. Works while the server runs and while it does not.
-    Block(Server),
-    /// End such a block
-    ///
-    /// What the configuration blocks stays blocked.
-    Allow(Server),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Group {
-    /// List the groups
-    List(Common),
-    /// Show who is in a group
-    Show {
-        /// Name of the group
-        name: String,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Add an account to a group; a group that is not there is made
-    Add {
-        #[command(flatten)]
-        member: Member,
-        /// What the others read as its name
-        #[arg(long, value_name = "NAME")]
-        called: Option<String>,
-    },
-    /// Take an account out of a group; a group without members is gone
-    Remove(Member),
-}
-
-/// An account in a group.
-#[derive(Debug, Args)]
-pub(crate) struct Member {
-    /// Name of the group
-    pub(crate) name: String,
-    /// Address of the account, as in alice@example.org
-    pub(crate) jid: String,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Reports {
-    /// List reports, the oldest first
-    List {
-        /// Only of this domain
-        domain: Option<String>,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Show a report
-    Show(Numbered),
-    /// Take a report from the list
-    Done(Numbered),
-}
-
-/// What has an id.
-#[derive(Debug, Args)]
-pub(crate) struct Numbered {
-    /// Its id, as it is listed
-    pub(crate) id: String,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Session {
-    /// List who is connected
-    List {
-        /// Only this account or domain
-        of: Option<String>,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// End all sessions of an account; it may log in again
-    End(One),
 }
 
 #[cfg(test)]
