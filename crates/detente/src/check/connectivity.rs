@@ -39,13 +39,14 @@ fn listeners(config: &Config) -> Vec<Finding> {
     let listen = &config.listen;
     let domain = config.server.domains.first().map(String::as_str).unwrap_or_default();
     let servers = config.federates();
-    let all: [(&str, &[String], Option<&str>, bool); 8] = [
+    let all: [(&str, &[String], Option<&str>, bool); 9] = [
         ("c2s", &listen.c2s, Some(ns::CLIENT), true),
         ("c2s_tls", &listen.c2s_tls, None, true),
         ("s2s", &listen.s2s, Some(ns::SERVER), servers),
         ("s2s_tls", &listen.s2s_tls, None, servers),
         ("http", &listen.http, None, true),
         ("https", &listen.https, None, true),
+        ("shared", &listen.shared, None, true),
         ("components", &listen.components, None, true),
         ("components_tls", &listen.components_tls, None, true),
     ];

@@ -73,6 +73,12 @@ fn what_is_missing_in_dns_is_said_as_the_record_to_add() {
     let elsewhere = [("LISTEN__C2S", "127.0.0.1:5422".to_owned())];
     let (is, todo) = about(&look(&elsewhere).1, "_xmpp-client._tcp.a");
     assert!(is == "wrong" && todo.contains("SRV 0 5 5422 a.example."), "{is} {todo}");
+    // One port for everything will do for direct TLS.
+    let shared = [("LISTEN__SHARED", "127.0.0.1:443".to_owned())];
+    dns.put("_xmpps-client._tcp.a.example", vec![Record::Srv(0, 5, 443, "a.example".to_owned())]);
+    let found = look(&shared).1;
+    assert_eq!(about(&found, "_xmpps-client._tcp.a").0, "ok");
+    assert_eq!(about(&found, "https://a.example").0, "ok");
     // Records that are wrong, and one that is right.
     let srv = |port, host: &str| vec![Record::Srv(0, 5, port, host.to_owned())];
     dns.put("_xmpp-client._tcp.a.example", srv(5222, "nowhere.example"));
