@@ -101,3 +101,7 @@ pub const COMMISSION_MS_MAX: u64 = 30_000;
 pub const DEPARTURE_PAGE: u32 = 64;
 /// Accounts that look after their contacts at a domain that can be reached again, in one piece of work.
 pub const REPAIR_MAX: usize = 64;
+/// Most requests of operators that wait for an answer of a place; one more gives the oldest up.
+pub const REQUESTS_MAX: usize = 256;
+/// How long such an answer may take, in milliseconds.
+pub const REQUEST_MS_MAX: u64 = 30_000;

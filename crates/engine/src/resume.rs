@@ -166,6 +166,7 @@ impl Engine {
                 Due::Spool => self.clear_spool(),
                 Due::Returned => self.try_returned(),
                 Due::Commission(id) => self.commission_is_late(&id),
+                Due::Request(id) => self.request_is_late(&id),
                 _ => {}
             }
         }

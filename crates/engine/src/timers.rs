@@ -33,6 +33,8 @@ pub(crate) enum Due {
     Returned,
     /// A request in somebody's name may not have been answered.
     Commission(String),
+    /// A request of an operator has waited long enough for its answer.
+    Request(String),
 }
 
 /// Timers by time.

@@ -78,8 +78,10 @@ impl Engine {
             Work::Leave(session, stanza, token) => {
                 let Some(device) = self.devices.get(&session) else { return };
                 let account = device.account.clone();
-                let origin = Origin { token, ..self.own_origin(Some(session)) };
-                self.turn(&account, origin, |kernel, turn| kernel.leave(turn, stanza));
+                if let Some(stanza) = self.take_own_answer(&account, stanza) {
+                    let origin = Origin { token, ..self.own_origin(Some(session)) };
+                    self.turn(&account, origin, |kernel, turn| kernel.leave(turn, stanza));
+                }
                 self.batch.tokens.extend(token);
             }
             Work::Route(stanza, cause, token) if cause.hops > limits::HOPS_MAX => {

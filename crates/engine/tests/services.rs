@@ -59,6 +59,10 @@ impl Service for Obeying {
         memory.seen += 1;
         let (seen, owner) = (memory.seen, Owner::from(turn.place.address.text()));
         if let Kind::Iq(_) = stanza.kind {
+            if stanza.kind == Kind::Iq(IqType::Set) {
+                turn.fx.put_doc(NOTE, owner, Vec::new());
+                return answer(turn, stanza, Answer::done());
+            }
             let asked = Answer::read(Read::Doc { space: NOTE, owner }, |_, _| Answer::done());
             return answer(turn, stanza, asked);
         }
@@ -161,7 +165,13 @@ impl World {
             Arc::new(Hearing(domain("heard.example"), Arc::clone(&heard))),
         ];
         let time = Time { now: Now { unix_ms: 1 }, mono_ms: 0 };
-        let engine = Engine::new(Kernel::new(Vec::new()), Vec::new(), 0, time, Box::new(|_| ()));
+        let hosts = vec![(domain("ours.example"), Arc::default())];
+        let mut drawn = 0u8;
+        let random = Box::new(move |bytes: &mut [u8]| {
+            drawn = drawn.wrapping_add(1);
+            bytes.fill(drawn);
+        });
+        let engine = Engine::new(Kernel::new(Vec::new()), hosts, 0, time, random);
         World {
             engine: engine.with_services(services),
             heard,
@@ -398,4 +408,57 @@ fn a_place_has_one_alarm() {
     assert_eq!(world.heard(), ["awake"]);
     world.pass(10_000);
     assert!(world.heard().is_empty(), "the second wish took the place of the first");
+}
+
+/// What an operator hears; `None`: nothing yet.
+type Heard = Arc<Mutex<Option<Result<Stanza, Condition>>>>;
+
+fn request(world: &mut World, from: &str, to: &str, id: &str) -> Heard {
+    let heard = Heard::default();
+    let told = Arc::clone(&heard);
+    let jid = |text| Jid::parse(text).unwrap();
+    let stanza = Stanza::new(Kind::Iq(IqType::Set)).id(id).from(&jid(from)).to(&jid(to));
+    let reply = Box::new(move |answer: Result<Stanza, stanza::StanzaError>| {
+        *told.lock().unwrap() = Some(answer.map_err(|error| error.condition));
+    });
+    world.input(Input::Request(Box::new(stanza), reply));
+    heard
+}
+
+#[test]
+fn operators_hear_an_answer_when_it_is_stored() {
+    let mut world = World::new();
+    let heard = request(&mut world, "ours.example", ROOM, "any");
+    let answer = heard.lock().unwrap().take();
+    assert!(matches!(&answer, Some(Ok(answer)) if answer.kind == Kind::Iq(IqType::Result)), "{answer:?}");
+    for (from, to) in [
+        ("ours.example", "nobody.example"),
+        ("ours.example", "alice@ours.example"),
+        ("other.example", ROOM),
+        ("alice@ours.example", ROOM),
+    ] {
+        let heard = request(&mut world, from, to, "any");
+        assert!(matches!(*heard.lock().unwrap(), Some(Err(Condition::ItemNotFound))), "{from} {to}");
+    }
+    world.full = true;
+    let heard = request(&mut world, "ours.example", ROOM, "any");
+    assert!(
+        matches!(*heard.lock().unwrap(), Some(Err(Condition::ResourceConstraint))),
+        "not stored: not done"
+    );
+    world.full = false;
+    world.kept = Some(Vec::new());
+    // Nobody else answers for the place, and what waits too long gives way to others.
+    let first = request(&mut world, "ours.example", "a@obeys.example", "any");
+    world.bring(Kind::Iq(IqType::Result), "ours.example", "operator-010101010101010101010101");
+    assert!(first.lock().unwrap().is_none());
+    for _ in 0..limits::REQUESTS_MAX {
+        request(&mut world, "ours.example", "a@obeys.example", "any");
+    }
+    assert!(matches!(*first.lock().unwrap(), Some(Err(Condition::ResourceConstraint))));
+    let last = request(&mut world, "ours.example", "a@obeys.example", "any");
+    world.pass(limits::REQUEST_MS_MAX - 1);
+    assert!(last.lock().unwrap().is_none());
+    world.pass(1);
+    assert!(matches!(*last.lock().unwrap(), Some(Err(Condition::RemoteServerTimeout))));
 }

@@ -270,6 +270,11 @@ impl Scene {
         Ok(match query {
             Query::Read(read) => Found::Loaded(self.read(read)),
             Query::Upload(query) => Found::Upload(self.files(query)),
+            Query::Request(request) => {
+                let refused = request.error(Condition::ItemNotFound.into());
+                Found::Answer(Box::new(refused.expect("a request may be answered")))
+            }
+            Query::Activate(_) => Found::Activated(model::bytestream::Activated::Off),
             Query::Push(_) => Found::Push(model::push::PushFound::Off),
             Query::Sessions(filter) => Found::Sessions(self.sessions(&filter)),
             Query::Account(query) => Found::Account(self.accounts(query)),

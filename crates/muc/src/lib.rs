@@ -38,6 +38,7 @@ mod listing;
 mod nick;
 mod occupant_id;
 mod occupants;
+mod operator;
 mod owner;
 mod parts;
 mod people;
@@ -56,6 +57,7 @@ mod subject;
 mod telling;
 mod voice;
 
+pub use config_form::fields;
 pub use parts::PARTS;
 pub use service::{Random, Rooms};
 pub use settings::{Creation, Defaults, Settings};

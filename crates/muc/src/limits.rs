@@ -67,6 +67,8 @@ pub const PEOPLE_MAX: usize = 10_000;
 pub const VCARD_BYTES_MAX: usize = 262_144;
 /// Most rooms in one answer of discovery or search.
 pub const LIST_MAX: u32 = 100;
+/// Most rooms that are looked at for one page of an operator's list.
+pub const OPERATOR_LIST_MAX: u32 = 200;
 /// Most entries of the list of rooms that one search looks at.
 pub const SEARCH_MAX: u32 = 2_000;
 /// Most bytes of a text to search for.
