@@ -401,7 +401,7 @@ impl Default for Auth {
 
 impl Default for Limits {
     fn default() -> Limits {
-        let (rate, timeouts) = (stream::Rate::default(), stream::Timeouts::default());
+        let (rate, timeouts) = (stream::Rate::CLIENT, stream::Timeouts::default());
         Limits {
             stanza_bytes: xml::Limits::CLIENT.element_bytes,
             rate_bytes_per_second: rate.bytes_per_second,
