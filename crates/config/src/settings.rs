@@ -163,7 +163,7 @@ const OWN: &[Setting] = &[
         "auth.scram",
         Kind::ListOf(&["SHA-512", "SHA-256", "SHA-1"]),
         "[\"SHA-512\", \"SHA-256\", \"SHA-1\"]",
-        "Kinds of SCRAM that are offered. New passwords get keys for each of them; accounts made before a change need a new password.",
+        "Kinds of SCRAM that are offered. New passwords get keys for each of them; accounts made before a change need a new password, or a client that upgrades them (XEP-0480).",
     ),
     s(
         "auth.plain",

@@ -320,6 +320,9 @@ pub const FILE_SHARING: &str = "urn:xmpp:sfs:0";
 pub const SOCIAL_FEED: &str = "urn:xmpp:pubsub-social-feed:1";
 // XEP-0478
 pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
+// XEP-0480
+pub const SASL_UPGRADE: &str = "urn:xmpp:sasl:upgrade:0";
+pub const SCRAM_UPGRADE: &str = "urn:xmpp:scram-upgrade:0";
 // XEP-0482
 pub const CALL_INVITES: &str = "urn:xmpp:call-invites:0";
 // XEP-0484

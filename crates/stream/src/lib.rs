@@ -35,6 +35,7 @@ mod starttls;
 mod state;
 mod stream;
 mod unbound;
+mod upgrading;
 mod wire;
 
 pub use frame::{Frame, Open, Opened};
