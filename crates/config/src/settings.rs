@@ -450,6 +450,18 @@ const OWN: &[Setting] = &[
         "Lists of banned addresses that others keep: service and node, as in \"lists.example/muc_bans_sha256\".",
     ),
     s(
+        "safety.reports_to",
+        Kind::List,
+        "[]",
+        "Who else hears of reports of spam and abuse, if the reporter agrees to that: addresses, as in \"antispam.example.org\".",
+    ),
+    s(
+        "safety.reports_to_origin",
+        Kind::Flag,
+        "true",
+        "Whether the server of who was reported hears of it, if the reporter agrees to that and it takes reports.",
+    ),
+    s(
         "safety.directory",
         Kind::OneOf(&["off", "opt-in", "all"]),
         "\"opt-in\"",

@@ -153,6 +153,9 @@ pub(crate) fn safety(config: &Config, domain: &str) -> SafetyFacts {
             config::Directory::OptIn => Directory::OptIn,
             config::Directory::All => Directory::All,
         },
+        // Checked when the configuration was read.
+        reports_to: own.reports_to.iter().filter_map(|text| Jid::parse(text).ok()).collect(),
+        reports_to_origin: own.reports_to_origin,
         tally: tally(),
     }
 }

@@ -288,6 +288,7 @@ pub const BOOKMARKS_COMPAT_PEP: &str = "urn:xmpp:bookmarks:1#compat-pep";
 pub const BOOKMARKS_CONVERSION: &str = "urn:xmpp:bookmarks-conversion:0";
 // XEP-0377
 pub const REPORTING: &str = "urn:xmpp:reporting:1";
+pub const REPORTED_JID: &str = "urn:xmpp:jid:0";
 pub const REPORTING_SPAM: &str = "urn:xmpp:reporting:spam";
 pub const REPORTING_ABUSE: &str = "urn:xmpp:reporting:abuse";
 // XEP-0410
