@@ -159,6 +159,12 @@ secret = "{secret}"
 [component."echo.localhost".privileges]
 roster = "both"
 message = "outgoing"
+[component."matrix.localhost"]
+secret = "{secret}"
+[component."matrix.localhost".privileges]
+roster = "both"
+message = "outgoing"
+iq = ["http://jabber.org/protocol/pubsub", "set http://jabber.org/protocol/pubsub#owner", "get urn:xmpp:http:upload:0"]
 """
 
 

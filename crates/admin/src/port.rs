@@ -28,6 +28,10 @@ pub trait Port: Send + Sync {
     fn components(&self) -> Option<Value> {
         None
     }
+    /// Other servers; `None` where no server runs, or it talks with no others.
+    fn servers(&self) -> Option<&dyn Servers> {
+        None
+    }
     /// Brings a stanza of the server itself on its way; `from` and `to` are set.
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
         let _ = stanza;
@@ -59,12 +63,27 @@ pub trait Port: Send + Sync {
     fn domains(&self) -> &[String];
 }
 
+/// Other servers, for operators. Domains are prepared.
+pub trait Servers: Send + Sync {
+    /// A list of objects, one for each domain of which anything is known.
+    fn list(&self) -> BoxFuture<'_, Value>;
+    /// One domain, as an object.
+    fn show<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Value>;
+    /// Connects to a domain anew on behalf of one of ours, and says what came of it.
+    fn test<'a>(&'a self, local: &'a str, domain: &'a str) -> BoxFuture<'a, Result<Value, Failure>>;
+    /// A domain is blocked, or is so no longer: takes effect at once.
+    fn bar(&self, domain: &str, barred: bool);
+    /// Whether the configuration lets this server talk with a domain.
+    fn configured(&self, domain: &str) -> bool;
+}
+
 /// In a running server.
 pub struct Live {
     engine: Handle,
     gauges: Option<Arc<Gauges>>,
     domains: Vec<String>,
     components: Option<Box<dyn Fn() -> Value + Send + Sync>>,
+    servers: Option<Arc<dyn Servers>>,
     rooms: Vec<(String, String)>,
     store: Arc<dyn Store>,
     regroup: Arc<Notify>,
@@ -78,7 +97,16 @@ impl Live {
         domains: Vec<String>,
         store: Arc<dyn Store>,
     ) -> Live {
-        Live { engine, gauges, domains, store, regroup: Arc::default(), components: None, rooms: Vec::new() }
+        Live {
+            engine,
+            gauges,
+            domains,
+            store,
+            regroup: Arc::default(),
+            components: None,
+            servers: None,
+            rooms: Vec::new(),
+        }
     }
 
     /// What is told when groups have changed.
@@ -96,6 +124,12 @@ impl Live {
     #[must_use]
     pub fn with_components(self, standing: Box<dyn Fn() -> Value + Send + Sync>) -> Live {
         Live { components: Some(standing), ..self }
+    }
+
+    /// The same, knowing other servers.
+    #[must_use]
+    pub fn with_servers(self, servers: Option<Arc<dyn Servers>>) -> Live {
+        Live { servers, ..self }
     }
 
     async fn ask<T: Send + 'static>(
@@ -132,6 +166,10 @@ impl Port for Live {
 
     fn components(&self) -> Option<Value> {
         self.components.as_ref().map(|standing| standing())
+    }
+
+    fn servers(&self) -> Option<&dyn Servers> {
+        self.servers.as_deref()
     }
 
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {

@@ -7,7 +7,8 @@ use store::BoxFuture;
 
 use crate::args::{Arg, ArgKind, Args};
 use crate::{
-    Failure, FailureKind, Port, components, groups, invites, notices, reports, rooms, sessions, users,
+    Failure, FailureKind, Port, components, groups, invites, notices, reports, rooms, servers, sessions,
+    users,
 };
 
 /// What a command comes to.
@@ -31,6 +32,7 @@ const fn arg(name: &'static str, kind: ArgKind, required: bool, about: &'static 
 }
 
 const JID: Arg = arg("jid", ArgKind::Account, true, "Address of the account.");
+const SERVER: Arg = arg("domain", ArgKind::Text, true, "Domain of the other server.");
 const GROUP: Arg = arg("name", ArgKind::Text, true, "Name of the group.");
 const REPORT: Arg = arg("id", ArgKind::Text, true, "As it is listed.");
 const ROOM: Arg = arg("room", ArgKind::Account, true, "Address of the room.");
@@ -111,6 +113,29 @@ pub const COMMANDS: &[Command] = &[
         sessions::end
     ),
     command!("component list", false, "Lists the components, and which are connected.", [], components::list),
+    command!(
+        "s2s list",
+        false,
+        "Lists other servers: those that are connected, those for which something waits, those that failed.",
+        [],
+        servers::list
+    ),
+    command!("s2s show", false, "Shows how things stand with another server.", [SERVER], servers::show),
+    command!(
+        "s2s test",
+        false,
+        "Connects to another server anew and says what came of it.",
+        [SERVER, arg("from", ArgKind::Domain, false, "On behalf of this domain; else of the first one.")],
+        servers::test
+    ),
+    command!(
+        "s2s block",
+        true,
+        "Ends all streams with a domain and those below it, and talks with them no more.",
+        [SERVER],
+        servers::block
+    ),
+    command!("s2s allow", true, "Ends such a block.", [SERVER], servers::allow),
     command!(
         "user recover",
         true,
@@ -235,8 +260,8 @@ pub async fn run(port: &dyn Port, name: &str, args: Map<String, Value>) -> Resul
     let command = command(name)?;
     let args = Args::check(args, command.args)?;
     // Read before the arguments go: a log of what operators did.
-    let about =
-        command.changes.then(|| args.text("room").or(args.text("jid")).unwrap_or_default().to_owned());
+    let concerned = ["room", "jid", "domain"].into_iter().find_map(|name| args.text(name));
+    let about = command.changes.then(|| concerned.unwrap_or_default().to_owned());
     let outcome = (command.run)(port, args).await;
     if let Some(about) = about {
         let failed = outcome.as_ref().err().map(|failure| failure.text.as_str());

@@ -122,6 +122,12 @@ pub(crate) const AROUND: &[Setting] = &[
         "Whether to connect where DNS leads to this machine or into a private network.",
     ),
     s(
+        "federation.dns_servers",
+        Kind::List,
+        "[]",
+        "Servers that are asked about other domains instead of those of /etc/resolv.conf, as in \"192.0.2.53\" or \"127.0.0.1:5353\".",
+    ),
+    s(
         "federation.give_up_seconds",
         Kind::Number(30, 7 * DAY),
         "300",

@@ -51,5 +51,5 @@ pub use rooms::{RoomCreation, Rooms};
 pub use safety::{Directory, Safety, Strangers};
 pub use tree::{
     Auth, Config, Contacts, Domain, Durability, Http, Identity, Limits, Listen, Log, LogFormat, Registration,
-    Server, Storage, Tls,
+    Server, SharedDefault, Storage, Tls,
 };

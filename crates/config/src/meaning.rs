@@ -123,15 +123,16 @@ fn listeners(source: &mut Source, config: &Config) {
         ("c2s_tls", &listen.c2s_tls),
         ("http", &listen.http),
         ("https", &listen.https),
+        ("shared", &listen.shared),
         ("metrics", &listen.metrics),
         ("turn", &listen.turn),
         ("turn_tls", &listen.turn_tls),
     ];
     // Without a relay those two are not opened.
-    let all = if config.turn.is_on() { &all[..] } else { &all[..5] };
+    let all = if config.turn.is_on() { &all[..] } else { &all[..6] };
     // And those of other servers only where there is something to say to them.
     let of_servers = if config.federates() { &of_servers[..] } else { &[] };
-    if all[..4].iter().all(|(_, addresses)| addresses.is_empty()) {
+    if all[..5].iter().all(|(_, addresses)| addresses.is_empty()) {
         let fix = "leave at least one of c2s, c2s_tls, http and https as it is by default";
         source.error("listen", "the server would listen nowhere", fix);
     }
@@ -223,7 +224,8 @@ fn certificates(source: &mut Source, config: &Config) {
         }
     }
     let listen = &config.listen;
-    let secure = !(listen.c2s.is_empty() && listen.c2s_tls.is_empty() && listen.https.is_empty());
+    let with_tls = [&listen.c2s, &listen.c2s_tls, &listen.https, &listen.shared];
+    let secure = with_tls.iter().any(|addresses| !addresses.is_empty());
     let with: Vec<String> = config.identities().into_iter().map(|identity| identity.domain).collect();
     for (at, domain) in config.server.domains.iter().enumerate().filter(|(_, d)| secure && !with.contains(d))
     {

@@ -127,6 +127,18 @@ const OWN: &[Setting] = &[
         "Other servers; secured from the first byte (XEP-0368).",
     ),
     s(
+        "listen.shared",
+        Kind::List,
+        "[]",
+        "One port for all that begins with TLS: clients, web clients, other servers and the relay, told apart by what they ask for (ALPN). As in \"0.0.0.0:443\", for networks that let nothing else pass.",
+    ),
+    s(
+        "listen.shared_default",
+        Kind::OneOf(&["https", "c2s", "refuse"]),
+        "\"https\"",
+        "Who does not say there what it is: a web client, a client (c2s), or nobody (refuse).",
+    ),
+    s(
         "listen.components",
         Kind::List,
         "[]",

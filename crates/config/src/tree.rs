@@ -102,10 +102,23 @@ pub struct Listen {
     pub bytestreams: Vec<String>,
     pub s2s: Vec<String>,
     pub s2s_tls: Vec<String>,
+    pub shared: Vec<String>,
+    pub shared_default: SharedDefault,
     pub components: Vec<String>,
     pub components_tls: Vec<String>,
     pub components_socket: Option<String>,
     pub resume_location: Option<String>,
+}
+
+/// What is spoken on a shared port with who names no protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum SharedDefault {
+    #[default]
+    Https,
+    C2s,
+    Refuse,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -288,7 +301,7 @@ impl Config {
         if let Some(url) = self.http.public_url.as_ref().filter(|url| url.starts_with("https://")) {
             return Some(url.trim_end_matches('/').to_owned());
         }
-        let port = self.listen.https.first()?.rsplit_once(':')?.1;
+        let port = self.listen.shared.first().or(self.listen.https.first())?.rsplit_once(':')?.1;
         Some(match port {
             "443" => format!("https://{domain}"),
             port => format!("https://{domain}:{port}"),
@@ -358,6 +371,8 @@ impl Default for Listen {
             bytestreams: list(&["0.0.0.0:7777", "[::]:7777"]),
             s2s: list(&["0.0.0.0:5269", "[::]:5269"]),
             s2s_tls: list(&["0.0.0.0:5270", "[::]:5270"]),
+            shared: Vec::new(),
+            shared_default: SharedDefault::Https,
             components: Vec::new(),
             components_tls: Vec::new(),
             components_socket: None,

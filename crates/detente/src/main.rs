@@ -17,6 +17,7 @@ mod group;
 mod init;
 mod invite;
 mod log;
+mod neighbours;
 mod notify;
 mod objects;
 mod password;
@@ -27,6 +28,7 @@ mod reload;
 mod reports;
 mod retention;
 mod room;
+mod s2s;
 mod secret;
 mod serve;
 mod servers;
@@ -60,6 +62,7 @@ fn main() -> std::process::ExitCode {
         Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
         Command::Component(command) => gateways::run(command),
+        Command::S2s(command) => s2s::run(command),
         Command::Group(command) => group::run(command),
         Command::Room(command) => room::run(command),
         Command::Reports(command) => reports::run(command),

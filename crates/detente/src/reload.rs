@@ -122,7 +122,7 @@ impl Parts {
     fn servers(&self, config: &Config) -> Result<(), Failure> {
         let Some(federation) = &self.federation else { return Ok(()) };
         federation.replace_roots(servers::roots(config)?);
-        federation.replace(servers::settings(config)?);
+        federation.replace(servers::settings(config, federation.barred())?);
         Ok(())
     }
 
@@ -162,6 +162,7 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.turn = now.turn.clone();
     next.bytestreams = now.bytestreams.clone();
     next.federation.enabled = now.federation.enabled;
+    next.federation.dns_servers = now.federation.dns_servers.clone();
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();
     // A domain that goes at the next start keeps what it has until then.
@@ -217,6 +218,7 @@ mod tests {
                 Value::Number(n) => (n.as_u64().unwrap() + 1).into(),
                 Value::Array(_) => vec!["SHA-256"].into(),
                 Value::String(text) if text == "text" => "json".into(),
+                Value::String(text) if text == "https" => "c2s".into(),
                 Value::String(text) if text == "full" => "normal".into(),
                 Value::String(text) if text == "local" => "nobody".into(),
                 Value::String(text) if text == "auto" => "on".into(),
@@ -244,10 +246,13 @@ mod tests {
             "listen.bytestreams",
             "listen.s2s",
             "listen.s2s_tls",
+            "listen.shared",
+            "listen.shared_default",
             "listen.components",
             "listen.components_tls",
             "listen.components_socket",
             "federation.enabled",
+            "federation.dns_servers",
             "log.format",
             "storage.durability",
             "http.public_url",

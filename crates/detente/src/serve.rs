@@ -26,7 +26,7 @@ use relay::Relay;
 use store::Store;
 use store_sqlite::Sqlite;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Interval;
 use tracing_subscriber::EnvFilter;
@@ -40,7 +40,8 @@ use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
 use crate::{
-    calls, cli, first_run, gateways, notify, objects, proxy, retention, secret, servers, services, translate,
+    calls, cli, first_run, gateways, neighbours, notify, objects, proxy, retention, secret, servers,
+    services, translate,
 };
 
 /// Inputs of operators that may wait for the engine.
@@ -191,13 +192,16 @@ async fn start(
     let files = shelf.clone().map(|shelf| shelf as _);
     let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
     let (phase, phases) = watch::channel(Phase::Running);
-    let federation = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
+    let federation =
+        servers::open(config, &*store, handle.clone(), up.clone(), tls.clone(), phases.clone()).await?;
     let components = gateways::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone());
     known_to(&mut settings, federation.as_ref(), &components);
     let mediator = proxy::open(config).await?;
     let more = proxy::more(mediator.as_ref(), gateways::more(federation.as_ref(), &components));
     let gauges = gauges(&mut settings, &handle, &store, more);
-    let (port, regrouping) = port(config, &handle, gauges, &store, &components);
+    let live = live(config, &handle, gauges, &store, federation.as_ref(), &components);
+    let regrouping = live.regrouping();
+    let port: Arc<dyn Port> = Arc::new(live);
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     let pushes = Push::new(config, secret::push_key(&config.data_dir())?, handle.clone());
     settings.pushes = pushes.clone().map(|pushes| Arc::new(pushes) as _);
@@ -277,20 +281,19 @@ fn gauges(settings: &mut NetConfig, engine: &Handle, store: &Arc<dyn Store>, mor
     gauges
 }
 
-/// Where commands go, and what tells that groups have changed.
-fn port(
+/// Where commands go.
+fn live(
     config: &Config,
     engine: &Handle,
     gauges: Arc<Gauges>,
     store: &Arc<dyn Store>,
+    federation: Option<&Federation>,
     components: &Components,
-) -> (Arc<dyn Port>, Arc<Notify>) {
-    let domains = config.server.domains.clone();
-    let live = Live::new(engine.clone(), Some(gauges), domains, store.clone())
+) -> Live {
+    Live::new(engine.clone(), Some(gauges), config.server.domains.clone(), store.clone())
         .with_components(gateways::told(components))
-        .with_rooms(services::of_rooms(config));
-    let regrouping = live.regrouping();
-    (Arc::new(live), regrouping)
+        .with_servers(neighbours::told(federation))
+        .with_rooms(services::of_rooms(config))
 }
 
 /// The socket for commands.
@@ -352,7 +355,7 @@ pub(crate) fn leave_out_ipv6(config: &mut Config) {
     let [turn, turn_tls] = [&mut listen.turn, &mut listen.turn_tls];
     let [s2s, s2s_tls] = [&mut listen.s2s, &mut listen.s2s_tls];
     let bytestreams = &mut listen.bytestreams;
-    let web = [&mut listen.http, &mut listen.https, &mut listen.metrics];
+    let web = [&mut listen.http, &mut listen.https, &mut listen.shared, &mut listen.metrics];
     for addresses in [c2s, c2s_tls, turn, turn_tls, s2s, s2s_tls, bytestreams].into_iter().chain(web) {
         addresses.retain(|address| !address.starts_with("[::]:"));
     }
@@ -366,6 +369,7 @@ fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>, mediator: Op
         ("c2s-tls", &listen.c2s_tls),
         ("http", &listen.http),
         ("https", &listen.https),
+        ("shared", &listen.shared),
         ("metrics", &listen.metrics),
     ];
     let of_components = [("component", &listen.components), ("component-tls", &listen.components_tls)];

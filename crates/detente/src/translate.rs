@@ -16,7 +16,7 @@ use kernel::{
     UploadFacts,
 };
 use model::grant::Grants;
-use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
+use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore, Unnamed};
 use sasl::{Hash, Mechanism};
 use zeroize::Zeroizing;
 
@@ -226,6 +226,7 @@ pub(crate) fn sockets(
     grants: &Grants,
 ) -> NetConfig {
     NetConfig {
+        unnamed: unnamed(config),
         listeners: listeners(config),
         tls,
         stream: net::Current::new(streams(config, grants)),
@@ -256,6 +257,14 @@ pub(crate) fn limits(config: &Config) -> net::Limits {
     }
 }
 
+fn unnamed(config: &Config) -> Unnamed {
+    match config.listen.shared_default {
+        config::SharedDefault::Https => Unnamed::Web,
+        config::SharedDefault::C2s => Unnamed::Client,
+        config::SharedDefault::Refuse => Unnamed::Refuse,
+    }
+}
+
 fn listeners(config: &Config) -> Vec<Listener> {
     let listen = &config.listen;
     let all = [
@@ -263,12 +272,13 @@ fn listeners(config: &Config) -> Vec<Listener> {
         (Kind::C2sDirectTls, &listen.c2s_tls),
         (Kind::Http, &listen.http),
         (Kind::Https, &listen.https),
+        (Kind::Shared, &listen.shared),
         (Kind::Watch, &listen.metrics),
         (Kind::Turn, &listen.turn),
         (Kind::TurnTls, &listen.turn_tls),
     ];
     // Without a relay its sockets stay closed.
-    let all = if config.turn.is_on() { &all[..] } else { &all[..5] };
+    let all = if config.turn.is_on() { &all[..] } else { &all[..6] };
     // Nor are there any for other servers, if there is nothing to say to them.
     let servers = [(Kind::S2s, &listen.s2s), (Kind::S2sDirectTls, &listen.s2s_tls)];
     let servers = if config.federates() { &servers[..] } else { &[] };

@@ -22,7 +22,7 @@ impl Engine {
                 _ => return,
             },
             Asked::Spot(spot, ..) => match self.spots.busy(spot) {
-                Some(busy) => (busy, limits::ASKS_SPOT_MAX),
+                Some((busy, most)) => (busy, most),
                 None => return,
             },
             Asked::Host(host, ..) => (self.hosts_busy.entry(host.clone()).or_default(), limits::ASKS_OWN_MAX),

@@ -83,7 +83,12 @@ impl Engine {
         for spot in failed.spots {
             self.drop_spot(&spot);
         }
-        failed.tokens.into_iter().for_each(|token| self.abroad.fail(token));
+        for token in failed.tokens {
+            self.departures.fail(token);
+            if !self.departed_from(token) {
+                self.abroad.fail(token);
+            }
+        }
         self.abroad_again(failed.returned, failed.gone);
         for (account, session, parcel) in failed.left {
             self.leave_later(account, session, parcel);
@@ -109,7 +114,10 @@ impl Engine {
 
     fn settle(&mut self, token: Token) {
         let Some(device) = self.devices.get_mut(&token.session) else {
-            return self.abroad.release(token);
+            if !self.departed_from(token) {
+                self.abroad.release(token);
+            }
+            return;
         };
         device.incoming.release(token);
         device.answer();

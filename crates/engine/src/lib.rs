@@ -15,9 +15,11 @@ mod commissions;
 mod commit;
 mod contained;
 mod csi;
+mod departures;
 mod device;
 mod engine;
 mod estate;
+mod fair;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
 mod held;

@@ -23,6 +23,8 @@ pub(crate) enum Due {
     Wake(Bare, u64),
     /// A host wanted to be woken; the number tells its wishes apart.
     WakeHost(String, u64),
+    /// An account wanted to be woken at that time.
+    WakeAccount(Bare, u64),
     /// What sessions left behind could not be stored.
     Left,
     /// What neighbours have got is to be taken out of the spool.

@@ -61,6 +61,8 @@ pub(crate) struct Scene {
     pub(crate) files: (UploadFound, Vec<UploadQuery>),
     /// Whether questions fail, as when the disk is full.
     pub(crate) broken: bool,
+    /// After how many milliseconds the account, or the host, wants to be woken, as it said last.
+    pub(crate) wish: Option<u64>,
     sessions: u64,
     names: BTreeMap<u64, String>,
 }
@@ -85,6 +87,7 @@ impl Scene {
             next_id: 1,
             files: (UploadFound::Off, Vec::new()),
             broken: false,
+            wish: None,
             sessions: 0,
             names: BTreeMap::new(),
         };
@@ -225,6 +228,7 @@ impl Scene {
     }
 
     fn take(&mut self, mut fx: Effects, lines: &mut Vec<String>, asked: &mut VecDeque<Asked>) {
+        self.wish = fx.take_wake().or(self.wish);
         for effect in fx.take() {
             match effect {
                 Effect::Send { to, stanza, token } => {
@@ -258,7 +262,8 @@ impl Scene {
         }
     }
 
-    fn answer(&mut self, query: Query) -> Result<Found, stanza::StanzaError> {
+    /// The answer to a question.
+    pub(crate) fn answer(&mut self, query: Query) -> Result<Found, stanza::StanzaError> {
         if self.broken {
             return Err(Condition::InternalServerError.into());
         }

@@ -17,6 +17,7 @@ mod banned;
 mod config;
 mod config_form;
 mod create;
+mod departed;
 mod destroy;
 mod disco;
 mod forward;

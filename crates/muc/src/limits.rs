@@ -8,6 +8,8 @@ pub const STAFF_EXTRA_MAX: usize = 20;
 pub const VISITS_MAX: usize = 16;
 /// Most affiliations of one room: owners, admins, members and outcasts together.
 pub const AFFILIATIONS_MAX: usize = 20_000;
+/// Most who become owners of a room whose only owner is removed from the server.
+pub const HEIRS_MAX: usize = 100;
 /// Most items in one request that changes roles or affiliations.
 pub const ITEMS_MAX: usize = 500;
 /// Most bytes of a nickname.

@@ -333,7 +333,9 @@ pub const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
 pub const DISPLAYED_ASSIST: &str = "urn:xmpp:mds:server-assist:0";
 // XEP-0502
 pub const MUC_ACTIVITY: &str = "{urn:xmpp:muc-activity}message-activity";
+// Ours: what the server tells accounts of strangers, and rooms of those whose accounts are removed.
 // Ours: what operators ask of rooms.
 pub const ROOMS: &str = "urn:x-detente:rooms:0";
 // Ours: what the server tells an account of its own about strangers.
 pub const STRANGERS: &str = "urn:x-detente:strangers:0";
+pub const DEPARTED: &str = "urn:x-detente:departed:0";

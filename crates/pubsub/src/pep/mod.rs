@@ -184,7 +184,8 @@ impl Feature for Pep {
             Event::SessionOpened { .. }
             | Event::Acknowledged { .. }
             | Event::Unread { .. }
-            | Event::Attentive(_) => {}
+            | Event::Attentive(_)
+            | Event::Woken => {}
         }
     }
 }

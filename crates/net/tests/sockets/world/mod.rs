@@ -112,6 +112,7 @@ impl World {
         tls.load(DOMAIN, certificate.as_bytes(), key.as_bytes()).unwrap();
         let listener = |kind| Listener { address: "127.0.0.1:0".parse().unwrap(), kind };
         let mut config = NetConfig {
+            unnamed: net::Unnamed::default(),
             files: None,
             pushes: None,
             listeners: [Kind::C2s, Kind::C2sDirectTls, Kind::Http, Kind::Https, Kind::Watch]
