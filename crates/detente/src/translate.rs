@@ -111,6 +111,7 @@ pub(crate) fn hosts(
             }),
             started_ms,
             services: services::listed(config, domain),
+            rooms: services::rooms_of(config, domain),
             external: calls::services(config, domain, secret),
             tell_os: config.server.tell_os,
             safety: safety(config, domain),
