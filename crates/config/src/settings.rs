@@ -175,7 +175,7 @@ const OWN: &[Setting] = &[
         "auth.scram",
         Kind::ListOf(&["SHA-512", "SHA-256", "SHA-1"]),
         "[\"SHA-512\", \"SHA-256\", \"SHA-1\"]",
-        "Kinds of SCRAM that are offered. New passwords get keys for each of them; accounts made before a change need a new password.",
+        "Kinds of SCRAM that are offered. New passwords get keys for each of them; accounts made before a change need a new password, or a client that upgrades them (XEP-0480).",
     ),
     s(
         "auth.plain",
@@ -460,6 +460,18 @@ const OWN: &[Setting] = &[
         Kind::List,
         "[]",
         "Lists of banned addresses that others keep: service and node, as in \"lists.example/muc_bans_sha256\".",
+    ),
+    s(
+        "safety.reports_to",
+        Kind::List,
+        "[]",
+        "Who else hears of reports of spam and abuse, if the reporter agrees to that: addresses, as in \"antispam.example.org\".",
+    ),
+    s(
+        "safety.reports_to_origin",
+        Kind::Flag,
+        "true",
+        "Whether the server of who was reported hears of it, if the reporter agrees to that and it takes reports.",
     ),
     s(
         "safety.directory",

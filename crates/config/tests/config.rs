@@ -665,6 +665,12 @@ fn calls_are_checked() {
             "[listen]\nc2s = [\"0.0.0.0:3478\"]\n[turn]\nexternal_address = [\"203.0.113.1\"]\n",
             &["error: port 3478 is taken by `c2s` already"],
         ),
+        ("[safety]\nreports_to = [\"antispam.example\", \"a@b.example\"]\n", &[]),
+        ("[safety]\nreports_to = [\"mailto:a b\"]\n", &["error: \"mailto:a b\" is no address"]),
+        (
+            "[safety]\nreports_to = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\"]\n",
+            &["error: there are more than 8 addresses"],
+        ),
         ("[bytestreams]\nhost = \"files.example\"\n", &[]),
         ("[bytestreams]\nhost = \"2001:db8::1\"\n", &[]),
         (

@@ -54,6 +54,11 @@ pub(crate) fn push_domain(config: &Config, domain: &str) -> Option<Jid> {
     has.then(|| Jid::parse(&name).ok())?
 }
 
+/// Where the rooms of a domain are, if it has any.
+pub(crate) fn rooms_of(config: &Config, domain: &str) -> Option<Jid> {
+    rooms(config, domain, 0).map(|rooms| rooms.domain)
+}
+
 /// The services of rooms: the domain of each, and that of its accounts.
 pub(crate) fn of_rooms(config: &Config) -> Vec<(String, String)> {
     let settings = config.server.domains.iter().filter_map(|domain| rooms(config, domain, 0));

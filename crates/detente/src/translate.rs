@@ -111,6 +111,7 @@ pub(crate) fn hosts(
             }),
             started_ms,
             services: services::listed(config, domain),
+            rooms: services::rooms_of(config, domain),
             external: calls::services(config, domain, secret),
             tell_os: config.server.tell_os,
             safety: safety(config, domain),
@@ -153,6 +154,9 @@ pub(crate) fn safety(config: &Config, domain: &str) -> SafetyFacts {
             config::Directory::OptIn => Directory::OptIn,
             config::Directory::All => Directory::All,
         },
+        // Checked when the configuration was read.
+        reports_to: own.reports_to.iter().filter_map(|text| Jid::parse(text).ok()).collect(),
+        reports_to_origin: own.reports_to_origin,
         tally: tally(),
     }
 }

@@ -39,6 +39,8 @@ mod retrieve;
 mod scene;
 mod service;
 mod subscribe;
+mod vcard4;
+mod vcard_fields;
 
 use kernel::{Feature, Spec};
 use model::spec::Part;
@@ -62,5 +64,6 @@ pub fn features() -> Vec<Box<dyn Feature>> {
         Box::new(bookmarks::Bookmarks),
         Box::new(displayed::Displayed),
         Box::new(pep::Pep),
+        Box::new(vcard4::Vcard4),
     ]
 }

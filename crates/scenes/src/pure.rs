@@ -475,8 +475,11 @@ fn facts(
     let family = Group { name: "Family".to_owned(), members: members.to_vec() };
     let groups = Arc::new(Groups::new(vec![family]));
     let named = |service: &Arc<dyn Service>| (service.domain().clone(), service.name().to_owned());
+    let rooms = services.iter().map(|service| service.domain());
+    let rooms = rooms.into_iter().find(|domain| domain.as_str().starts_with("conference.")).cloned();
     let (services, safety) = (services.iter().map(named).collect(), safety.clone());
-    Arc::new(HostFacts { started_ms: time.now.unix_ms, services, safety, groups, ..HostFacts::default() })
+    let started_ms = time.now.unix_ms;
+    Arc::new(HostFacts { started_ms, services, rooms, safety, groups, ..HostFacts::default() })
 }
 
 /// The hosted services of a domain.

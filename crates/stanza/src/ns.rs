@@ -288,6 +288,7 @@ pub const BOOKMARKS_COMPAT_PEP: &str = "urn:xmpp:bookmarks:1#compat-pep";
 pub const BOOKMARKS_CONVERSION: &str = "urn:xmpp:bookmarks-conversion:0";
 // XEP-0377
 pub const REPORTING: &str = "urn:xmpp:reporting:1";
+pub const REPORTED_JID: &str = "urn:xmpp:jid:0";
 pub const REPORTING_SPAM: &str = "urn:xmpp:reporting:spam";
 pub const REPORTING_ABUSE: &str = "urn:xmpp:reporting:abuse";
 // XEP-0410
@@ -320,6 +321,9 @@ pub const FILE_SHARING: &str = "urn:xmpp:sfs:0";
 pub const SOCIAL_FEED: &str = "urn:xmpp:pubsub-social-feed:1";
 // XEP-0478
 pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
+// XEP-0480
+pub const SASL_UPGRADE: &str = "urn:xmpp:sasl:upgrade:0";
+pub const SCRAM_UPGRADE: &str = "urn:xmpp:scram-upgrade:0";
 // XEP-0482
 pub const CALL_INVITES: &str = "urn:xmpp:call-invites:0";
 // XEP-0484

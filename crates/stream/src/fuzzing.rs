@@ -171,6 +171,8 @@ impl World {
             Ask::Password { .. } => Answer::Password(true),
             Ask::Tokens { .. } => Answer::Tokens(Vec::new()),
             Ask::Login(_) => Answer::Login(None),
+            Ask::Missing { hashes, .. } => Answer::Missing { hashes, iterations: 4_096 },
+            Ask::Upgrade { .. } => Answer::Upgraded,
             Ask::Register(registration) => Answer::Registration(Box::new(registration.iq)),
         }
     }

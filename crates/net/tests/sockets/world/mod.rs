@@ -34,7 +34,9 @@ impl Authority for Accounts {
             Ask::Password { password, .. } => Answer::Password(password.expose() == PASSWORD),
             Ask::Tokens { .. } => Answer::Tokens(Vec::new()),
             Ask::Login(_) => Answer::Login(None),
-            Ask::Register(_) => Answer::Refused(sasl::Condition::TemporaryAuthFailure),
+            Ask::Missing { .. } | Ask::Upgrade { .. } | Ask::Register(_) => {
+                Answer::Refused(sasl::Condition::TemporaryAuthFailure)
+            }
         };
         Box::pin(async move {
             tokio::task::yield_now().await;
