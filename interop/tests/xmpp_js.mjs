@@ -59,7 +59,7 @@ class Session {
     await late.promise;
     // With SM of its own (not inline in SASL2) xmpp.js says "online" too early, and then loses count of what comes in
     // before it has seen <enabled/>: a resumption then brings things twice, and some servers end the stream.
-    const end = Date.now() + 30000;
+    const end = Date.now() + 10000;
     while (!this.xmpp.streamManagement.enabled && Date.now() < end) await new Promise((go) => setTimeout(go, 5));
     await this.xmpp.send(xml("presence"));
     await this.expect((s) => s.is("presence") && s.attrs.from === String(this.xmpp.jid), "its own presence");
