@@ -193,6 +193,12 @@ fn measures(counters: &Counters) -> Vec<Measure> {
             pick(&["tls", "certificate"], &counters.exceptions),
         ),
         Measure::one(
+            "s2s_repairs",
+            Counter,
+            "How often presence was looked after because a stream had broken.",
+            counters.repairs.value(),
+        ),
+        Measure::one(
             "s2s_misbehaviour",
             Counter,
             "What other servers did wrong.",

@@ -27,6 +27,8 @@ pub struct Counters {
     pub proofs: [Count; 2],
     /// Streams that needed an exception of the operator's: without TLS, without certificate.
     pub exceptions: [Count; 2],
+    /// How often presence was looked after because a stream had broken.
+    pub repairs: Count,
     /// What peers did wrong.
     pub misbehaviour: Count,
 }

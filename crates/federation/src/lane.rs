@@ -298,11 +298,11 @@ impl Lane {
         jitter(limits::BACK_OFF_MIN.saturating_mul(1 << doublings).min(limits::BACK_OFF_MAX))
     }
 
-    /// When something is to be done without a word.
     /// After a break presence is looked after; seldom, because it means work for everybody.
     async fn repair(&mut self) {
         if self.repair_due().is_some_and(|due| due <= Instant::now()) {
             (self.broken, self.repaired) = (false, Some(Instant::now()));
+            self.shared.counters.repairs.one();
             self.shared.engine.send(Input::Restored(self.pair.remote.as_str().to_owned())).await;
         }
     }
@@ -312,6 +312,7 @@ impl Lane {
         (self.broken && self.link.is_some()).then_some(earliest)
     }
 
+    /// When something is to be done without a word.
     fn due(&self) -> Option<Instant> {
         let first = self.queue.iter().map(|one| one.until).min();
         let again = self.rest.filter(|_| self.rests());
