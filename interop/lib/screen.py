@@ -37,11 +37,15 @@ class Screen:
         await self._tmux("send-keys", "-l", line)
         await self._tmux("send-keys", "Enter")
 
+    async def text(self):
+        """What is on the screen."""
+        return await self._tmux("capture-pane", "-p")
+
     async def shows(self, *texts, seconds=30.0):
         """Wait until one of the texts is on the screen; returns it."""
         end = asyncio.get_running_loop().time() + seconds
         while True:
-            screen = await self._tmux("capture-pane", "-p")
+            screen = await self.text()
             found = next((t for t in texts if t in screen), None)
             if found is not None:
                 return found

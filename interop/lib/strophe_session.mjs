@@ -2,7 +2,7 @@
 // Not here: where it runs and who prints (../tests/strophe.mjs).
 
 /** Wait for a condition that the callbacks make true. */
-function until(condition, what, seconds = 24) {
+export function until(condition, what, seconds = 24) {
   const end = Date.now() + seconds * 1000;
   return new Promise((resolve, reject) => {
     const look = () => {
@@ -15,7 +15,8 @@ function until(condition, what, seconds = 24) {
   });
 }
 
-class Session {
+/** One connection and what came over it. */
+export class Session {
   constructor(strophe, url, who, traced) {
     const { Strophe } = strophe;
     Object.assign(this, { strophe, who, statuses: [], messages: [], presences: [] });

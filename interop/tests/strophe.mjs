@@ -1,8 +1,10 @@
 // strophe - strophe.js over BOSH (XEP-0124, XEP-0206) and WebSocket (RFC 7395): in Node, and in a page of a real
 // headless Chromium that comes from another origin (so CORS and the WebSocket's origin are in play too).
+// In the page two people meet in a room, too, and share a file and an avatar.
 // timeout: 90
-// Not here: the conversation itself (../lib/strophe_session.mjs).
+// Not here: the conversations themselves (../lib/strophe_session.mjs, ../lib/strophe_pair.mjs).
 import { spawn } from "node:child_process";
+import { createHash, X509Certificate } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -29,15 +31,27 @@ const PAGE = (config) => `<!doctype html><meta charset="utf-8"><title>strophe</t
   try {
     const strophe = await import("/strophe.js");
     const { conversation } = await import("/session.mjs");
+    const { together } = await import("/pair.mjs");
     for (const [way, url, one, other] of ${JSON.stringify(config)}) {
       try {
-        await conversation(strophe, way, url, one, other, (...check) => queue("check", check),
-          (...line) => queue("trace", line));
+        for (const play of [conversation, together]) {
+          await play(strophe, way, url, one, other, (...check) => queue("check", check), (...line) => queue("trace", line));
+        }
       } catch (error) { queue("check", [false, way + ": " + error.message, error.stack]); }
     }
   } catch (error) { queue("check", [false, "page: " + error.message, error.stack]); }
   queue("done", true);
 </script>`;
+
+/** What makes Chromium trust our server's keys, and no others. */
+function trusted() {
+  const pems = readFileSync(state.ca, "utf8").match(/-----BEGIN[^]*?-----END CERTIFICATE-----/g);
+  const hashes = pems.map((pem) => {
+    const key = new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" });
+    return createHash("sha256").update(key).digest("base64");
+  });
+  return `--ignore-certificate-errors-spki-list=${hashes.join(",")}`;
+}
 
 async function inNode(way, url) {
   // Strophe's BOSH wants XMLHttpRequest; jsdom's has the origin rules of a browser.
@@ -57,6 +71,7 @@ function pageServer(page, done) {
     "/": ["text/html", page],
     "/strophe.js": ["text/javascript", readFileSync(join(HERE, "../node_modules/strophe.js/dist/strophe.esm.js"))],
     "/session.mjs": ["text/javascript", readFileSync(join(HERE, "../lib/strophe_session.mjs"))],
+    "/pair.mjs": ["text/javascript", readFileSync(join(HERE, "../lib/strophe_pair.mjs"))],
   };
   return createServer((request, response) => {
     if (request.method === "GET") {
@@ -97,7 +112,7 @@ async function inChromium() {
   const server = pageServer(PAGE(config), done);
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const profile = mkdtempSync(join(tmpdir(), "interop-chromium-"));
-  const browser = spawn(CHROMIUM, [...FLAGS, `--user-data-dir=${profile}`, "--remote-debugging-port=0",
+  const browser = spawn(CHROMIUM, [...FLAGS, trusted(), `--user-data-dir=${profile}`, "--remote-debugging-port=0",
     `http://127.0.0.1:${server.address().port}/`], { stdio: ["ignore", "ignore", "pipe"] });
   browser.stderr.on("data", (text) => traced("chromium", "says", text));
   browser.on("exit", (code) => done.fail(new Error(`Chromium ended with ${code}`)));

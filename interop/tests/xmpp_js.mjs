@@ -1,5 +1,5 @@
 // xmpp_js - @xmpp/client (xmpp.js) over WebSocket, TCP with STARTTLS and direct TLS: login, presence, roster, chat,
-// archive, and a resumption after a lost connection. It takes SASL2, Bind 2 and FAST by itself where they are offered.
+// archive, a resumption after a lost connection, a room that survives one, and a file. It takes SASL2, Bind 2 and FAST by itself where they are offered.
 // timeout: 60
 // Not here: browsers (strophe).
 import { client, xml } from "@xmpp/client";
@@ -59,7 +59,7 @@ class Session {
     await late.promise;
     // With SM of its own (not inline in SASL2) xmpp.js says "online" too early, and then loses count of what comes in
     // before it has seen <enabled/>: a resumption then brings things twice, and some servers end the stream.
-    const end = Date.now() + 3000;
+    const end = Date.now() + 10000;
     while (!this.xmpp.streamManagement.enabled && Date.now() < end) await new Promise((go) => setTimeout(go, 5));
     await this.xmpp.send(xml("presence"));
     await this.expect((s) => s.is("presence") && s.attrs.from === String(this.xmpp.jid), "its own presence");
@@ -113,6 +113,53 @@ async function session(way, service) {
   ok(true, `${way}: orderly end`);
 }
 
+async function room() {
+  const MUC = "http://jabber.org/protocol/muc";
+  const [alice, bob] = [new Session(account("alice"), WAYS.WebSocket, "js"), new Session(account("bob"), WAYS.STARTTLS, "js")];
+  await Promise.all([alice.login(), bob.login()]);
+  const place = `js-${alice.who.local}@conference.${alice.who.domain}`;
+  const codes = (s) => s.getChild("x", `${MUC}#user`)?.getChildren("status").map((c) => c.attrs.code) ?? [];
+  const join = async (one, nick) => {
+    await one.xmpp.send(xml("presence", { to: `${place}/${nick}` }, xml("x", MUC)));
+    return one.expect((s) => s.is("presence") && s.attrs.from === `${place}/${nick}` && codes(s).includes("110"), "joining");
+  };
+  const say = (one, words) => one.xmpp.send(xml("message", { to: place, type: "groupchat" }, xml("body", {}, words)));
+  const hears = (one, words, nick) =>
+    one.expect((s) => body(words)(s) && s.attrs.from === `${place}/${nick}` && s.attrs.type === "groupchat", words);
+  ok(codes(await join(alice, "Alice")).includes("201"), "a room is made");
+  const form = xml("x", { xmlns: "jabber:x:data", type: "submit" });
+  await alice.xmpp.iqCaller.request(xml("iq", { type: "set", to: place }, xml("query", `${MUC}#owner`, form)));
+  await join(bob, "Bob");
+  await say(bob, "good morning, ü");
+  await Promise.all([hears(alice, "good morning, ü", "Bob"), hears(bob, "good morning, ü", "Bob")]);
+  ok(true, "everybody hears what is said there");
+
+  // The connection is lost and resumed: who is in a room stays there, and hears what was said meanwhile.
+  const resumed = expectation("the resumption", 30);
+  alice.xmpp.streamManagement.on("resumed", resumed.fulfil);
+  alice.xmpp.on("online", () => resumed.fulfil("a new session"));
+  alice.xmpp.socket.socket.terminate();
+  await say(bob, "are you there?");
+  ok(await resumed.promise !== "a new session", "a lost connection is resumed");
+  await hears(alice, "are you there?", "Bob");
+  await say(alice, "I never left");
+  await hears(bob, "I never left", "Alice");
+  ok(!bob.seen.some((s) => s.is("presence") && s.attrs.type === "unavailable"), "and nobody saw her leave the room");
+
+  const content = new TextEncoder().encode("a file, é\n");
+  const answer = await bob.xmpp.iqCaller.request(xml("iq", { type: "get", to: bob.who.domain }, xml("request", {
+    xmlns: "urn:xmpp:http:upload:0", filename: "é.txt", size: String(content.length), "content-type": "text/plain" })));
+  const slot = answer.getChild("slot");
+  const put = await fetch(slot.getChild("put").attrs.url,
+    { method: "PUT", body: content, headers: { "Content-Type": "text/plain" } });
+  same(put.status, 201, "a file is uploaded");
+  const url = slot.getChild("get").attrs.url;
+  await say(bob, url);
+  await hears(alice, url, "Bob");
+  same(await (await fetch(url)).text(), "a file, é\n", "and others fetch it");
+  await Promise.all([alice.xmpp.stop(), bob.xmpp.stop()]);
+}
+
 async function wrongPassword() {
   const who = { ...account("alice"), password: "wrong" };
   const xmpp = client({ service: WAYS.WebSocket, domain: who.domain, username: who.local, password: who.password });
@@ -124,5 +171,6 @@ async function wrongPassword() {
 
 await main([
   ...Object.entries(WAYS).map(([way, service]) => [way, () => session(way, service)]),
+  ["a room and a file", room],
   ["wrong password", wrongPassword],
 ]);

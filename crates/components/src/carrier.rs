@@ -157,9 +157,10 @@ impl Carrier {
     }
 
     /// What was written a while ago, to a component that is still there, has been delivered.
-    async fn confirm(&mut self, now: Instant) {
+    /// Of what comes fast the oldest has been without that wait: there is room for so much only.
+    pub(crate) async fn confirm(&mut self, now: Instant) {
         while let Some((at, number)) = self.unconfirmed.front().copied()
-            && at <= now
+            && (at <= now || self.unconfirmed.len() > limits::UNCONFIRMED_MAX)
         {
             self.unconfirmed.pop_front();
             if self.in_flight.remove(&number).is_some() {

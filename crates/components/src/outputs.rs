@@ -36,7 +36,9 @@ impl Carrier {
                 }
                 Output::Acked(OWN) | Output::Written(OWN) => {}
                 Output::Written(number) => {
-                    self.unconfirmed.push_back((Instant::now() + limits::CONFIRM, number));
+                    let now = Instant::now();
+                    self.unconfirmed.push_back((now + limits::CONFIRM, number));
+                    self.confirm(now).await;
                 }
                 Output::Acked(number) => {
                     if self.in_flight.remove(&number).is_some() {

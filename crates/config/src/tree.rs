@@ -301,7 +301,13 @@ impl Config {
         if let Some(url) = self.http.public_url.as_ref().filter(|url| url.starts_with("https://")) {
             return Some(url.trim_end_matches('/').to_owned());
         }
-        let port = self.listen.shared.first().or(self.listen.https.first())?.rsplit_once(':')?.1;
+        // Programs that name no protocol must find HTTP there, too.
+        let (shared, https) = (self.listen.shared.first(), self.listen.https.first());
+        let found = match self.listen.shared_default {
+            SharedDefault::Https => shared.or(https),
+            _ => https.or(shared),
+        };
+        let port = found?.rsplit_once(':')?.1;
         Some(match port {
             "443" => format!("https://{domain}"),
             port => format!("https://{domain}:{port}"),
@@ -401,7 +407,7 @@ impl Default for Auth {
 
 impl Default for Limits {
     fn default() -> Limits {
-        let (rate, timeouts) = (stream::Rate::default(), stream::Timeouts::default());
+        let (rate, timeouts) = (stream::Rate::CLIENT, stream::Timeouts::default());
         Limits {
             stanza_bytes: xml::Limits::CLIENT.element_bytes,
             rate_bytes_per_second: rate.bytes_per_second,

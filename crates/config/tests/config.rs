@@ -310,6 +310,21 @@ fn the_environment_overrides_the_file() {
 
 /// An object storage that cannot work is told before it is needed, and its secret is in no text.
 #[test]
+fn files_are_where_programs_that_name_no_protocol_find_http() {
+    for (given, expected) in [
+        ("", "https://a.example"),
+        ("shared_default = \"c2s\"\n", "https://a.example:5443"),
+        ("shared_default = \"refuse\"\n", "https://a.example:5443"),
+    ] {
+        let text = format!(
+            "[server]\ndomains = [\"a.example\"]\n[listen]\nhttps = [\"0.0.0.0:5443\"]\nshared = [\"0.0.0.0:443\"]\n{given}"
+        );
+        let config: config::Config = toml::from_str(&text).unwrap();
+        assert_eq!(config.upload_origin("a.example").as_deref(), Some(expected), "{given}");
+    }
+}
+
+#[test]
 fn object_storage_is_looked_at() {
     let keys = "access_key = \"a\"\nsecret_key = \"hidden\"\n";
     for (settings, word) in [

@@ -80,7 +80,7 @@ impl Server {
             timeouts: Timeouts::default(),
             limits_before_auth: xml::Limits::BEFORE_AUTH,
             limits: xml::Limits::CLIENT,
-            rate: Rate { bytes_per_second: 0, burst_bytes: 0 },
+            rate: Rate::UNLIMITED,
             auth_failures_max: 3,
         };
         let time = Time { now: Now { unix_ms: 1_800_000_000_000 }, mono_ms: 0 };

@@ -325,7 +325,7 @@ mod tests {
         let parts = HttpSettings { invitations: true, ..HttpSettings::default() };
         assert_eq!(format!("{:?}", sockets.http), format!("{parts:?}"));
         let streams = streams(&config, &Grants::default());
-        assert_eq!((streams.timeouts, streams.rate), (stream::Timeouts::default(), stream::Rate::default()));
+        assert_eq!((streams.timeouts, streams.rate), (stream::Timeouts::default(), stream::Rate::CLIENT));
         assert_eq!((streams.limits, streams.auth_failures_max), (xml::Limits::CLIENT, 5));
         let names: Vec<&str> = streams.mechanisms.iter().map(|m| m.name()).collect();
         assert_eq!(

@@ -264,7 +264,8 @@ impl Engine {
             self.timers.set(self.time.mono_ms + limits::LEFT_AGAIN_MS, Due::Returned);
         }
         self.abroad.again.extend(returned);
-        gone.into_iter().for_each(|(owner, ids)| self.gone(owner, ids));
+        // Not at once again, however many they are: that would go round and round while storage fails.
+        gone.into_iter().for_each(|(owner, ids)| self.gather(owner, ids));
     }
 
     /// It is time to try again.
@@ -276,14 +277,19 @@ impl Engine {
 
     /// Neighbours have got these: they leave the spool some time soon.
     fn gone(&mut self, owner: Owner, ids: Vec<u64>) {
+        self.gather(owner, ids);
+        let abroad = &mut self.abroad;
+        if abroad.gone_count >= limits::SPOOL_CLEAR_MAX && abroad.again.is_empty() && !self.is_congested() {
+            self.take_out();
+        }
+    }
+
+    fn gather(&mut self, owner: Owner, ids: Vec<u64>) {
         let abroad = &mut self.abroad;
         abroad.gone_count += ids.len();
         abroad.gone.entry(owner).or_default().extend(ids);
         if !std::mem::replace(&mut abroad.clearing, true) {
             self.timers.set(self.time.mono_ms + limits::SPOOL_CLEAR_MS, Due::Spool);
-        }
-        if abroad.gone_count >= limits::SPOOL_CLEAR_MAX && abroad.again.is_empty() && !self.is_congested() {
-            self.take_out();
         }
     }
 

@@ -53,6 +53,10 @@ pub fn step(tried: &Tried) -> String {
         }
         (_, Some(Refusal::NothingOffered)) => "it offers no way to prove who we are".to_owned(),
         (_, Some(Refusal::Timeout)) => "it did not answer our dialback key in time".to_owned(),
+        (Some(End::PeerError { see_other_host: Some(place), .. }), _) => {
+            let place: String = place.chars().filter(|c| !c.is_control()).take(100).collect();
+            format!("it sends us to {place}")
+        }
         (Some(End::PeerError { condition, .. }), _) => {
             format!("it ended the stream: {}", condition.name())
         }
@@ -179,6 +183,9 @@ fn of_one(domain: &str, tried: &Tried, fine: bool) -> Option<String> {
             "policy-violation" | "not-authorized" => {
                 "Their server does not want to talk with this one: perhaps it blocks us. Ask its operator.".to_owned()
             }
+            "see-other-host" => {
+                "Stanzas follow where it sends us, and whoever is there must prove the domain; a test does not follow.".to_owned()
+            }
             _ => "Their server has ended the stream. Its log should say why: ask its operator.".to_owned(),
         },
         (_, Some(End::TooSlow | End::Silent), _) => {
@@ -247,6 +254,18 @@ mod tests {
             (tried(End::Clean, Some(Refusal::Invalid), None), "key is invalid", "check certs"),
             (tried(peer("host-unknown"), None, None), "host-unknown", "does not serve"),
             (tried(peer("policy-violation"), None, None), "policy-violation", "blocks us"),
+            (
+                tried(
+                    End::PeerError {
+                        condition: stanza::StreamCondition::SeeOtherHost,
+                        see_other_host: Some("x.example".to_owned()),
+                    },
+                    None,
+                    None,
+                ),
+                "sends us to x.example",
+                "Stanzas follow",
+            ),
             (tried(End::TooSlow, None, None), "said nothing", "does not speak XMPP"),
             (tried(End::Broken, None, None), "broke off", "overloaded"),
         ] {

@@ -210,7 +210,7 @@ impl Carrier {
     }
 
     /// These have been delivered.
-    async fn confirm(&mut self, numbers: Vec<u64>) {
+    pub(crate) async fn confirm(&mut self, numbers: Vec<u64>) {
         for number in numbers {
             if self.in_flight.remove(&number).is_some() {
                 self.shared.delivered(number).await;

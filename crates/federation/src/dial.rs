@@ -73,7 +73,7 @@ async fn attempt(
         return Err(Failure::Blocked);
     }
     let mut endpoints = find(shared, pair.remote.as_str(), &mut found.notes).await?;
-    let mut worst = Failure::Unreachable;
+    let (mut worst, mut sent_on) = (Failure::Unreachable, 0);
     loop {
         let connected = next(shared, &mut endpoints).await;
         found.unconnected(&mut endpoints);
@@ -104,6 +104,17 @@ async fn attempt(
             why => worst = why,
         }
         tracing::debug!(remote = pair.remote.as_str(), address = %endpoint.address, "no stream: {:?}", ended.why);
+        if let End::PeerError { see_other_host: Some(place), .. } = &ended.why
+            && sent_on < limits::REDIRECTS_MAX
+        {
+            sent_on += 1;
+            // Whoever is there must prove the same domain.
+            let private = shared.settings.now().private_addresses;
+            let there = Endpoints::elsewhere(&*shared.resolver, place, endpoint.direct_tls, private);
+            if let Ok(Ok(there)) = tokio::time::timeout(limits::DIAL, there).await {
+                endpoints.prefer(there);
+            }
+        }
         found.tried.push(tried(endpoint, ended));
     }
 }

@@ -16,6 +16,8 @@ pub const DNS_NEGATIVE: Duration = Duration::from_secs(60);
 pub const RECORDS_MAX: usize = 64;
 /// Hosts of one domain that are tried.
 pub const TARGETS_MAX: usize = 8;
+/// How often one attempt goes where a server sends it instead.
+pub const REDIRECTS_MAX: u32 = 3;
 /// Addresses of one domain that are tried.
 pub const ADDRESSES_MAX: usize = 16;
 /// Head start of one address before the next is tried beside it (RFC 8305 section 5).
@@ -43,6 +45,9 @@ pub const LASTING: Duration = Duration::from_secs(60);
 /// How long a stream must have lived after something was written to it, for that to count as delivered, where the peer
 /// acknowledges nothing. Messages also wait for an answer to what it is asked after them.
 pub const CONFIRM: Duration = Duration::from_secs(5);
+/// Stanzas that wait for that time; the oldest of more count as delivered at once, messages only if they are answered.
+/// Fewer than may be on their way to one domain, or a peer that reads fast would get no more than those in that time.
+pub const UNCONFIRMED_MAX: usize = 500;
 /// How long a peer that acknowledges nothing may take to say that it has got something.
 pub const ANSWER: Duration = Duration::from_secs(30);
 /// How long it is remembered that a domain has no servers.

@@ -67,6 +67,10 @@ impl Carrier {
                     if let Some(one) = self.in_flight.get(&number) {
                         self.probe.written(number, !one.is_brief(), Instant::now());
                     }
+                    if self.probe.is_crowded() {
+                        let aged = self.probe.aged(Instant::now());
+                        self.confirm(aged).await;
+                    }
                     self.send_pending().await;
                 }
                 Output::Verified(token, verdict) => {

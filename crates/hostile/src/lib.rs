@@ -12,6 +12,7 @@ mod client;
 pub mod dns;
 mod login;
 mod meter;
+mod peer;
 mod report;
 mod row;
 mod rows;

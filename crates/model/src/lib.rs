@@ -9,6 +9,7 @@ pub mod invite;
 pub mod link;
 pub mod push;
 pub mod query;
+pub mod rate;
 pub mod rights;
 pub mod spaces;
 pub mod spec;

@@ -27,9 +27,12 @@ struct Part {
     from: u32,
     to: u32,
     name: u32,
-    /// 0: the namespace of the content.
+    /// [`INHERITED`]: that of the content.
     ns: u32,
 }
+
+/// In place of a length: no namespace is declared. An empty one may be.
+const INHERITED: u32 = u32::MAX;
 
 /// A child element of a stanza.
 #[derive(Clone, Copy)]
@@ -139,10 +142,10 @@ impl Part {
         let name = raw.iter().skip(1).position(|b| matches!(b, b' ' | b'/' | b'>'));
         let name = name.unwrap_or(raw.len().saturating_sub(1));
         let ns = match raw.get(1 + name..).and_then(|rest| rest.strip_prefix(XMLNS)) {
-            Some(rest) => memchr::memchr(b'\'', rest).unwrap_or(rest.len()),
-            None => 0,
+            Some(rest) => memchr::memchr(b'\'', rest).unwrap_or(rest.len()) as u32,
+            None => INHERITED,
         };
-        Part { from: range.start as u32, to: range.end as u32, name: name as u32, ns: ns as u32 }
+        Part { from: range.start as u32, to: range.end as u32, name: name as u32, ns }
     }
 
     fn range(&self) -> Range<usize> {
@@ -181,7 +184,7 @@ impl<'a> Child<'a> {
     fn ns_bytes(&self) -> &'a [u8] {
         let from = 1 + self.part.name as usize + XMLNS.len();
         match self.part.ns {
-            0 => ns::CLIENT.as_bytes(),
+            INHERITED => ns::CLIENT.as_bytes(),
             length => self.raw.get(from..from + length as usize).unwrap_or_default(),
         }
     }
@@ -266,6 +269,8 @@ mod tests {
     #[test]
     fn knows_its_children() {
         let inner = "<body>a &lt; b</body><x xmlns='urn:x'><y/><y>z</y></x><active xmlns='urn:c'/>";
+        let nowhere = Payload::canonical("<body xmlns=''>in no namespace</body>".as_bytes().to_vec().into());
+        assert_eq!(names(&nowhere), [("body".to_owned(), String::new())]);
         let payload = Payload::canonical(inner.as_bytes().to_vec().into());
         let expected = [("body", ns::CLIENT), ("x", "urn:x"), ("active", "urn:c")];
         assert_eq!(names(&payload), expected.map(|(n, s)| (n.to_owned(), s.to_owned())));

@@ -93,7 +93,7 @@ impl World {
             timeouts: Timeouts::default(),
             limits_before_auth: xml::Limits::BEFORE_AUTH,
             limits: xml::Limits::CLIENT,
-            rate: Rate::default(),
+            rate: Rate::CLIENT,
             auth_failures_max: 5,
         };
         let (now, peer) = (Instant::now(), IpAddr::V4(Ipv4Addr::LOCALHOST));

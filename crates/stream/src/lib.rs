@@ -40,7 +40,8 @@ mod wire;
 
 pub use frame::{Frame, Open, Opened};
 pub use misbehaviour::Misbehaviour;
+pub use model::rate::Rate;
 pub use parts::PARTS;
 pub use port::{Answer, Ask, Issued, Login, Output, Registration, Tls};
-pub use settings::{Domains, Rate, Settings, Timeouts};
+pub use settings::{Domains, Settings, Timeouts};
 pub use stream::{Connection, Stream};

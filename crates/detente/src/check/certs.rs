@@ -174,7 +174,10 @@ fn unused(identities: &[Identity]) -> Vec<Finding> {
 fn beside(path: &Path) -> Option<Finding> {
     let named = path.extension().is_some_and(|ext| ["crt", "pem", "cer"].iter().any(|known| ext == *known));
     let small = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= FILE_BYTES_MAX);
-    let bytes = std::fs::read(path).ok().filter(|_| named && small)?;
+    if !(named && small) {
+        return None;
+    }
+    let bytes = std::fs::read(path).ok()?;
     let shown = Shown::of_pem(&bytes)?;
     let found = format!("a certificate for {}, which is not used", shown.names.join(", "));
     Some(Finding::new(

@@ -6,7 +6,7 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::Config;
 use federation::{Dns, Resolve, ascii};
@@ -15,7 +15,7 @@ use stanza::ns;
 use super::dns::{self, Wanted};
 use super::finding::{Finding, Level};
 
-/// How long a connection may take, and its first answer.
+/// How long a connection may take, and then all that is said on it.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are looked at.
 const ANSWER_BYTES_MAX: usize = 4096;
@@ -39,15 +39,19 @@ fn listeners(config: &Config) -> Vec<Finding> {
     let listen = &config.listen;
     let domain = config.server.domains.first().map(String::as_str).unwrap_or_default();
     let servers = config.federates();
-    let all: [(&str, &[String], Option<&str>, bool); 8] = [
+    let all: [(&str, &[String], Option<&str>, bool); 12] = [
         ("c2s", &listen.c2s, Some(ns::CLIENT), true),
         ("c2s_tls", &listen.c2s_tls, None, true),
         ("s2s", &listen.s2s, Some(ns::SERVER), servers),
         ("s2s_tls", &listen.s2s_tls, None, servers),
         ("http", &listen.http, None, true),
         ("https", &listen.https, None, true),
+        ("shared", &listen.shared, None, true),
         ("components", &listen.components, None, true),
         ("components_tls", &listen.components_tls, None, true),
+        ("bytestreams", &listen.bytestreams, None, config.bytestreams.is_on()),
+        ("turn_tls", &listen.turn_tls, None, config.turn.is_on()),
+        ("metrics", &listen.metrics, None, true),
     ];
     let used = all.into_iter().filter(|(.., used)| *used);
     let each = used.flat_map(|(name, addresses, content, _)| {
@@ -123,7 +127,6 @@ fn answers(address: SocketAddr, domain: &str, content: Option<&str>) -> Result<(
         TcpStream::connect_timeout(&address, PATIENCE).map_err(|error| format!("no connection: {error}"))?;
     let Some(content) = content else { return Ok(()) };
     let speak = |stream: &mut TcpStream| -> std::io::Result<String> {
-        stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let header = format!(
             "<?xml version='1.0'?><stream:stream xmlns='{content}' xmlns:stream='{}' \
@@ -132,7 +135,13 @@ fn answers(address: SocketAddr, domain: &str, content: Option<&str>) -> Result<(
         );
         stream.write_all(header.as_bytes())?;
         let (mut seen, mut buffer) = (Vec::new(), [0; 512]);
+        let until = Instant::now() + PATIENCE;
         while seen.len() < ANSWER_BYTES_MAX {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(std::io::ErrorKind::TimedOut.into());
+            }
+            stream.set_read_timeout(Some(left))?;
             let n = stream.read(&mut buffer)?;
             seen.extend(&buffer[..n]);
             let text = String::from_utf8_lossy(&seen);

@@ -54,9 +54,10 @@ pub(crate) fn wanted(config: &Config, of: Option<&str>) -> Vec<Wanted> {
     let listen = &config.listen;
     let fits = |domain: &str| of.is_none_or(|of| domain == of || domain.ends_with(&format!(".{of}")));
     let mut all = Vec::new();
-    let mut add = |domain: &str, kinds: &'static [Kind; 2], addresses: [&[String]; 2], account| {
-        for (kind, addresses) in kinds.iter().zip(addresses) {
-            let ports = ports(addresses);
+    let mut add = |domain: &str, kinds: &'static [Kind; 2], [plain, direct]: [&[String]; 2], account| {
+        // The one port for everything speaks direct TLS, and stands behind those of its own.
+        let direct = [ports(direct), ports(&listen.shared)].concat();
+        for (kind, ports) in kinds.iter().zip([ports(plain), direct]) {
             if fits(domain) && !ports.is_empty() {
                 all.push(Wanted { domain: domain.to_owned(), kind, ports, account });
             }
@@ -259,7 +260,8 @@ async fn around(config: &Config, dns: &Dns, domain: &str) -> Vec<Finding> {
         }
     }
     let about = format!("https://{domain}/.well-known/host-meta");
-    findings.push(match config.listen.https.iter().any(|address| address.ends_with(":443")) {
+    let mut web = config.listen.https.iter().chain(&config.listen.shared);
+    findings.push(match web.any(|address| address.ends_with(":443")) {
         true => Finding::ok(about, "is served by this server, if the address of the domain leads here"),
         false => Finding::new(
             Level::Note,

@@ -73,6 +73,12 @@ fn what_is_missing_in_dns_is_said_as_the_record_to_add() {
     let elsewhere = [("LISTEN__C2S", "127.0.0.1:5422".to_owned())];
     let (is, todo) = about(&look(&elsewhere).1, "_xmpp-client._tcp.a");
     assert!(is == "wrong" && todo.contains("SRV 0 5 5422 a.example."), "{is} {todo}");
+    // One port for everything will do for direct TLS.
+    let shared = [("LISTEN__SHARED", "127.0.0.1:443".to_owned())];
+    dns.put("_xmpps-client._tcp.a.example", vec![Record::Srv(0, 5, 443, "a.example".to_owned())]);
+    let found = look(&shared).1;
+    assert_eq!(about(&found, "_xmpps-client._tcp.a").0, "ok");
+    assert_eq!(about(&found, "https://a.example").0, "ok");
     // Records that are wrong, and one that is right.
     let srv = |port, host: &str| vec![Record::Srv(0, 5, port, host.to_owned())];
     dns.put("_xmpp-client._tcp.a.example", srv(5222, "nowhere.example"));
@@ -177,4 +183,22 @@ fn listeners_are_tried_here_and_where_dns_says() {
     assert_eq!(server.stop().code, 0);
     let said = look(&[]);
     assert!(said.out.contains("start the server"), "{said:?}");
+}
+
+/// H-04: what components say is not sent through the net in the clear, and nobody guesses their secret.
+#[test]
+fn components_are_not_let_in_in_the_clear() {
+    let world = world("a.example");
+    let here = |name, value: &str| [(name, value.to_owned())];
+    let said = check(&world, &[], &here("LISTEN__COMPONENTS", "0.0.0.0:5347"));
+    assert!(said.code == 1 && said.err.contains("in the clear"), "{said:?}");
+    for (name, value) in
+        [("LISTEN__COMPONENTS", "127.0.0.1:5347"), ("LISTEN__COMPONENTS_TLS", "0.0.0.0:5348")]
+    {
+        assert_eq!(check(&world, &[], &here(name, value)).code, 0, "{value}");
+    }
+    let mut file = std::fs::OpenOptions::new().append(true).open(world.config()).unwrap();
+    writeln!(file, "\n[component.\"irc.a.example\"]\nsecret = \"hunter2\"").unwrap();
+    let said = check(&world, &[], &[]);
+    assert!(said.code == 1 && said.err.contains("can be guessed"), "{said:?}");
 }

@@ -145,3 +145,25 @@ fn what_is_refused_says_why_and_changes_nothing() {
     );
     assert_eq!(json(&world, &["room", "list"]).as_array().unwrap().len(), 1);
 }
+
+/// Whoever gets his name later must not be what he was.
+#[test]
+fn who_is_removed_is_nobody_in_rooms() {
+    let world = made();
+    let user = |args: &[&str]| {
+        let said = world.run_with(&[&["user"], args].concat(), "pencil\n");
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{args:?}");
+    };
+    user(&["add", "alice@localhost", "--password-stdin"]);
+    let other = "other@conference.localhost";
+    assert_eq!(world.run(&["room", "create", other, "--owner", "alice@localhost"]).code, 0);
+    assert_eq!(world.run(&["room", "affiliation", TEAM, "bob@localhost", "admin"]).code, 0);
+    user(&["remove", "alice@localhost", "--yes"]);
+    let all = json(&world, &["room", "affiliation", TEAM]).to_string();
+    assert!(all.contains("bob@localhost") && all.contains("owner") && !all.contains("alice"), "{all}");
+    let rooms = json(&world, &["room", "list"]).to_string();
+    assert!(rooms.contains(TEAM) && !rooms.contains(other), "nobody was left in it: {rooms}");
+    assert!(!rooms.contains("alice"), "{rooms}");
+    user(&["add", "alice@localhost", "--password-stdin"]);
+    assert!(!json(&world, &["room", "affiliation", TEAM]).to_string().contains("alice"));
+}

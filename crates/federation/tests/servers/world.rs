@@ -461,7 +461,7 @@ fn clients() -> stream::Settings {
         timeouts: stream::Timeouts::default(),
         limits_before_auth: xml::Limits::BEFORE_AUTH,
         limits: xml::Limits::CLIENT,
-        rate: stream::Rate::default(),
+        rate: stream::Rate::CLIENT,
         auth_failures_max: 5,
     }
 }

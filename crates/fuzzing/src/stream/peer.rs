@@ -70,7 +70,7 @@ impl Peer {
             timeouts: Timeouts::default(),
             limits_before_auth: Limits::BEFORE_AUTH,
             limits: Limits::CLIENT,
-            rate: Rate::default(),
+            rate: Rate::CLIENT,
             auth_failures_max: 5,
         };
         let (now, peer) = (Instant::now(), IpAddr::V4(Ipv4Addr::LOCALHOST));

@@ -90,7 +90,7 @@ pub(crate) fn settings() -> Settings {
         timeouts: stream::Timeouts::default(),
         limits_before_auth: xml::Limits::BEFORE_AUTH,
         limits: xml::Limits::CLIENT,
-        rate: stream::Rate { bytes_per_second: 0, burst_bytes: 0 },
+        rate: stream::Rate::UNLIMITED,
         auth_failures_max: 5,
     }
 }
