@@ -73,6 +73,13 @@ fn sections_of_domains(source: &mut Source, config: &Config) {
         source.error(&format!("domain.{name}"), what, fix);
     }
     for (name, domain) in &config.domain {
+        for (at, address) in domain.outage.iter().enumerate() {
+            if !(address.starts_with("https://") || address.starts_with("http://")) || !is_uri(address) {
+                let fix = "write the address of a file, as in \"https://elsewhere.example/status.json\"";
+                let what = format!("\"{address}\" is no address that clients could fetch");
+                source.error(&format!("domain.{name}.outage[{at}]"), what, fix);
+            }
+        }
         for (field, addresses) in domain.contacts.fields() {
             let setting = field.trim_end_matches("-addresses");
             for (at, address) in addresses.iter().enumerate().filter(|(_, address)| !is_uri(address)) {

@@ -527,6 +527,12 @@ const OWN: &[Setting] = &[
     ),
     s("domain.*.resume_location", Kind::Text, "", "As in [listen], for this domain."),
     s(
+        "domain.*.outage",
+        Kind::List,
+        "",
+        "Where clients find a file about outages when this server does not answer (XEP-0455); on another machine, as in \"https://elsewhere.example/status.json\".",
+    ),
+    s(
         "domain.*.contacts.abuse",
         Kind::List,
         "",

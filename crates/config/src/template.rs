@@ -116,6 +116,7 @@ fn example(setting: &Setting) -> &'static str {
         "members" => "[]",
         "contact" => "\"mailto:admin@example.org\"",
         "domains" => "[\"example.org\"]",
+        "outage" => "[\"https://elsewhere.example/status.json\"]",
         _ => "[\"mailto:somebody@example.org\"]",
     }
 }

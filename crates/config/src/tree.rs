@@ -236,6 +236,7 @@ pub struct Domain {
     pub key: Option<String>,
     pub registration: Option<bool>,
     pub resume_location: Option<String>,
+    pub outage: Vec<String>,
     pub strangers: Option<Strangers>,
     pub contacts: Contacts,
 }

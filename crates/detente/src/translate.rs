@@ -99,6 +99,7 @@ pub(crate) fn hosts(
         let contacts = config.domain.get(domain).map(|own| own.contacts.fields()).unwrap_or_default();
         let facts = HostFacts {
             contacts: contacts.into_iter().map(|(field, uris)| (field.to_owned(), uris.to_vec())).collect(),
+            outage: config.domain.get(domain).map(|own| own.outage.clone()).unwrap_or_default(),
             registration: config.registers(domain),
             invites: config.invitations.enabled.then(|| InviteFacts {
                 users: config.invitations.users,

@@ -1,6 +1,7 @@
 //! Service Discovery: what a hosted domain and an account are and can.
 //!
-//! XEP-0030 2.5.0 (complete), XEP-0115 1.6.0 (the server's own), XEP-0157 1.1.1 (complete)
+//! XEP-0030 2.5.0 (complete), XEP-0115 1.6.0 (the server's own), XEP-0157 1.1.1 (complete),
+//! XEP-0455 0.4.0 (complete)
 //!
 //! Not here: the capabilities of clients, which pass through; what features there are, which their cards say.
 
@@ -16,6 +17,7 @@ static CARD: Card = Card {
         Spec::complete("XEP-0115", "1.6.0")
             .note("the server's own capabilities; those of clients pass through"),
         Spec::complete("XEP-0157", "1.1.1"),
+        Spec::complete("XEP-0455", "0.4.0"),
     ],
     account_vars: &[ns::DISCO_INFO, ns::DISCO_ITEMS],
     host_vars: &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::CAPS],
@@ -63,6 +65,10 @@ impl Disco {
         };
         if !contacts.is_empty() {
             info.forms.push(Form { form_type: ns::SERVER_INFO, ty: "list-multi", fields: contacts });
+        }
+        if !facts.outage.is_empty() {
+            let fields = vec![("external-status-addresses".to_owned(), facts.outage.clone())];
+            info.forms.push(Form { form_type: ns::OUTAGE, ty: "list-multi", fields });
         }
         directory::advertise(facts, &mut info);
         upload::advertise(facts, &mut info);
@@ -232,6 +238,19 @@ mod tests {
         let node = caps::of(&Disco::new(&[&OTHER]).host_info(&scene.host.facts)).node();
         let seen = host(&mut scene, "info", &format!(" node='{node}'"));
         assert!(seen.contains(&format!("node='{node}'>")) && seen.contains(form), "{seen}");
+    }
+
+    #[test]
+    fn the_host_tells_where_to_read_of_an_outage() {
+        let mut scene = scene();
+        assert!(!host(&mut scene, "info", "").contains("urn:xmpp:sos:0"));
+        let outage = vec!["https://elsewhere.example/status.json".to_owned()];
+        scene.facts(HostFacts { outage, ..HostFacts::default() });
+        let form = "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'>\
+            <value>urn:xmpp:sos:0</value></field><field var='external-status-addresses' type='list-multi'>\
+            <value>https://elsewhere.example/status.json</value></field></x>";
+        let seen = host(&mut scene, "info", "");
+        assert!(seen.contains(form), "{seen}");
     }
 
     #[test]

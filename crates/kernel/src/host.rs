@@ -26,6 +26,8 @@ pub struct Host {
 pub struct HostFacts {
     /// XEP-0157 contact addresses: field name such as `abuse-addresses`, and URIs.
     pub contacts: Vec<(String, Vec<String>)>,
+    /// XEP-0455: where a file says how the service is doing, also when this server does not answer. URIs.
+    pub outage: Vec<String>,
     /// Whether accounts may be made in-band (XEP-0077).
     pub registration: bool,
     /// XEP-0401: who may invite, and where the pages for invitations are; `None`: nobody.

@@ -311,6 +311,8 @@ pub const CHANNEL_SEARCH_OPEN: &str = "{urn:xmpp:channel-search:0:anonymity}none
 // XEP-0440
 pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 // XEP-0441 takes its elements from XEP-0313.
+// XEP-0455
+pub const OUTAGE: &str = "urn:xmpp:sos:0";
 // XEP-0444
 pub const REACTIONS: &str = "urn:xmpp:reactions:0";
 // XEP-0445
