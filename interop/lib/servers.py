@@ -182,7 +182,9 @@ class Detente(Server):
         if self.binary is None:
             raise SystemExit("no detente binary: build it, or set INTEROP_DETENTE")
         self.config = self.dir / "detente.toml"
-        self.environment = {**self.environment, "DETENTE_LISTEN__COMPONENTS": f"{HOST}:{5347 + offset}"}
+        self.environment = {**self.environment, "DETENTE_LISTEN__COMPONENTS": f"{HOST}:{5347 + offset}",
+                            "DETENTE_LISTEN__BYTESTREAMS": f"{HOST}:{7777 + offset}",
+                            "DETENTE_BYTESTREAMS__HOST": HOST}
 
     def init(self):
         if self.config.exists():

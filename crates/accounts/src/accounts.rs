@@ -73,6 +73,11 @@ impl Policy {
             blank: blank(settings)?,
         })
     }
+
+    /// Of new keys.
+    pub(crate) fn iterations(&self) -> u32 {
+        self.iterations
+    }
 }
 
 impl Accounts {

@@ -49,6 +49,11 @@ impl Record {
         self.keys = keys.iter().map(|keys| (keys.hash().name().to_owned(), Keys::of(keys))).collect();
     }
 
+    /// Adds keys, or replaces those of the same hash.
+    pub(crate) fn add_keys(&mut self, keys: &ScramKeys) {
+        self.keys.insert(keys.hash().name().to_owned(), Keys::of(keys));
+    }
+
     /// The keys for a hash, if the account has them and they are in order.
     pub(crate) fn keys(&self, hash: Hash) -> Option<ScramKeys> {
         let keys = self.keys.get(hash.name())?;

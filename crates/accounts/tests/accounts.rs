@@ -168,6 +168,44 @@ fn login(account: &str, client: &str) -> Login {
     }
 }
 
+/// XEP-0480: keys are added where they are missing, to who still may.
+async fn keys_are_added_once_and_by_right_only(parts: Parts) {
+    let world = World::with_bob(parts).await;
+    let bob = || bare("bob@a.example");
+    let keys = |hash| {
+        let password = sasl::Password::parse("other").unwrap();
+        Box::new(sasl::ScramKeys::derive(hash, &password, b"salt of it", 4_096).unwrap())
+    };
+    let missing = async |account: &str| match world
+        .ask(Ask::Missing { account: bare(account), hashes: vec![Hash::Sha512, Hash::Sha1] })
+        .await
+    {
+        Answer::Missing { hashes, iterations: 4_096 } => format!("{hashes:?}"),
+        Answer::Refused(condition) => condition.name().to_owned(),
+        _ => panic!("not an answer to that"),
+    };
+    assert_eq!(missing("bob@a.example").await, "[]", "nobody wants keys for the other");
+    assert_eq!(missing("eve@a.example").await, "not-authorized");
+    let wider = Settings { hashes: vec![Hash::Sha512, Hash::Sha256, Hash::Sha1], ..settings(&world.now) };
+    world.accounts.reload(&wider).unwrap();
+    assert_eq!(missing("bob@a.example").await, "[Sha512]");
+    let grant = world.accounts.grants().of(&bob());
+    let upgrade = |keys| Ask::Upgrade { account: bob(), grant: grant.clone(), keys };
+    let before = world.challenge("bob@a.example", Hash::Sha256, Mechanism::ScramSha256).await;
+    for (hash, mechanism, added) in
+        [(Hash::Sha256, Mechanism::ScramSha256, false), (Hash::Sha512, Mechanism::ScramSha512, true)]
+    {
+        assert!(matches!(world.ask(upgrade(keys(hash))).await, Answer::Upgraded));
+        let challenge = world.challenge("bob@a.example", hash, mechanism).await;
+        assert_eq!(challenge.contains(&sasl::encode_base64(b"salt of it")), added, "{hash:?}");
+    }
+    assert_eq!(world.challenge("bob@a.example", Hash::Sha256, Mechanism::ScramSha256).await, before);
+    assert_eq!(missing("bob@a.example").await, "[]");
+    world.accounts.grants().revoke(&bob());
+    let refused = world.ask(upgrade(keys(Hash::Sha256))).await;
+    assert!(matches!(refused, Answer::Refused(Condition::NotAuthorized)));
+}
+
 /// C-28: a password that was changed while its exchange went on is of no use, nor is a stream without a resource.
 async fn c28_what_was_granted_is_taken_back(parts: Parts) {
     let world = World::with_bob(parts).await;
@@ -214,6 +252,7 @@ over_both! {
     c22_a_token_is_used_moved_and_counted
     c23_a_token_belongs_to_one_installation_and_mechanism
     c24_tokens_end
+    keys_are_added_once_and_by_right_only
     c28_what_was_granted_is_taken_back
     tokens_are_bounded_and_rotate
     j02_registration_is_limited

@@ -50,8 +50,9 @@ impl Measure {
 
 /// The kinds of listeners, in their order.
 #[rustfmt::skip]
-const DOORS: [&str; 11] = [
+const DOORS: [&str; 12] = [
     "c2s", "c2s_tls", "http", "https", "metrics", "turn", "turn_tls", "s2s", "s2s_tls", "component", "component_tls",
+    "shared",
 ];
 
 /// All that the sockets count.

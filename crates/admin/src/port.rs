@@ -8,7 +8,7 @@ use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use model::storage::{Batch, Loaded, Read};
 use serde_json::Value;
-use stanza::Stanza;
+use stanza::{Stanza, StanzaError};
 use store::{BoxFuture, Store};
 use tokio::sync::{Notify, oneshot};
 
@@ -28,9 +28,23 @@ pub trait Port: Send + Sync {
     fn components(&self) -> Option<Value> {
         None
     }
+    /// Other servers; `None` where no server runs, or it talks with no others.
+    fn servers(&self) -> Option<&dyn Servers> {
+        None
+    }
     /// Brings a stanza of the server itself on its way; `from` and `to` are set.
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
         let _ = stanza;
+        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
+    }
+    /// The services with rooms, and whose each is: the domain of the service, and that of its accounts.
+    fn rooms(&self) -> &[(String, String)] {
+        &[]
+    }
+    /// Asks something of a place of a service, in the name of the domain that the service belongs to; `from` and `to` are
+    /// set.
+    fn request(&self, request: Stanza) -> BoxFuture<'_, Result<Result<Stanza, StanzaError>, Failure>> {
+        let _ = request;
         Box::pin(std::future::ready(Err(crate::sessions::nobody())))
     }
     /// Reads what is stored.
@@ -49,12 +63,28 @@ pub trait Port: Send + Sync {
     fn domains(&self) -> &[String];
 }
 
+/// Other servers, for operators. Domains are prepared.
+pub trait Servers: Send + Sync {
+    /// A list of objects, one for each domain of which anything is known.
+    fn list(&self) -> BoxFuture<'_, Value>;
+    /// One domain, as an object.
+    fn show<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Value>;
+    /// Connects to a domain anew on behalf of one of ours, and says what came of it.
+    fn test<'a>(&'a self, local: &'a str, domain: &'a str) -> BoxFuture<'a, Result<Value, Failure>>;
+    /// A domain is blocked, or is so no longer: takes effect at once.
+    fn bar(&self, domain: &str, barred: bool);
+    /// Whether the configuration lets this server talk with a domain.
+    fn configured(&self, domain: &str) -> bool;
+}
+
 /// In a running server.
 pub struct Live {
     engine: Handle,
     gauges: Option<Arc<Gauges>>,
     domains: Vec<String>,
     components: Option<Box<dyn Fn() -> Value + Send + Sync>>,
+    servers: Option<Arc<dyn Servers>>,
+    rooms: Vec<(String, String)>,
     store: Arc<dyn Store>,
     regroup: Arc<Notify>,
 }
@@ -67,7 +97,16 @@ impl Live {
         domains: Vec<String>,
         store: Arc<dyn Store>,
     ) -> Live {
-        Live { engine, gauges, domains, store, regroup: Arc::default(), components: None }
+        Live {
+            engine,
+            gauges,
+            domains,
+            store,
+            regroup: Arc::default(),
+            components: None,
+            servers: None,
+            rooms: Vec::new(),
+        }
     }
 
     /// What is told when groups have changed.
@@ -75,10 +114,22 @@ impl Live {
         self.regroup.clone()
     }
 
+    /// The same with these services of rooms: the domain of each, and that of its accounts.
+    #[must_use]
+    pub fn with_rooms(self, rooms: Vec<(String, String)>) -> Live {
+        Live { rooms, ..self }
+    }
+
     /// The same, knowing how components stand.
     #[must_use]
     pub fn with_components(self, standing: Box<dyn Fn() -> Value + Send + Sync>) -> Live {
         Live { components: Some(standing), ..self }
+    }
+
+    /// The same, knowing other servers.
+    #[must_use]
+    pub fn with_servers(self, servers: Option<Arc<dyn Servers>>) -> Live {
+        Live { servers, ..self }
     }
 
     async fn ask<T: Send + 'static>(
@@ -117,11 +168,23 @@ impl Port for Live {
         self.components.as_ref().map(|standing| standing())
     }
 
+    fn servers(&self) -> Option<&dyn Servers> {
+        self.servers.as_deref()
+    }
+
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
         Box::pin(async move {
             self.engine.send(Input::Inject(stanza)).await;
             Ok(())
         })
+    }
+
+    fn rooms(&self) -> &[(String, String)] {
+        &self.rooms
+    }
+
+    fn request(&self, request: Stanza) -> BoxFuture<'_, Result<Result<Stanza, StanzaError>, Failure>> {
+        Box::pin(self.ask(move |reply| Input::Request(Box::new(request), reply)))
     }
 
     fn read(&self, read: Read) -> BoxFuture<'_, Result<Loaded, Failure>> {

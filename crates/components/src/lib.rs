@@ -228,7 +228,7 @@ impl Neighbours for Components {
 
 impl net::Servers for Components {
     fn serve(&self, guest: Guest) {
-        let Guest { tcp, ip, direct_tls, permit } = guest;
+        let Guest { tcp, ip, direct_tls, permit, .. } = guest;
         let shared = self.shared.clone();
         self.runtime.spawn(async move {
             let wire: Option<Box<dyn Duplex>> = match direct_tls {

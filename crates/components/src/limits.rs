@@ -21,6 +21,9 @@ pub const BRIEF: Duration = Duration::from_secs(30);
 /// How long a component must have lived after something was written to it, for that to count as delivered, where it
 /// acknowledges nothing.
 pub const CONFIRM: Duration = Duration::from_secs(5);
+/// Stanzas that wait for that time; the oldest of more count as delivered at once. Fewer than may be on their way to one
+/// domain, or a peer that reads fast would get no more than those in that time.
+pub const UNCONFIRMED_MAX: usize = 500;
 /// How long a component may be silent when another connection wants its domain, before that one gets it.
 pub const PING: Duration = Duration::from_secs(5);
 /// How long streams may take to close when the server stops.

@@ -34,11 +34,14 @@ impl Carrier {
                     }
                     receipt(true);
                 }
-                Output::Acked(OWN) => {}
+                Output::Acked(OWN) | Output::Written(OWN) => {}
+                Output::Written(number) => {
+                    let now = Instant::now();
+                    self.unconfirmed.push_back((now + limits::CONFIRM, number));
+                    self.confirm(now).await;
+                }
                 Output::Acked(number) => {
-                    if self.only_written {
-                        self.unconfirmed.push_back((Instant::now() + limits::CONFIRM, number));
-                    } else if self.in_flight.remove(&number).is_some() {
+                    if self.in_flight.remove(&number).is_some() {
                         self.shared.delivered(number).await;
                     }
                 }

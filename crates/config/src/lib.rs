@@ -13,6 +13,7 @@
 //! Not here: what the settings do (the crates that they are for), reading certificates (net, through [`Certificates`]).
 
 mod around;
+mod bytestreams;
 mod calls;
 mod components;
 mod environment;
@@ -35,6 +36,7 @@ mod template;
 mod tree;
 mod walk;
 
+pub use bytestreams::Bytestreams;
 pub use calls::{External, Turn};
 pub use components::{Component, Components, Hidden, Privileges, Requests, Speaking, Watching};
 pub use fault::{Fault, Level, Place};
@@ -49,5 +51,5 @@ pub use rooms::{RoomCreation, Rooms};
 pub use safety::{Directory, Safety, Strangers};
 pub use tree::{
     Auth, Config, Contacts, Domain, Durability, Http, Identity, Limits, Listen, Log, LogFormat, Registration,
-    Server, Storage, Tls,
+    Server, SharedDefault, Storage, Tls,
 };

@@ -9,7 +9,7 @@ use address::Jid;
 
 use crate::near::nearest;
 use crate::source::Source;
-use crate::{Config, calls, components, federation, groups, objects, push, safety};
+use crate::{Config, bytestreams, calls, components, federation, groups, objects, push, safety};
 
 /// Checks everything and brings domains into their prepared form.
 pub(crate) fn check(source: &mut Source, config: &mut Config) {
@@ -22,6 +22,7 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     login(source, config);
     http(source, config);
     calls::check(source, config);
+    bytestreams::check(source, config);
     federation::check(source, config);
     objects::check(source, config);
     components::check(source, config);
@@ -122,21 +123,24 @@ fn listeners(source: &mut Source, config: &Config) {
         ("c2s_tls", &listen.c2s_tls),
         ("http", &listen.http),
         ("https", &listen.https),
+        ("shared", &listen.shared),
         ("metrics", &listen.metrics),
         ("turn", &listen.turn),
         ("turn_tls", &listen.turn_tls),
     ];
     // Without a relay those two are not opened.
-    let all = if config.turn.is_on() { &all[..] } else { &all[..5] };
+    let all = if config.turn.is_on() { &all[..] } else { &all[..6] };
     // And those of other servers only where there is something to say to them.
     let of_servers = if config.federates() { &of_servers[..] } else { &[] };
-    if all[..4].iter().all(|(_, addresses)| addresses.is_empty()) {
+    if all[..5].iter().all(|(_, addresses)| addresses.is_empty()) {
         let fix = "leave at least one of c2s, c2s_tls, http and https as it is by default";
         source.error("listen", "the server would listen nowhere", fix);
     }
     let mut seen: BTreeMap<u16, Vec<(SocketAddr, String)>> = BTreeMap::new();
+    let of_proxy = [("bytestreams", &listen.bytestreams)];
+    let of_proxy = if config.bytestreams.is_on() { &of_proxy[..] } else { &[] };
     let of_components = [("components", &listen.components), ("components_tls", &listen.components_tls)];
-    for &(name, addresses) in all.iter().chain(of_servers).chain(&of_components) {
+    for &(name, addresses) in all.iter().chain(of_servers).chain(of_proxy).chain(&of_components) {
         for (at, text) in addresses.iter().enumerate() {
             let path = format!("listen.{name}[{at}]");
             let Ok(address) = text.parse::<SocketAddr>() else {
@@ -220,7 +224,8 @@ fn certificates(source: &mut Source, config: &Config) {
         }
     }
     let listen = &config.listen;
-    let secure = !(listen.c2s.is_empty() && listen.c2s_tls.is_empty() && listen.https.is_empty());
+    let with_tls = [&listen.c2s, &listen.c2s_tls, &listen.https, &listen.shared];
+    let secure = with_tls.iter().any(|addresses| !addresses.is_empty());
     let with: Vec<String> = config.identities().into_iter().map(|identity| identity.domain).collect();
     for (at, domain) in config.server.domains.iter().enumerate().filter(|(_, d)| secure && !with.contains(d))
     {

@@ -9,7 +9,7 @@ use crate::Config;
 use crate::source::Source;
 
 /// `[safety]`, named as in the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // described in the table of settings, once
 pub struct Safety {
@@ -17,6 +17,21 @@ pub struct Safety {
     pub strangers_local: bool,
     pub block_lists: Vec<String>,
     pub directory: Directory,
+    pub reports_to: Vec<String>,
+    pub reports_to_origin: bool,
+}
+
+impl Default for Safety {
+    fn default() -> Safety {
+        Safety {
+            strangers: Strangers::Allow,
+            strangers_local: false,
+            block_lists: Vec::new(),
+            directory: Directory::OptIn,
+            reports_to: Vec::new(),
+            reports_to_origin: true,
+        }
+    }
 }
 
 /// What becomes of what strangers send.
@@ -69,12 +84,24 @@ pub(crate) fn check(source: &mut Source, config: &Config) {
             source.error(&format!("safety.block_lists[{at}]"), format!("\"{list}\" is no list"), fix);
         }
     }
+    for (at, text) in config.safety.reports_to.iter().enumerate() {
+        if Jid::parse(text).is_err() {
+            let fix = "write an address, as in \"antispam.example.org\"";
+            source.error(&format!("safety.reports_to[{at}]"), format!("\"{text}\" is no address"), fix);
+        }
+    }
+    if config.safety.reports_to.len() > REPORTS_TO_MAX {
+        let what = format!("there are more than {REPORTS_TO_MAX} addresses");
+        source.error("safety.reports_to", what, "remove those that matter least");
+    }
     if config.safety.block_lists.len() > LISTS_MAX {
         let what = format!("there are more than {LISTS_MAX} lists");
         source.error("safety.block_lists", what, "remove those that matter least");
     }
 }
 
+/// Most addresses to which reports go on.
+const REPORTS_TO_MAX: usize = 8;
 /// Most lists of banned addresses.
 const LISTS_MAX: usize = 8;
 

@@ -109,6 +109,12 @@ const OWN: &[Setting] = &[
         "The same with TLS, for networks that let nothing else pass.",
     ),
     s(
+        "listen.bytestreams",
+        Kind::List,
+        "[\"0.0.0.0:7777\", \"[::]:7777\"]",
+        "The proxy for files from client to client; opened only if [bytestreams] says where it is.",
+    ),
+    s(
         "listen.s2s",
         Kind::List,
         "[\"0.0.0.0:5269\", \"[::]:5269\"]",
@@ -119,6 +125,18 @@ const OWN: &[Setting] = &[
         Kind::List,
         "[\"0.0.0.0:5270\", \"[::]:5270\"]",
         "Other servers; secured from the first byte (XEP-0368).",
+    ),
+    s(
+        "listen.shared",
+        Kind::List,
+        "[]",
+        "One port for all that begins with TLS: clients, web clients, other servers and the relay, told apart by what they ask for (ALPN). As in \"0.0.0.0:443\", for networks that let nothing else pass.",
+    ),
+    s(
+        "listen.shared_default",
+        Kind::OneOf(&["https", "c2s", "refuse"]),
+        "\"https\"",
+        "Who does not say there what it is: a web client, a client (c2s), or nobody (refuse).",
     ),
     s(
         "listen.components",
@@ -157,7 +175,7 @@ const OWN: &[Setting] = &[
         "auth.scram",
         Kind::ListOf(&["SHA-512", "SHA-256", "SHA-1"]),
         "[\"SHA-512\", \"SHA-256\", \"SHA-1\"]",
-        "Kinds of SCRAM that are offered. New passwords get keys for each of them; accounts made before a change need a new password.",
+        "Kinds of SCRAM that are offered. New passwords get keys for each of them; accounts made before a change need a new password, or a client that upgrades them (XEP-0480).",
     ),
     s(
         "auth.plain",
@@ -442,6 +460,18 @@ const OWN: &[Setting] = &[
         Kind::List,
         "[]",
         "Lists of banned addresses that others keep: service and node, as in \"lists.example/muc_bans_sha256\".",
+    ),
+    s(
+        "safety.reports_to",
+        Kind::List,
+        "[]",
+        "Who else hears of reports of spam and abuse, if the reporter agrees to that: addresses, as in \"antispam.example.org\".",
+    ),
+    s(
+        "safety.reports_to_origin",
+        Kind::Flag,
+        "true",
+        "Whether the server of who was reported hears of it, if the reporter agrees to that and it takes reports.",
     ),
     s(
         "safety.directory",

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::bytestreams::Bytestreams;
 use crate::calls::{External, Turn};
 use crate::components::{Component, Components};
 use crate::federation::Federation;
@@ -36,6 +37,7 @@ pub struct Config {
     pub pubsub: PubSub,
     pub push: Push,
     pub turn: Turn,
+    pub bytestreams: Bytestreams,
     pub external: BTreeMap<String, External>,
     pub federation: Federation,
     pub components: Components,
@@ -97,12 +99,26 @@ pub struct Listen {
     pub metrics: Vec<String>,
     pub turn: Vec<String>,
     pub turn_tls: Vec<String>,
+    pub bytestreams: Vec<String>,
     pub s2s: Vec<String>,
     pub s2s_tls: Vec<String>,
+    pub shared: Vec<String>,
+    pub shared_default: SharedDefault,
     pub components: Vec<String>,
     pub components_tls: Vec<String>,
     pub components_socket: Option<String>,
     pub resume_location: Option<String>,
+}
+
+/// What is spoken on a shared port with who names no protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum SharedDefault {
+    #[default]
+    Https,
+    C2s,
+    Refuse,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -285,7 +301,13 @@ impl Config {
         if let Some(url) = self.http.public_url.as_ref().filter(|url| url.starts_with("https://")) {
             return Some(url.trim_end_matches('/').to_owned());
         }
-        let port = self.listen.https.first()?.rsplit_once(':')?.1;
+        // Programs that name no protocol must find HTTP there, too.
+        let (shared, https) = (self.listen.shared.first(), self.listen.https.first());
+        let found = match self.listen.shared_default {
+            SharedDefault::Https => shared.or(https),
+            _ => https.or(shared),
+        };
+        let port = found?.rsplit_once(':')?.1;
         Some(match port {
             "443" => format!("https://{domain}"),
             port => format!("https://{domain}:{port}"),
@@ -352,8 +374,11 @@ impl Default for Listen {
             metrics: Vec::new(),
             turn: list(&["0.0.0.0:3478", "[::]:3478"]),
             turn_tls: list(&["0.0.0.0:5349", "[::]:5349"]),
+            bytestreams: list(&["0.0.0.0:7777", "[::]:7777"]),
             s2s: list(&["0.0.0.0:5269", "[::]:5269"]),
             s2s_tls: list(&["0.0.0.0:5270", "[::]:5270"]),
+            shared: Vec::new(),
+            shared_default: SharedDefault::Https,
             components: Vec::new(),
             components_tls: Vec::new(),
             components_socket: None,
@@ -382,7 +407,7 @@ impl Default for Auth {
 
 impl Default for Limits {
     fn default() -> Limits {
-        let (rate, timeouts) = (stream::Rate::default(), stream::Timeouts::default());
+        let (rate, timeouts) = (stream::Rate::CLIENT, stream::Timeouts::default());
         Limits {
             stanza_bytes: xml::Limits::CLIENT.element_bytes,
             rate_bytes_per_second: rate.bytes_per_second,

@@ -310,6 +310,21 @@ fn the_environment_overrides_the_file() {
 
 /// An object storage that cannot work is told before it is needed, and its secret is in no text.
 #[test]
+fn files_are_where_programs_that_name_no_protocol_find_http() {
+    for (given, expected) in [
+        ("", "https://a.example"),
+        ("shared_default = \"c2s\"\n", "https://a.example:5443"),
+        ("shared_default = \"refuse\"\n", "https://a.example:5443"),
+    ] {
+        let text = format!(
+            "[server]\ndomains = [\"a.example\"]\n[listen]\nhttps = [\"0.0.0.0:5443\"]\nshared = [\"0.0.0.0:443\"]\n{given}"
+        );
+        let config: config::Config = toml::from_str(&text).unwrap();
+        assert_eq!(config.upload_origin("a.example").as_deref(), Some(expected), "{given}");
+    }
+}
+
+#[test]
 fn object_storage_is_looked_at() {
     let keys = "access_key = \"a\"\nsecret_key = \"hidden\"\n";
     for (settings, word) in [
@@ -362,6 +377,7 @@ fn table_and_types_agree() {
     full.domain.insert("*".to_owned(), own);
     full.turn.host = text();
     full.turn.secret = text();
+    full.bytestreams.host = text();
     full.push.contact = text();
     full.s3 = config::Objects {
         bucket: text(),
@@ -649,6 +665,30 @@ fn calls_are_checked() {
             "[listen]\nc2s = [\"0.0.0.0:3478\"]\n[turn]\nexternal_address = [\"203.0.113.1\"]\n",
             &["error: port 3478 is taken by `c2s` already"],
         ),
+        ("[safety]\nreports_to = [\"antispam.example\", \"a@b.example\"]\n", &[]),
+        ("[safety]\nreports_to = [\"mailto:a b\"]\n", &["error: \"mailto:a b\" is no address"]),
+        (
+            "[safety]\nreports_to = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\"]\n",
+            &["error: there are more than 8 addresses"],
+        ),
+        ("[bytestreams]\nhost = \"files.example\"\n", &[]),
+        ("[bytestreams]\nhost = \"2001:db8::1\"\n", &[]),
+        (
+            "[bytestreams]\nhost = \"files.example:7777\"\n",
+            &["error: \"files.example:7777\" is no host that"],
+        ),
+        ("[bytestreams]\nhost = \"a@b\"\n", &["error: \"a@b\" is no host that"]),
+        ("[bytestreams]\nhost = \"0.0.0.0\"\n", &["error: \"0.0.0.0\" is no host that"]),
+        ("[bytestreams]\nhost = \"\"\n", &["error: \"\" is no host that"]),
+        (
+            "[bytestreams]\nhost = \"a.example\"\n[listen]\nbytestreams = []\n",
+            &["error: the proxy would listen nowhere"],
+        ),
+        (
+            "[listen]\nc2s = [\"0.0.0.0:7777\"]\n[bytestreams]\nhost = \"a.example\"\n",
+            &["error: port 7777 is taken by `c2s` already"],
+        ),
+        ("[listen]\nc2s = [\"0.0.0.0:7777\"]\n", &[]),
         ("[external.a]\ntype = \"turn\"\nhost = \"b.example\"\nport = 3478\nsecret = \"x\"\n", &[]),
         ("[external.a]\ntype = \"turn\"\n", &["error: `host` is missing"]),
         ("[external.a]\nhost = \"b.example\"\n", &["error: `type` is missing"]),

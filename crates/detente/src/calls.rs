@@ -72,8 +72,9 @@ fn settings(config: &Config, secret: &Secret, seed: [u8; 32]) -> Settings {
 /// would send to the Internet. Nothing is sent for this.
 fn own_addresses(config: &Config) -> Vec<Range> {
     let listen = &config.listen;
-    let lists = [&listen.c2s, &listen.c2s_tls, &listen.http, &listen.https, &listen.turn, &listen.turn_tls];
-    let listening = lists.into_iter().flat_map(|list| parsed(list)).map(|address| address.ip());
+    let of_clients = [&listen.c2s, &listen.c2s_tls, &listen.http, &listen.https, &listen.shared];
+    let lists = of_clients.into_iter().chain([&listen.turn, &listen.turn_tls]);
+    let listening = lists.flat_map(|list| parsed(list)).map(|address| address.ip());
     let outward = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
     let outward = outward.into_iter().filter_map(|(from, to)| {
         let socket = UdpSocket::bind(from).ok()?;

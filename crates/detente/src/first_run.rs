@@ -47,6 +47,7 @@ pub(crate) async fn welcome(
     for (addresses, how) in [
         (&listen.c2s, "STARTTLS"),
         (&listen.c2s_tls, "direct TLS"),
+        (&listen.shared, "direct TLS and HTTPS by ALPN"),
         (&listen.https, "WebSocket at wss://.../xmpp-websocket, BOSH at https://.../http-bind"),
         (&listen.http, "the same without TLS, for a proxy on this machine"),
     ] {

@@ -17,14 +17,18 @@ mod group;
 mod init;
 mod invite;
 mod log;
+mod neighbours;
 mod notify;
 mod objects;
 mod password;
+mod proxy;
 mod push;
 mod reach;
 mod reload;
 mod reports;
 mod retention;
+mod room;
+mod s2s;
 mod secret;
 mod serve;
 mod servers;
@@ -58,7 +62,9 @@ fn main() -> std::process::ExitCode {
         Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
         Command::Component(command) => gateways::run(command),
+        Command::S2s(command) => s2s::run(command),
         Command::Group(command) => group::run(command),
+        Command::Room(command) => room::run(command),
         Command::Reports(command) => reports::run(command),
         Command::Export(args) => transfer::export(args),
         Command::Import(args) => transfer::import(&args),

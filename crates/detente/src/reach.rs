@@ -7,7 +7,7 @@ use std::sync::Arc;
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Live, Port};
 use config::Config;
-use engine::{Handle, Input, NoFiles, NoPushes, Services};
+use engine::{Handle, Input, NoBytestreams, NoFiles, NoPushes, Services};
 use files::Files;
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use model::storage::{Batch, Loaded, Read};
@@ -18,13 +18,13 @@ use tokio::task::JoinHandle;
 
 use crate::adapters::Known;
 use crate::cli::ConfigFile;
-use crate::{config_file, secret, serve, translate};
+use crate::{config_file, secret, serve, services, translate};
 
 /// The administration socket, in the data folder.
 pub(crate) const SOCKET: &str = "admin.sock";
 
 /// With what commands begin that make no sense without a running server.
-const NEEDS_SERVER: [&str; 3] = ["session ", "announce", "status"];
+const NEEDS_SERVER: [&str; 6] = ["session ", "announce", "status", "s2s list", "s2s show", "s2s test"];
 
 /// Arguments of a command.
 pub(crate) fn args<const N: usize>(args: [(&str, Value); N]) -> Map<String, Value> {
@@ -67,6 +67,17 @@ impl Port for Unconnected {
 
     fn bring(&self, stanza: stanza::Stanza) -> BoxFuture<'_, Result<(), Failure>> {
         self.0.bring(stanza)
+    }
+
+    fn rooms(&self) -> &[(String, String)] {
+        self.0.rooms()
+    }
+
+    fn request(
+        &self,
+        request: stanza::Stanza,
+    ) -> BoxFuture<'_, Result<Result<stanza::Stanza, stanza::StanzaError>, Failure>> {
+        self.0.request(request)
     }
 
     fn domains(&self) -> &[String] {
@@ -148,9 +159,13 @@ impl Alone {
             accounts: Arc::new(known),
             files: Arc::new(NoFiles),
             pushes: Arc::new(NoPushes),
+            bytestreams: Arc::new(NoBytestreams),
         };
         let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
-        let port = Unconnected(Live::new(engine.clone(), None, config.server.domains.clone(), store));
+        let port = Unconnected(
+            Live::new(engine.clone(), None, config.server.domains.clone(), store)
+                .with_rooms(services::of_rooms(config)),
+        );
         Ok(Alone { runtime, port, engine, task })
     }
 }

@@ -122,7 +122,7 @@ impl Parts {
     fn servers(&self, config: &Config) -> Result<(), Failure> {
         let Some(federation) = &self.federation else { return Ok(()) };
         federation.replace_roots(servers::roots(config)?);
-        federation.replace(servers::settings(config)?);
+        federation.replace(servers::settings(config, federation.barred())?);
         Ok(())
     }
 
@@ -160,7 +160,9 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.safety.block_lists = now.safety.block_lists.clone();
     next.push = now.push.clone();
     next.turn = now.turn.clone();
+    next.bytestreams = now.bytestreams.clone();
     next.federation.enabled = now.federation.enabled;
+    next.federation.dns_servers = now.federation.dns_servers.clone();
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();
     // A domain that goes at the next start keeps what it has until then.
@@ -216,6 +218,7 @@ mod tests {
                 Value::Number(n) => (n.as_u64().unwrap() + 1).into(),
                 Value::Array(_) => vec!["SHA-256"].into(),
                 Value::String(text) if text == "text" => "json".into(),
+                Value::String(text) if text == "https" => "c2s".into(),
                 Value::String(text) if text == "full" => "normal".into(),
                 Value::String(text) if text == "local" => "nobody".into(),
                 Value::String(text) if text == "auto" => "on".into(),
@@ -240,12 +243,16 @@ mod tests {
             "listen.metrics",
             "listen.turn",
             "listen.turn_tls",
+            "listen.bytestreams",
             "listen.s2s",
             "listen.s2s_tls",
+            "listen.shared",
+            "listen.shared_default",
             "listen.components",
             "listen.components_tls",
             "listen.components_socket",
             "federation.enabled",
+            "federation.dns_servers",
             "log.format",
             "storage.durability",
             "http.public_url",
@@ -253,7 +260,7 @@ mod tests {
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
             let section = setting.path.split('.').next().unwrap_or_default();
-            let whole = ["upload", "s3", "rooms", "pubsub", "push", "turn"].contains(&section);
+            let whole = ["upload", "s3", "rooms", "pubsub", "push", "turn", "bytestreams"].contains(&section);
             let late = whole || restart.contains(&setting.path);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);

@@ -12,12 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use accounts::Accounts;
-use admin::{Failure, FailureKind, Gauges, Live, Port};
+use admin::{Failure, FailureKind, Gauges, Live, More, Port};
 use components::Components;
 use config::{Config, LogFormat};
 use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
 use federation::Federation;
 use files::Files;
+use mediator::Mediator;
 use model::query::SessionFilter;
 use model::storage::Read;
 use net::{Net, NetConfig, Phase, TlsStore};
@@ -39,7 +40,8 @@ use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
 use crate::{
-    calls, cli, first_run, gateways, notify, objects, retention, secret, servers, services, translate,
+    calls, cli, first_run, gateways, neighbours, notify, objects, proxy, retention, secret, servers,
+    services, translate,
 };
 
 /// Inputs of operators that may wait for the engine.
@@ -104,6 +106,7 @@ struct Running {
     parts: Parts,
     sweeping: Option<JoinHandle<()>>,
     relaying: Option<JoinHandle<()>>,
+    mediating: Option<JoinHandle<()>>,
     federation: Option<Federation>,
     components: Components,
     retention: JoinHandle<()>,
@@ -146,7 +149,7 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
             event = signals.next() => match event {
                 Event::Reload => {
                     notify::say("RELOADING=1");
-                    config = running.parts.reload(&file, config, &relevel).await;
+                    config = Box::pin(running.parts.reload(&file, config, &relevel)).await;
                     notify::say("READY=1");
                 }
                 _ => break,
@@ -182,20 +185,21 @@ async fn start(
     store: Arc<dyn Store>,
     known: Known,
 ) -> Result<(Running, String), Failure> {
-    let tls = Arc::new(TlsStore::new());
-    reload::certificates(config, &tls)?;
+    let tls = identities(config)?;
     let (handle, inputs) = Handle::new(WAITING);
     let (up, ups) = mailbox::mailbox();
     let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
     let files = shelf.clone().map(|shelf| shelf as _);
     let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
     let (phase, phases) = watch::channel(Phase::Running);
-    let federation = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
+    let federation =
+        servers::open(config, &*store, handle.clone(), up.clone(), tls.clone(), phases.clone()).await?;
     let components = gateways::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone());
     known_to(&mut settings, federation.as_ref(), &components);
-    let gauges = gauges(&mut settings, &handle, &store, federation.as_ref(), &components);
-    let live = Live::new(handle.clone(), Some(gauges), config.server.domains.clone(), store.clone())
-        .with_components(gateways::told(&components));
+    let mediator = proxy::open(config).await?;
+    let more = proxy::more(mediator.as_ref(), gateways::more(federation.as_ref(), &components));
+    let gauges = gauges(&mut settings, &handle, &store, more);
+    let live = live(config, &handle, gauges, &store, federation.as_ref(), &components);
     let regrouping = live.regrouping();
     let port: Arc<dyn Port> = Arc::new(live);
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
@@ -207,7 +211,7 @@ async fn start(
     // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
     let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases)
         .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))?;
-    let ready = listening(config, &sockets, relay.as_ref());
+    let ready = listening(config, &sockets, relay.as_ref(), mediator.as_ref());
     let parts = Parts {
         tls,
         net: sockets.adjustable(),
@@ -221,15 +225,13 @@ async fn start(
         store: store.clone(),
         regrouping,
     };
-    if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
-        say(&welcome);
-    }
-    let recipients = parts.dials.recipients.clone();
-    let machine = machine(config, &*store, &parts.secret, parts.started_ms, recipients).await?;
+    greet(&known.accounts, config, file).await?;
+    let machine =
+        machine(config, &*store, &parts.secret, parts.started_ms, parts.dials.recipients.clone()).await?;
     let machine = gateways::join(config, machine, &components, federation.as_ref(), &*store).await?;
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
-    let services = behind(store, known, shelf, pushes);
+    let services = behind(store, known, shelf, pushes, mediator.as_ref());
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
     let socket = administration(config)?;
     let running = Running {
@@ -240,12 +242,28 @@ async fn start(
         phase,
         sweeping,
         relaying: relay.map(|relay| tokio::spawn(relay.run())),
+        mediating: mediator.map(|mediator| tokio::spawn(mediator.run())),
         federation,
         components,
         retention,
         parts,
     };
     Ok((running, ready))
+}
+
+/// All certificates.
+fn identities(config: &Config) -> Result<Arc<TlsStore>, Failure> {
+    let tls = Arc::new(TlsStore::new());
+    reload::certificates(config, &tls)?;
+    Ok(tls)
+}
+
+/// The first time there is something to say.
+async fn greet(accounts: &Accounts, config: &Config, file: &Path) -> Result<(), Failure> {
+    if let Some(welcome) = first_run::welcome(accounts, config, file).await? {
+        say(&welcome);
+    }
+    Ok(())
 }
 
 /// Who serves the connections of other servers and components.
@@ -255,18 +273,27 @@ fn known_to(settings: &mut NetConfig, federation: Option<&Federation>, component
 }
 
 /// What is measured; the listener for that shows it, too.
-fn gauges(
-    settings: &mut NetConfig,
+fn gauges(settings: &mut NetConfig, engine: &Handle, store: &Arc<dyn Store>, more: More) -> Arc<Gauges> {
+    let (version, counters) = (env!("CARGO_PKG_VERSION"), settings.counters.clone());
+    let gauges = Gauges::new(version, engine.clone(), store.clone(), counters).with_tally(translate::tally());
+    let gauges = Arc::new(gauges.with_more(Some(more)));
+    settings.monitor = Some(gauges.clone());
+    gauges
+}
+
+/// Where commands go.
+fn live(
+    config: &Config,
     engine: &Handle,
+    gauges: Arc<Gauges>,
     store: &Arc<dyn Store>,
     federation: Option<&Federation>,
     components: &Components,
-) -> Arc<Gauges> {
-    let (version, counters) = (env!("CARGO_PKG_VERSION"), settings.counters.clone());
-    let gauges = Gauges::new(version, engine.clone(), store.clone(), counters).with_tally(translate::tally());
-    let gauges = Arc::new(gauges.with_more(Some(gateways::more(federation, components))));
-    settings.monitor = Some(gauges.clone());
-    gauges
+) -> Live {
+    Live::new(engine.clone(), Some(gauges), config.server.domains.clone(), store.clone())
+        .with_components(gateways::told(components))
+        .with_servers(neighbours::told(federation))
+        .with_rooms(services::of_rooms(config))
 }
 
 /// The socket for commands.
@@ -276,7 +303,13 @@ fn administration(config: &Config) -> Result<admin::Socket, Failure> {
 }
 
 /// Who answers the engine's questions.
-fn behind(store: Arc<dyn Store>, known: Known, shelf: Option<Arc<Shelf>>, pushes: Option<Push>) -> Services {
+fn behind(
+    store: Arc<dyn Store>,
+    known: Known,
+    shelf: Option<Arc<Shelf>>,
+    pushes: Option<Push>,
+    mediator: Option<&Mediator>,
+) -> Services {
     let files: Arc<dyn engine::Files> = match shelf {
         Some(shelf) => shelf,
         None => Arc::new(NoFiles),
@@ -285,7 +318,7 @@ fn behind(store: Arc<dyn Store>, known: Known, shelf: Option<Arc<Shelf>>, pushes
         Some(pushes) => Arc::new(pushes),
         None => Arc::new(NoPushes),
     };
-    Services { store, accounts: Arc::new(known), files, pushes }
+    Services { store, accounts: Arc::new(known), files, pushes, bytestreams: proxy::behind(mediator) }
 }
 
 /// The engine, for nobody yet.
@@ -321,20 +354,22 @@ pub(crate) fn leave_out_ipv6(config: &mut Config) {
     let [c2s, c2s_tls] = [&mut listen.c2s, &mut listen.c2s_tls];
     let [turn, turn_tls] = [&mut listen.turn, &mut listen.turn_tls];
     let [s2s, s2s_tls] = [&mut listen.s2s, &mut listen.s2s_tls];
-    let web = [&mut listen.http, &mut listen.https, &mut listen.metrics];
-    for addresses in [c2s, c2s_tls, turn, turn_tls, s2s, s2s_tls].into_iter().chain(web) {
+    let bytestreams = &mut listen.bytestreams;
+    let web = [&mut listen.http, &mut listen.https, &mut listen.shared, &mut listen.metrics];
+    for addresses in [c2s, c2s_tls, turn, turn_tls, s2s, s2s_tls, bytestreams].into_iter().chain(web) {
         addresses.retain(|address| !address.starts_with("[::]:"));
     }
     tracing::warn!("this system has no IPv6: addresses that begin with [::] are left out");
 }
 
-fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>) -> String {
+fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>, mediator: Option<&Mediator>) -> String {
     let listen = &config.listen;
     let counts = [
         ("c2s", &listen.c2s),
         ("c2s-tls", &listen.c2s_tls),
         ("http", &listen.http),
         ("https", &listen.https),
+        ("shared", &listen.shared),
         ("metrics", &listen.metrics),
     ];
     let of_components = [("component", &listen.components), ("component-tls", &listen.components_tls)];
@@ -349,6 +384,8 @@ fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>) -> String {
     let words = kinds.zip(sockets.addresses()).map(|(kind, address)| format!("{kind} {address}"));
     let datagrams = relay.and_then(|relay| relay.addresses().ok()).unwrap_or_default();
     let words = words.chain(datagrams.iter().map(|address| format!("turn-udp {address}")));
+    let streams = mediator.map(Mediator::addresses).unwrap_or_default();
+    let words = words.chain(streams.iter().map(|address| format!("bytestreams {address}")));
     words.collect::<Vec<_>>().join(", ")
 }
 
@@ -366,6 +403,7 @@ impl Running {
         self.administration.abort();
         self.sweeping.inspect(JoinHandle::abort);
         self.relaying.inspect(JoinHandle::abort);
+        self.mediating.inspect(JoinHandle::abort);
         self.retention.abort();
         let in_order = async {
             let _ = self.phase.send(Phase::Closing);

@@ -11,7 +11,7 @@ use muc::{Creation, Defaults, Rooms, Settings};
 use pubsub::PubSub;
 use push::Pushes;
 
-use crate::{secret, translate};
+use crate::{proxy, secret, translate};
 
 /// All of them, each at its own domain.
 pub(crate) fn all(config: &Config, started_ms: u64) -> Vec<Arc<dyn Service>> {
@@ -31,7 +31,9 @@ pub(crate) fn all(config: &Config, started_ms: u64) -> Vec<Arc<dyn Service>> {
         Some(Arc::new(Pushes::new(push_domain(config, domain)?, Jid::parse(domain).ok()?, random.clone())))
     };
     let all = domains.iter().filter_map(rooms).chain(domains.iter().filter_map(nodes));
-    all.chain(domains.iter().filter_map(pushes)).collect()
+    let proxies =
+        |domain: &String| -> Option<Arc<dyn Service>> { Some(Arc::new(proxy::service(config, domain)?)) };
+    all.chain(domains.iter().filter_map(pushes)).chain(domains.iter().filter_map(proxies)).collect()
 }
 
 /// Those of a domain, as service discovery lists them: address and name.
@@ -40,7 +42,8 @@ pub(crate) fn listed(config: &Config, domain: &str) -> Vec<(Jid, String)> {
     let nodes =
         nodes(config, domain).into_iter().map(|nodes| (nodes.domain().clone(), nodes.name().to_owned()));
     let pushes = push_domain(config, domain).map(|service| (service, push::NAME.to_owned()));
-    rooms.chain(nodes).chain(pushes).collect()
+    let proxy = proxy::service(config, domain).map(|proxy| (proxy.domain().clone(), proxy.name().to_owned()));
+    rooms.chain(nodes).chain(pushes).chain(proxy).collect()
 }
 
 /// The push service of a domain, if it has one.
@@ -49,6 +52,17 @@ pub(crate) fn push_domain(config: &Config, domain: &str) -> Option<Jid> {
     // A domain of accounts by that name has precedence.
     let has = config.push.service && !config.server.domains.contains(&name);
     has.then(|| Jid::parse(&name).ok())?
+}
+
+/// Where the rooms of a domain are, if it has any.
+pub(crate) fn rooms_of(config: &Config, domain: &str) -> Option<Jid> {
+    rooms(config, domain, 0).map(|rooms| rooms.domain)
+}
+
+/// The services of rooms: the domain of each, and that of its accounts.
+pub(crate) fn of_rooms(config: &Config) -> Vec<(String, String)> {
+    let settings = config.server.domains.iter().filter_map(|domain| rooms(config, domain, 0));
+    settings.map(|rooms| (rooms.domain.as_str().to_owned(), rooms.host.as_str().to_owned())).collect()
 }
 
 /// The addresses of the rooms and nodes of these domains.

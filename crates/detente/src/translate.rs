@@ -16,7 +16,7 @@ use kernel::{
     UploadFacts,
 };
 use model::grant::Grants;
-use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore};
+use net::{Counters, HttpSettings, Kind, Listener, NetConfig, Origins, TlsStore, Unnamed};
 use sasl::{Hash, Mechanism};
 use zeroize::Zeroizing;
 
@@ -111,6 +111,7 @@ pub(crate) fn hosts(
             }),
             started_ms,
             services: services::listed(config, domain),
+            rooms: services::rooms_of(config, domain),
             external: calls::services(config, domain, secret),
             tell_os: config.server.tell_os,
             safety: safety(config, domain),
@@ -153,6 +154,9 @@ pub(crate) fn safety(config: &Config, domain: &str) -> SafetyFacts {
             config::Directory::OptIn => Directory::OptIn,
             config::Directory::All => Directory::All,
         },
+        // Checked when the configuration was read.
+        reports_to: own.reports_to.iter().filter_map(|text| Jid::parse(text).ok()).collect(),
+        reports_to_origin: own.reports_to_origin,
         tally: tally(),
     }
 }
@@ -223,6 +227,7 @@ pub(crate) fn sockets(
     grants: &Grants,
 ) -> NetConfig {
     NetConfig {
+        unnamed: unnamed(config),
         listeners: listeners(config),
         tls,
         stream: net::Current::new(streams(config, grants)),
@@ -253,6 +258,14 @@ pub(crate) fn limits(config: &Config) -> net::Limits {
     }
 }
 
+fn unnamed(config: &Config) -> Unnamed {
+    match config.listen.shared_default {
+        config::SharedDefault::Https => Unnamed::Web,
+        config::SharedDefault::C2s => Unnamed::Client,
+        config::SharedDefault::Refuse => Unnamed::Refuse,
+    }
+}
+
 fn listeners(config: &Config) -> Vec<Listener> {
     let listen = &config.listen;
     let all = [
@@ -260,12 +273,13 @@ fn listeners(config: &Config) -> Vec<Listener> {
         (Kind::C2sDirectTls, &listen.c2s_tls),
         (Kind::Http, &listen.http),
         (Kind::Https, &listen.https),
+        (Kind::Shared, &listen.shared),
         (Kind::Watch, &listen.metrics),
         (Kind::Turn, &listen.turn),
         (Kind::TurnTls, &listen.turn_tls),
     ];
     // Without a relay its sockets stay closed.
-    let all = if config.turn.is_on() { &all[..] } else { &all[..5] };
+    let all = if config.turn.is_on() { &all[..] } else { &all[..6] };
     // Nor are there any for other servers, if there is nothing to say to them.
     let servers = [(Kind::S2s, &listen.s2s), (Kind::S2sDirectTls, &listen.s2s_tls)];
     let servers = if config.federates() { &servers[..] } else { &[] };
@@ -311,7 +325,7 @@ mod tests {
         let parts = HttpSettings { invitations: true, ..HttpSettings::default() };
         assert_eq!(format!("{:?}", sockets.http), format!("{parts:?}"));
         let streams = streams(&config, &Grants::default());
-        assert_eq!((streams.timeouts, streams.rate), (stream::Timeouts::default(), stream::Rate::default()));
+        assert_eq!((streams.timeouts, streams.rate), (stream::Timeouts::default(), stream::Rate::CLIENT));
         assert_eq!((streams.limits, streams.auth_failures_max), (xml::Limits::CLIENT, 5));
         let names: Vec<&str> = streams.mechanisms.iter().map(|m| m.name()).collect();
         assert_eq!(

@@ -37,6 +37,7 @@ pub(crate) fn rows() -> Vec<Row> {
         .chain(muc::PARTS)
         .chain(pubsub::PARTS)
         .chain(push::PARTS)
+        .chain(bytestreams::PARTS)
         .chain(moving::PARTS)
         .chain(accounts::PARTS);
     let of_parts =
@@ -49,7 +50,7 @@ fn path_of(feature: &str) -> String {
     match feature {
         "adhoc" | "archive" | "directory" | "push" => format!("crates/features/src/{feature}/mod.rs"),
         "pep" => format!("crates/pubsub/src/{feature}/mod.rs"),
-        "avatar" | "bookmarks" | "displayed" => format!("crates/pubsub/src/{feature}.rs"),
+        "avatar" | "bookmarks" | "displayed" | "vcard4" => format!("crates/pubsub/src/{feature}.rs"),
         _ => format!("crates/features/src/{feature}.rs"),
     }
 }

@@ -98,6 +98,11 @@ impl World {
     }
 
     fn with(spooled: Vec<(Owner, Entry)>) -> World {
+        World::starting(spooled, false)
+    }
+
+    /// It may start while nothing can be stored.
+    fn starting(spooled: Vec<(Owner, Entry)>, full: bool) -> World {
         let time = Time { now: Now { unix_ms: 1 }, mono_ms: 0 };
         let mut last = 0;
         let random = move |bytes: &mut [u8]| {
@@ -110,8 +115,7 @@ impl World {
         let host = (jid("a.example"), Arc::new(HostFacts::default()));
         let engine = Engine::new(Kernel::new(Vec::new()), vec![host], 1_000_000, time, Box::new(random))
             .with_neighbours(neighbours, spooled);
-        let mut world =
-            World { engine, ms: 0, component, remote, commits: None, full: false, spool: Vec::new() };
+        let mut world = World { engine, ms: 0, component, remote, commits: None, full, spool: Vec::new() };
         world.pump(Vec::new());
         world
     }
@@ -331,6 +335,37 @@ fn each_domain_has_its_bound() {
     assert_eq!(world.remote.took().len(), 1);
 }
 
+/// Nobody takes up all domains, or all room, by writing to where nobody is; what others cause is not counted.
+#[test]
+fn each_account_has_a_share() {
+    let mut world = World::new();
+    let (romeo, link) = world.connect();
+    let most = limits::AWAY_DOMAINS_MAX / limits::AWAY_SHARE_PART;
+    let mut refused = 0;
+    for n in 0..most {
+        world.send(romeo, &format!("x@d{n}.example"), message("m"));
+        refused += link.said().len();
+    }
+    assert!(refused > 0 && refused < most / 2, "{refused}");
+    let went = world.remote.took();
+    assert_eq!(went.len(), most - refused);
+    // Where something of his waits already, more may; an answer may go anywhere, and nobody else is concerned.
+    world.send(romeo, "x@d0.example", message("m"));
+    world.send(romeo, "x@new.example", Stanza::new(Kind::Iq(stanza::IqType::Result)).id("1"));
+    assert_eq!((world.remote.took().len(), link.said().len()), (2, 0));
+    world.input(Input::Inject(message("m").from(&jid("nurse@a.example")).to(&jid("x@new.example"))));
+    world.input(Input::Inject(message("m").from(&jid("nurse@a.example")).to(&jid("x@newer.example"))));
+    assert_eq!(world.remote.took().len(), 2);
+    world.send(romeo, "x@more.example", message("m"));
+    assert!(link.said()[0].contains("resource-constraint"));
+    // What has arrived makes room.
+    for away in went {
+        world.input(Input::Fate(away.number, Fate::Delivered));
+    }
+    world.send(romeo, "x@more.example", message("m"));
+    assert_eq!(world.remote.took().len(), 1);
+}
+
 #[test]
 fn the_first_who_owns_a_domain_gets_it() {
     let mut world = World::new();
@@ -395,13 +430,31 @@ fn presence_is_looked_after_when_a_domain_comes_back() {
     }
 }
 
+fn entry(id: u64, to: &str) -> Entry {
+    let stanza = message("old").from(&jid("romeo@a.example")).to(&jid(to));
+    Entry { id, at_ms: 1, with: None, resource: None, tag: 0, value: stanza.to_stored().into() }
+}
+
+/// It is stored already, and nobody sends it again: it must not be forgotten with a batch that cannot be stored.
+#[test]
+fn what_was_spooled_goes_though_a_batch_fails() {
+    let owner = || Owner::from("b.example");
+    // So many that cannot be read are taken out of the spool at once, in the same batch.
+    let broken =
+        (2..).take(limits::SPOOL_CLEAR_MAX).map(|id| Entry { value: "<".into(), ..entry(id, JULIET) });
+    let spooled = [entry(1, JULIET)].into_iter().chain(broken).map(|entry| (owner(), entry)).collect();
+    let mut world = World::starting(spooled, true);
+    assert_eq!(world.spool().len(), 1, "there was a batch that failed");
+    let took = world.remote.took();
+    assert_eq!(took.iter().map(|away| away.number).collect::<Vec<_>>(), [1]);
+    world.full = false;
+    world.input(Input::Fate(1, Fate::Delivered));
+    world.pass(limits::SPOOL_CLEAR_MS);
+    assert_eq!(world.spool(), [format!("take {} of b.example", limits::SPOOL_CLEAR_MAX + 1)]);
+}
+
 #[test]
 fn what_was_spooled_goes_on_its_way_again() {
-    let entry = |id, to: &str| {
-        let stanza = message("old").from(&jid("romeo@a.example")).to(&jid(to));
-        let value = stanza.to_stored().into();
-        Entry { id, at_ms: 1, with: None, resource: None, tag: 0, value }
-    };
     let broken = Entry { value: "<".into(), ..entry(3, JULIET) };
     let owner = || Owner::from("b.example");
     let mut world =

@@ -15,6 +15,7 @@ pub mod last;
 pub mod lists;
 mod notices;
 mod offline;
+mod onward;
 mod pars;
 pub mod ping;
 pub mod portable;

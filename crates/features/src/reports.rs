@@ -4,7 +4,7 @@
 //!
 //! The reported messages are taken from the reporter's own archive, as far as it has them from that address.
 //!
-//! Not here: blocking (`blocking.rs`), reading the reports (admin).
+//! Not here: what goes on to others (`onward.rs`), blocking (`blocking.rs`), reading the reports (admin).
 
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ use model::storage::{Cull, Entry, LogQuery, Owner, Read, Write};
 use serde::{Deserialize, Serialize};
 use stanza::{Kind, MessageType, Stanza, ns};
 use xml::{El, Writer};
+
+use crate::onward::{self, Onward};
 
 /// Most reports that are kept for a domain; the oldest make room.
 pub const REPORTS_MAX: u64 = 1_000;
@@ -42,7 +44,7 @@ impl Feature for Reports {
     fn card(&self) -> &'static Card {
         static CARD: Card = Card {
             specs: &[Spec::complete("XEP-0377", "0.4.1")
-                .note("reports go to the domain's own operators; whether they may go on to others is kept with them")],
+                .note("reports go to the domain's own operators and, with the reporter's consent, on to the other server and to addresses that the operator names")],
             account_vars: &[ns::REPORTING],
             host_vars: &[ns::REPORTING],
             ..Card::named("reports")
@@ -58,12 +60,13 @@ impl Feature for Reports {
         let ours = stanza.from.as_ref().is_some_and(own)
             && matches!(stanza.kind, Kind::Message(MessageType::Normal));
         if ours && stanza.payload.has("report", ns::REPORTING) {
+            onward::send(turn, stanza);
             let mut letter = stanza.clone();
             letter.payload = letter.payload.without(|child| child.is("report", ns::REPORTING));
             hand_on(turn, letter);
             return true;
         }
-        false
+        onward::answered(turn, stanza)
     }
 }
 
@@ -260,7 +263,7 @@ fn letter(report: &Report) -> Stanza {
     }
     let mut w = Writer::new(ns::CLIENT);
     w.leaf("subject", ns::CLIENT, format!("Report: {reason}")).leaf("body", ns::CLIENT, body);
-    w.open("report", ns::REPORTING).close();
+    Onward::write(report, &mut w);
     Stanza::message(MessageType::Normal).with_inner(w.finish())
 }
 

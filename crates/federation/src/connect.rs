@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::limits;
 use crate::resolve::Resolve;
-use crate::targets::Target;
+use crate::targets::{PORT, Target, ascii};
 
 /// An address, and how to speak there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,11 @@ pub(crate) struct Endpoint {
 
 /// What a domain has left to try.
 #[derive(Debug, Default)]
-pub(crate) struct Endpoints(VecDeque<Endpoint>);
+pub(crate) struct Endpoints {
+    left: VecDeque<Endpoint>,
+    /// What did not accept a connection, and why.
+    pub(crate) failed: Vec<(Endpoint, String)>,
+}
 
 /// Nothing more to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +79,41 @@ impl Endpoints {
                 }
             }
         }
-        if found.is_empty() { Err(none) } else { Ok(Endpoints(found)) }
+        if found.is_empty() { Err(none) } else { Ok(Endpoints { left: found, failed: Vec::new() }) }
+    }
+
+    /// Where a server sends us instead (RFC 6120 section 4.9.3.19): a host or an address, perhaps with a port.
+    ///
+    /// # Errors
+    /// If there is none, see [`Unreachable`].
+    pub(crate) async fn elsewhere(
+        resolver: &dyn Resolve,
+        place: &str,
+        direct_tls: bool,
+        private: bool,
+    ) -> Result<Endpoints, Unreachable> {
+        let (host, port) = split(place).ok_or(Unreachable::NoAddress)?;
+        let (port, direct_tls) = port.map_or((PORT, false), |port| (port, direct_tls));
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            if !private && !is_public(ip) {
+                return Err(Unreachable::Forbidden);
+            }
+            let endpoint = Endpoint { address: SocketAddr::new(ip, port), direct_tls };
+            return Ok(Endpoints { left: [endpoint].into(), failed: Vec::new() });
+        }
+        let host = ascii(host).ok_or(Unreachable::NoAddress)?;
+        Endpoints::find(resolver, &[Target { host, port, direct_tls }], private).await
+    }
+
+    /// Those come before what is left.
+    pub(crate) fn prefer(&mut self, first: Endpoints) {
+        first.left.into_iter().rev().for_each(|endpoint| self.left.push_front(endpoint));
+        self.left.truncate(limits::ADDRESSES_MAX);
+    }
+
+    /// All that are left to try, in their order.
+    pub(crate) fn into_left(self) -> impl Iterator<Item = Endpoint> {
+        self.left.into_iter()
     }
 
     /// Connects to the first that accepts; those that were tried, and did not win, are not tried again unless they were
@@ -95,17 +133,18 @@ impl Endpoints {
                     match outcome {
                         Ok(tcp) => {
                             // The slower ones may still be needed, if the faster one proves to be of no use.
-                            under_way.into_iter().rev().for_each(|other| self.0.push_front(other));
+                            under_way.into_iter().rev().for_each(|other| self.left.push_front(other));
                             return Ok((tcp, endpoint));
                         }
                         Err(error) => {
                             tracing::debug!(%endpoint.address, "no connection: {error}");
+                            self.failed.push((endpoint, io::Error::to_string(&error)));
                             head_start.as_mut().reset(tokio::time::Instant::now());
                         }
                     }
                 }
-                () = &mut head_start, if !self.0.is_empty() => {
-                    if let Some(endpoint) = self.0.pop_front() {
+                () = &mut head_start, if !self.left.is_empty() => {
+                    if let Some(endpoint) = self.left.pop_front() {
                         under_way.push(endpoint);
                         trying.push(open(endpoint));
                     }
@@ -117,10 +156,28 @@ impl Endpoints {
     }
 }
 
-async fn open(endpoint: Endpoint) -> (Endpoint, io::Result<TcpStream>) {
+/// Connects to one.
+pub(crate) async fn open(endpoint: Endpoint) -> (Endpoint, io::Result<TcpStream>) {
     let opening = tokio::time::timeout(limits::CONNECT, TcpStream::connect(endpoint.address));
     let outcome = opening.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     (endpoint, outcome.and_then(|tcp| net::prepare(&tcp).map(|()| tcp)))
+}
+
+/// Host and port of a place; an address of IPv6 with a port stands in brackets.
+fn split(place: &str) -> Option<(&str, Option<u16>)> {
+    let place = place.trim();
+    if let Some(rest) = place.strip_prefix('[') {
+        let (ip, rest) = rest.split_once(']')?;
+        let port = match rest {
+            "" => None,
+            rest => Some(rest.strip_prefix(':')?.parse().ok()?),
+        };
+        return Some((ip, port));
+    }
+    match place.split_once(':') {
+        Some((host, port)) if !port.contains(':') => Some((host, Some(port.parse().ok()?))),
+        _ => Some((place, None)),
+    }
 }
 
 /// IPv6 and IPv4 by turns, IPv6 first (RFC 8305 section 4).
@@ -239,7 +296,7 @@ mod tests {
             ("c", Err(Unanswered)),
         ]));
         let found = Endpoints::find(&hosts, &[target("a", 1), target("b", 2), target("a", 1)], false).await;
-        let found: Vec<String> = found.unwrap().0.iter().map(|end| end.address.to_string()).collect();
+        let found: Vec<String> = found.unwrap().left.iter().map(|end| end.address.to_string()).collect();
         assert_eq!(found, ["[2620:fe::fe]:1", "9.9.9.9:1", "9.9.9.10:1"]);
         for (host, want) in
             [("b", Unreachable::Forbidden), ("c", Unreachable::Unanswered), ("d", Unreachable::NoAddress)]
@@ -249,15 +306,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_place_is_a_host_or_an_address_with_or_without_a_port() {
+        let hosts = Hosts(HashMap::from([("a.example", Ok(ips(&["9.9.9.9"])))]));
+        for (place, want) in [
+            ("a.example", Ok("9.9.9.9:5269 false")),
+            (" a.example:5270 ", Ok("9.9.9.9:5270 true")),
+            ("9.9.9.10", Ok("9.9.9.10:5269 false")),
+            ("9.9.9.10:1", Ok("9.9.9.10:1 true")),
+            ("[2620:fe::fe]:1", Ok("[2620:fe::fe]:1 true")),
+            ("[2620:fe::fe]", Ok("[2620:fe::fe]:5269 false")),
+            ("2620:fe::fe", Ok("[2620:fe::fe]:5269 false")),
+            ("127.0.0.1:1", Err(Unreachable::Forbidden)),
+            ("b.example", Err(Unreachable::NoAddress)),
+            ("a.example:x", Err(Unreachable::NoAddress)),
+            ("a.example:70000", Err(Unreachable::NoAddress)),
+            ("[9", Err(Unreachable::NoAddress)),
+            ("", Err(Unreachable::NoAddress)),
+        ] {
+            let found = Endpoints::elsewhere(&hosts, place, true, false).await;
+            let found = found.map(|found| format!("{} {}", found.left[0].address, found.left[0].direct_tls));
+            assert_eq!(found.as_deref(), want.as_ref().map(|want| *want), "{place}");
+        }
+    }
+
+    #[tokio::test]
     async fn one_that_refuses_does_not_hold_the_next_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let good = listener.local_addr().unwrap();
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let of = |address| Endpoint { address, direct_tls: false };
-        let mut endpoints = Endpoints(VecDeque::from([of(closed), of(good), of(good)]));
+        let mut endpoints = Endpoints { left: [of(closed), of(good), of(good)].into(), failed: Vec::new() };
         let connected = tokio::time::timeout(Duration::from_secs(5), endpoints.next()).await.unwrap();
         assert_eq!(connected.unwrap().1, of(good));
-        let mut endpoints = Endpoints(VecDeque::from([of(closed)]));
+        assert_eq!(endpoints.failed.iter().map(|(end, _)| *end).collect::<Vec<_>>(), [of(closed)]);
+        let mut endpoints = Endpoints { left: [of(closed)].into(), failed: Vec::new() };
         assert_eq!(endpoints.next().await.unwrap_err(), Unreachable::NoConnection);
     }
 }

@@ -5,6 +5,8 @@
 //! Not here: what is said on a stream (s2s), what a stanza means (kernel), what is kept until it has arrived (engine),
 //! accepting connections (net).
 
+mod advice;
+mod attempt;
 mod carrier;
 mod certificate;
 mod connect;
@@ -17,33 +19,43 @@ pub mod limits;
 mod outputs;
 mod parts;
 mod probe;
+mod replay;
 mod resolve;
 mod san;
 mod settings;
 mod shared;
+mod shown;
+mod standing;
 mod targets;
+mod trial;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::Handle;
 use mailbox::Mailbox;
 use model::away::{Away, Neighbours};
 use net::{Guest, Phase, TlsStore};
-use s2s::{Accept, Stream};
+use s2s::{Accept, Pair, Stream};
 use tokio::runtime;
 use tokio::sync::watch;
 
+pub use advice::{advice, step, why};
+pub use attempt::{Attempt, Seen, Tried};
 pub use certificate::{Doubt, Roots};
 pub use counters::{Counters, Failure};
 pub use parts::PARTS;
-pub use resolve::{Dns, NoDns, Resolve, Resolving, Srv, Unanswered};
-pub use settings::{Rules, Settings};
+pub use resolve::{Dns, NoDns, Note, Resolve, Resolving, Srv, Unanswered};
+pub use settings::{Barred, Rules, Settings};
+pub use shown::Shown;
+pub use standing::{LaneStanding, Standing, StreamStanding};
 pub use targets::ascii;
 
 use carrier::{Carrier, Side};
 use courier::Word;
 use shared::{Shared, pair_of};
+use wire::Wire;
 
 /// What federation needs of the rest of the server.
 pub struct Parts {
@@ -95,6 +107,32 @@ impl Federation {
         self.shared.roots.replace(roots);
     }
 
+    /// What the operator blocks by command. After a change call [`Federation::enforce`].
+    pub fn barred(&self) -> Barred {
+        self.shared.settings.now().rules.barred.clone()
+    }
+
+    /// Who may be talked with, and how.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.shared.settings.now().rules.clone()
+    }
+
+    /// Ends what the rules do not allow any more, and lets go on what they allow again.
+    pub fn enforce(&self) {
+        self.shared.enforce();
+    }
+
+    /// How things stand with all domains that anything is known of, or with one.
+    pub async fn standing(&self, of: Option<&str>) -> BTreeMap<String, Standing> {
+        standing::ask(&self.shared, of).await
+    }
+
+    /// Connects to a domain anew, at all its addresses, on behalf of one of ours, and lets go again. `None`: too much is
+    /// tried already.
+    pub async fn test(&self, pair: &Pair) -> Option<Attempt> {
+        trial::run(&self.shared, pair).await
+    }
+
     /// Waits until all streams are closed, which they do when the phase says so; not for ever.
     pub async fn closed(&self) {
         if tokio::time::timeout(limits::CLOSE * 2, self.shared.emptied()).await.is_err() {
@@ -125,14 +163,15 @@ impl Neighbours for Federation {
 impl net::Servers for Federation {
     fn serve(&self, guest: Guest) {
         let _in_runtime = self.runtime.enter();
-        let Guest { tcp, ip, direct_tls, permit } = guest;
+        let Guest { tcp, ip, direct_tls, read, permit } = guest;
         let mut seed = [0; 32];
         if self.shared.is_closing() || getrandom::fill(&mut seed).is_err() {
             return;
         }
         let settings = self.shared.settings.now().stream.clone();
         let stream = Stream::incoming(settings, Accept { direct_tls, seed }, dial::now());
-        let Some(carrier) = Carrier::new(self.shared.clone(), stream, tcp, Side::In { direct_tls }) else {
+        let wire = Wire::new(tcp, read);
+        let Some(carrier) = Carrier::new(self.shared.clone(), stream, wire, Side::In { direct_tls }) else {
             if let Some(left_out) = self.shared.log.refused.write(dial::now()) {
                 tracing::info!(peer = %ip, left_out, "a connection of another server was refused: too many");
             }

@@ -16,6 +16,8 @@ pub const DNS_NEGATIVE: Duration = Duration::from_secs(60);
 pub const RECORDS_MAX: usize = 64;
 /// Hosts of one domain that are tried.
 pub const TARGETS_MAX: usize = 8;
+/// How often one attempt goes where a server sends it instead.
+pub const REDIRECTS_MAX: u32 = 3;
 /// Addresses of one domain that are tried.
 pub const ADDRESSES_MAX: usize = 16;
 /// Head start of one address before the next is tried beside it (RFC 8305 section 5).
@@ -43,6 +45,9 @@ pub const LASTING: Duration = Duration::from_secs(60);
 /// How long a stream must have lived after something was written to it, for that to count as delivered, where the peer
 /// acknowledges nothing. Messages also wait for an answer to what it is asked after them.
 pub const CONFIRM: Duration = Duration::from_secs(5);
+/// Stanzas that wait for that time; the oldest of more count as delivered at once, messages only if they are answered.
+/// Fewer than may be on their way to one domain, or a peer that reads fast would get no more than those in that time.
+pub const UNCONFIRMED_MAX: usize = 500;
 /// How long a peer that acknowledges nothing may take to say that it has got something.
 pub const ANSWER: Duration = Duration::from_secs(30);
 /// How long it is remembered that a domain has no servers.
@@ -59,6 +64,20 @@ pub const INCOMING_PER_DOMAIN_MAX: usize = 32;
 pub const DIALS_MAX: usize = 512;
 /// Broken streams of others that may be resumed.
 pub const RESUMPTIONS_MAX: usize = 1_024;
+/// Domains whose last failure is remembered for operators.
+pub const RECENT_MAX: usize = 256;
+/// Names of a certificate that operators are shown.
+pub const SHOWN_NAMES_MAX: usize = 16;
+/// Bytes of one of them, and of an issuer's.
+pub const SHOWN_BYTES_MAX: usize = 512;
+/// Domains that operators may try at once.
+pub const TRIALS_MAX: usize = 4;
+/// Addresses of one of them that are tried at once.
+pub const TRIAL_ADDRESSES_MAX: usize = 4;
+/// How long that may take, with everything.
+pub const TRIAL: Duration = Duration::from_secs(45);
+/// How long a stream or a lane may take to tell how it stands.
+pub const TELL: Duration = Duration::from_secs(2);
 /// How long streams may take to close when the server stops.
 pub const CLOSE: Duration = Duration::from_secs(5);
 /// How often, and after what time each, a stream that is to be resumed is looked for after it was told to let go.

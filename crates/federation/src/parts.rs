@@ -9,8 +9,8 @@ pub const PARTS: &[Part] = &[Part {
     name: "federation",
     path: "crates/federation/src/lib.rs",
     specs: &[
-        Spec::complete("RFC 6120", "3.2, 10.4")
-            .note("finding other servers, and the errors where there are none"),
+        Spec::complete("RFC 6120", "3.2, 4.9.3.19, 10.4")
+            .note("finding other servers, following `see-other-host`, and the errors where there are none"),
         Spec::complete("RFC 9525", "6")
             .note("names in certificates of other servers, with SRVName and XmppAddr"),
         Spec::partial(

@@ -54,6 +54,11 @@ impl Probe {
         self.written.push_back(Written { number, precious, at: now + limits::CONFIRM });
     }
 
+    /// There is so much that the oldest of it cannot wait for its time.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.written.len() > limits::UNCONFIRMED_MAX
+    }
+
     /// What to ask about: the last that was written, if something is open and no answer is waited for.
     pub(crate) fn open(&self) -> Option<u64> {
         let waits = self.mute || self.asked.is_some() || !self.written.iter().any(|one| one.precious);
@@ -93,8 +98,10 @@ impl Probe {
         if !self.answers && self.asked.take_if(|asked| asked.until <= now).is_some() {
             self.mute = true;
         }
-        let old = |one: &&Written| one.at <= now && (self.mute || !one.precious);
-        let count = self.written.iter().take_while(old).count();
+        let crowd = self.written.len().saturating_sub(limits::UNCONFIRMED_MAX);
+        let old =
+            |(at, one): &(usize, &Written)| (one.at <= now || *at < crowd) && (self.mute || !one.precious);
+        let count = self.written.iter().enumerate().take_while(old).count();
         self.take(count)
     }
 
@@ -176,6 +183,21 @@ mod tests {
             assert_eq!(probe.all().is_empty(), !answers);
             assert_eq!(probe.mute, !answers);
         }
+    }
+
+    /// A fast peer gets more than fits into the time of waiting, and what is precious still waits for an answer.
+    #[test]
+    fn what_comes_fast_does_not_wait_for_its_time() {
+        let (mut probe, now) = probe(&vec![false; limits::UNCONFIRMED_MAX + 2]);
+        assert!(probe.is_crowded());
+        assert_eq!(probe.aged(now), [0, 1]);
+        assert!(!probe.is_crowded() && probe.aged(now).is_empty());
+        probe.written.front_mut().unwrap().precious = true;
+        (0..10).for_each(|more| probe.written(1_000 + more, false, now));
+        assert!(probe.aged(now).is_empty(), "nobody has answered");
+        probe.asked(1, now);
+        probe.answered(1);
+        assert_eq!(probe.aged(now).len(), 10);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::limits;
 use crate::resolve::{Resolve, Srv, Unanswered};
 
 /// RFC 6120 section 3.2.2.
-const PORT: u16 = 5269;
+pub(crate) const PORT: u16 = 5269;
 
 /// A host and port, and how to speak there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! Not here: certificates of ours (net), what a peer's certificate proves (`certificate.rs`).
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,13 +18,14 @@ use tokio::net::TcpStream;
 use tokio_rustls::{LazyConfigAcceptor, TlsConnector, client, server};
 
 use crate::limits;
+use crate::replay::Replay;
 use crate::targets::ascii;
 
 /// A connection.
 pub(crate) enum Wire {
-    Plain(TcpStream),
-    Client(Box<client::TlsStream<TcpStream>>),
-    Server(Box<server::TlsStream<TcpStream>>),
+    Plain(Replay),
+    Client(Box<client::TlsStream<Replay>>),
+    Server(Box<server::TlsStream<Replay>>),
     /// It was lost in a handshake.
     Gone,
 }
@@ -36,6 +38,19 @@ pub(crate) struct Secured {
 }
 
 impl Wire {
+    /// A socket, and what was read of it already.
+    pub(crate) fn new(tcp: TcpStream, read: Vec<u8>) -> Wire {
+        Wire::Plain(Replay::new(tcp, read))
+    }
+
+    /// The other end, before any TLS.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Wire::Plain(replay) => replay.peer(),
+            _ => None,
+        }
+    }
+
     /// Shakes hands as the side that connected, on behalf of `local`.
     pub(crate) async fn connect_tls(
         &mut self,
@@ -69,7 +84,7 @@ impl Wire {
         Ok(secured)
     }
 
-    fn take_plain(&mut self) -> io::Result<TcpStream> {
+    fn take_plain(&mut self) -> io::Result<Replay> {
         match std::mem::replace(self, Wire::Gone) {
             Wire::Plain(tcp) => Ok(tcp),
             _ => Err(io::ErrorKind::InvalidInput.into()),

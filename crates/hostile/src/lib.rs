@@ -9,8 +9,10 @@
 //! `crates/net`).
 
 mod client;
+pub mod dns;
 mod login;
 mod meter;
+mod peer;
 mod report;
 mod row;
 mod rows;

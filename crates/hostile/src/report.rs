@@ -48,24 +48,26 @@ pub fn lines(rows: &[Row], summary: &Summary, absent: &[Absent]) -> String {
 
 const HEAD: &str = "# Bad input
 
-What clients may send that they should not, and what the server does then. Each row runs as a test over STARTTLS (S),
+What clients, other servers and components may send that they should not, and what the server does then. Each row runs as a test over STARTTLS (S),
 direct TLS (D), WebSocket (W) and BOSH (B), against the program itself, from outside. After each, three things are looked
 at: two other clients, who chat all the time, notice nothing; processor time and memory stayed within a budget; and the
 log holds no failure, no secret and nothing of what was sent.
 
 `make attack` runs all rows and writes this page; `make test` runs those that are quick (marked with a dot). The rows
 stand in `crates/hostile/src/rows/`. \"SE\" is a stream error and the end of the stream, \"ST\" a stanza error, \"SASL\" a
-failed login.
+failed login. In group G another server sends it (S, D), in group H a component (C).
 
 ";
 
-const GROUPS: [(&str, &str); 8] = [
+const GROUPS: [(&str, &str); 10] = [
     ("A", "XML streams"),
     ("B", "TLS"),
     ("C", "Authentication"),
     ("D", "Binding and stream management"),
     ("E", "Stanzas and routing"),
     ("F", "Rooms, archives, nodes, commands"),
+    ("G", "Other servers"),
+    ("H", "Components"),
     ("I", "WebSocket, BOSH, HTTP, files"),
     ("J", "Registration, invitations, abuse"),
 ];
@@ -103,5 +105,8 @@ fn letters(row: &Row) -> String {
         Transport::WebSocket => 'W',
         Transport::Bosh => 'B',
     };
-    row.transports().map(letter).collect()
+    match row.id.starts_with('H') {
+        true => "C".to_owned(),
+        false => row.transports().map(letter).collect(),
+    }
 }

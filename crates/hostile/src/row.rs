@@ -189,6 +189,11 @@ impl Row {
         Row { options: Options::Hasty, ..self }
     }
 
+    /// Against a server that talks with others.
+    pub(crate) fn federating(self) -> Row {
+        Row { options: Options::Federating, ..self }
+    }
+
     /// Leaves a line with this word in the log.
     pub(crate) fn logs(self, word: &'static str) -> Row {
         Row { logged: Some(word), ..self }

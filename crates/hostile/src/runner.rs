@@ -100,7 +100,7 @@ pub fn attack(program: &Path, rows: &[Row], depth: Depth, only: &str) -> Outcome
         |row: &&Row| row.id.starts_with(only) && (depth == Depth::Whole || row.depth == Depth::Short);
     let rows: Vec<&Row> = rows.iter().filter(wanted).collect();
     let mut summary = Summary { rows: Vec::new(), faults: Vec::new(), messages: 0, cpu: Duration::ZERO };
-    for options in [Options::Calm, Options::Hasty] {
+    for options in [Options::Calm, Options::Hasty, Options::Federating] {
         let here: Vec<&Row> = rows.iter().copied().filter(|row| row.options == options).collect();
         if here.is_empty() {
             continue;

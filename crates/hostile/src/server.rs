@@ -13,6 +13,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::client::Target;
+use crate::dns::Dns;
+use crate::peer::Authority;
 use crate::{Outcome, words};
 
 /// The domain that is attacked, and another one of the same server.
@@ -29,6 +31,37 @@ pub enum Options {
     Calm,
     /// With the shortest times for handshakes and logins, for rows that wait for their end.
     Hasty,
+    /// Talking with other servers and with a component.
+    Federating,
+}
+
+/// The components of a [`Options::Federating`] server: one for each row, because each has one connection only.
+pub(crate) const COMPONENTS: [&str; 5] =
+    ["h1.a.example", "h2.a.example", "h3.a.example", "h5.a.example", "h7.a.example"];
+/// Their secret.
+pub(crate) const SECRET: &str = "a-secret-that-nobody-guesses-0816";
+
+/// What a [`Options::Federating`] server believes in, and where other servers and components reach it.
+pub(crate) struct World {
+    pub(crate) authority: Authority,
+    pub(crate) dns: Dns,
+    pub(crate) s2s: SocketAddr,
+    pub(crate) s2s_tls: SocketAddr,
+    pub(crate) component: SocketAddr,
+    /// Domains that are used once.
+    domains: AtomicU32,
+}
+
+impl World {
+    /// A domain that nobody has used yet, of those that must have a certificate.
+    pub(crate) fn domain(&self) -> String {
+        format!("d{}.strict.example", self.domains.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The same, of those that dialback is enough for.
+    pub(crate) fn lax_domain(&self) -> String {
+        format!("d{}.lax.example", self.domains.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// A running server.
@@ -40,6 +73,7 @@ pub struct Server {
     addresses: AtomicU32,
     users: AtomicU32,
     rested: Mutex<Vec<(String, u32)>>,
+    world: Option<World>,
 }
 
 impl Drop for Server {
@@ -59,7 +93,11 @@ impl Server {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("detente-attack-{}-{number}", std::process::id()));
-        furnish(&dir)?;
+        let around = match options {
+            Options::Federating => Some((Authority::new()?, Dns::start().map_err(words)?)),
+            _ => None,
+        };
+        furnish(&dir, around.as_ref())?;
         let mut child = command(program, &dir, options)
             .spawn()
             .map_err(|error| format!("{} does not start: {error}", program.display()))?;
@@ -78,8 +116,24 @@ impl Server {
             }
         }
         let target = target(&begin)?;
+        let world = match around {
+            Some((authority, dns)) => Some(World {
+                authority,
+                dns,
+                s2s: address(&begin, "s2s")?,
+                s2s_tls: address(&begin, "s2s-tls")?,
+                component: address(&begin, "component")?,
+                domains: AtomicU32::new(0),
+            }),
+            None => None,
+        };
         let (addresses, users) = (AtomicU32::new(1), AtomicU32::new(0));
-        Ok(Server { child, dir, target, log, addresses, users, rested: Mutex::default() })
+        Ok(Server { child, dir, target, log, addresses, users, rested: Mutex::default(), world })
+    }
+
+    /// Other servers and components, where there are any.
+    pub(crate) fn world(&self) -> Outcome<&World> {
+        self.world.as_ref().ok_or_else(|| "this server talks with no others".to_owned())
     }
 
     /// Its process.
@@ -160,15 +214,26 @@ impl Drop for Borrowed<'_> {
 }
 
 /// Writes configuration and certificate.
-fn furnish(dir: &Path) -> Outcome {
+fn furnish(dir: &Path, around: Option<&(Authority, Dns)>) -> Outcome {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(words)?;
     let made = rcgen::generate_simple_self_signed(DOMAINS.map(str::to_owned)).map_err(words)?;
-    let config = format!(
+    let mut config = format!(
         "[server]\ndomains = [{:?}, {:?}]\n[tls]\ncertificate = \"server.crt\"\nkey = \"server.key\"\n",
         DOMAINS[0], DOMAINS[1]
     );
+    if let Some((_, dns)) = around {
+        config.push_str(&format!(
+            "[federation]\nenabled = \"on\"\nprivate_addresses = true\nca_file = \"ca.crt\"\ndns_servers = [\"{}\"]\n\
+             [federation.domain.\"lax.example\"]\nauth = \"dialback\"\n",
+            dns.address()
+        ));
+        for domain in COMPONENTS {
+            config.push_str(&format!("[component.{domain:?}]\nsecret = {SECRET:?}\n"));
+        }
+    }
     for (name, text) in [
         ("detente.toml", config),
+        ("ca.crt", around.map(|(authority, _)| authority.pem.clone()).unwrap_or_default()),
         ("server.crt", made.cert.pem()),
         ("server.key", made.signing_key.serialize_pem()),
     ] {
@@ -189,6 +254,11 @@ fn command(program: &Path, dir: &Path, options: Options) -> Command {
     command.env("DETENTE_LOG__LEVEL", "info,net=debug");
     // A row shall not take long because it is large.
     command.env("DETENTE_LIMITS__RATE_BYTES_PER_SECOND", "0");
+    if options == Options::Federating {
+        for listener in ["S2S", "S2S_TLS", "COMPONENTS"] {
+            command.env(format!("DETENTE_LISTEN__{listener}"), "127.0.0.1:0");
+        }
+    }
     if options == Options::Hasty {
         command.env("DETENTE_LIMITS__HANDSHAKE_SECONDS", "1");
         command.env("DETENTE_LIMITS__AUTHENTICATE_SECONDS", "5");
@@ -198,17 +268,18 @@ fn command(program: &Path, dir: &Path, options: Options) -> Command {
 }
 
 /// Reads where it listens from the line that says it is ready.
-fn target(begin: &str) -> Outcome<Target> {
+fn address(begin: &str, kind: &str) -> Outcome<SocketAddr> {
     let ready = begin.lines().find_map(|line| line.strip_prefix("ready: ")).unwrap_or_default();
-    let address = |kind: &str| -> Outcome<SocketAddr> {
-        let word = ready.split(", ").find_map(|word| word.strip_prefix(kind)?.strip_prefix(' '));
-        word.and_then(|word| word.parse().ok()).ok_or_else(|| format!("no address of {kind} in {ready}"))
-    };
+    let word = ready.split(", ").find_map(|word| word.strip_prefix(kind)?.strip_prefix(' '));
+    word.and_then(|word| word.parse().ok()).ok_or_else(|| format!("no address of {kind} in {ready}"))
+}
+
+fn target(begin: &str) -> Outcome<Target> {
     Ok(Target {
-        c2s: address("c2s")?,
-        direct: address("c2s-tls")?,
-        http: address("http")?,
-        https: address("https")?,
+        c2s: address(begin, "c2s")?,
+        direct: address(begin, "c2s-tls")?,
+        http: address(begin, "http")?,
+        https: address(begin, "https")?,
         domain: DOMAINS[0].into(),
     })
 }

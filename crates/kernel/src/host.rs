@@ -36,6 +36,8 @@ pub struct HostFacts {
     pub upload: Option<UploadFacts>,
     /// Services that belong to it (XEP-0030 items): address and name.
     pub services: Vec<(Jid, String)>,
+    /// The service with its rooms, if it has one.
+    pub rooms: Option<Jid>,
     /// XEP-0215: services that do not speak XMPP, in the order in which they are told.
     pub external: Vec<ExternalService>,
     /// XEP-0092: whether to tell the operating system.

@@ -18,6 +18,10 @@ pub struct SafetyFacts {
     pub lists: Vec<BlockList>,
     /// Who is found in the directory.
     pub directory: Directory,
+    /// Who hears of reports of spam and abuse whose reporter agrees to that.
+    pub reports_to: Vec<Jid>,
+    /// Whether the server of who was reported hears of it, if the reporter agrees.
+    pub reports_to_origin: bool,
     /// What is counted, for all domains together.
     pub tally: Arc<Tally>,
 }

@@ -3,11 +3,13 @@
 //! Not here: any rule about what the values mean; I/O, clocks, XML.
 
 pub mod away;
+pub mod bytestream;
 pub mod grant;
 pub mod invite;
 pub mod link;
 pub mod push;
 pub mod query;
+pub mod rate;
 pub mod rights;
 pub mod spaces;
 pub mod spec;

@@ -19,7 +19,7 @@ use crate::framing::Framing;
 use crate::shared::Shared;
 use crate::tls::{Purpose, secure};
 use crate::wire::Wire;
-use crate::{Phase, http, relay, servers};
+use crate::{Phase, http, relay, servers, shared_port};
 
 /// Connections that the system may have ready for us.
 const BACKLOG: i32 = 4096;
@@ -80,7 +80,8 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 
 fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
     let now = Instant::now();
-    let proxy = matches!(kind, Kind::Http | Kind::Https) && shared.http.now().trusted_proxies.contains(&ip);
+    let proxy = matches!(kind, Kind::Http | Kind::Https | Kind::Shared)
+        && shared.http.now().trusted_proxies.contains(&ip);
     let counters = shared.counters();
     let Some(permit) = shared.peers.admit(ip, proxy, counters, now) else {
         if let Some(left_out) = shared.log.refused.write(now) {
@@ -93,10 +94,22 @@ fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
         return; // the peer is gone already
     }
     if let Kind::S2s | Kind::S2sDirectTls = kind {
-        return servers::hand_over(tcp, ip, kind == Kind::S2sDirectTls, permit, &shared.config.servers);
+        return servers::hand_over(
+            tcp,
+            ip,
+            kind == Kind::S2sDirectTls,
+            Vec::new(),
+            permit,
+            &shared.config.servers,
+        );
     }
     if let Kind::Component | Kind::ComponentTls = kind {
-        return servers::hand_over(tcp, ip, kind == Kind::ComponentTls, permit, &shared.config.components);
+        let components = &shared.config.components;
+        return servers::hand_over(tcp, ip, kind == Kind::ComponentTls, Vec::new(), permit, components);
+    }
+    if kind == Kind::Shared {
+        tokio::spawn(shared_port::serve(tcp, ip, permit, shared.clone()));
+        return;
     }
     let wire = Wire::new(tcp, permit, counters.clone());
     match kind {
@@ -107,7 +120,7 @@ fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
         Kind::Watch => tokio::spawn(http::serve_watch(wire, ip, shared.clone())),
         Kind::Turn => tokio::spawn(relay::serve(wire, shared.clone())),
         Kind::TurnTls => tokio::spawn(secure_relay(wire, ip, shared.clone())),
-        Kind::S2s | Kind::S2sDirectTls | Kind::Component | Kind::ComponentTls => return,
+        Kind::S2s | Kind::S2sDirectTls | Kind::Component | Kind::ComponentTls | Kind::Shared => return,
     };
 }
 
@@ -146,7 +159,7 @@ async fn secure_relay(mut wire: Wire, ip: IpAddr, shared: Arc<Shared>) {
     }
 }
 
-fn client(
+pub(crate) fn client(
     wire: Wire,
     ip: IpAddr,
     tls: Option<stream::Tls>,

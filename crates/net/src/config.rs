@@ -19,6 +19,8 @@ use crate::tls::TlsStore;
 pub struct NetConfig {
     /// Where to listen. Port 0 lets the system choose; see [`crate::Net::addresses`].
     pub listeners: Vec<Listener>,
+    /// What is spoken on [`Kind::Shared`] with who names no protocol.
+    pub unnamed: Unnamed,
     /// The certificates.
     pub tls: Arc<TlsStore>,
     /// For the streams.
@@ -116,6 +118,20 @@ pub enum Kind {
     Component,
     /// The same with TLS from the first byte.
     ComponentTls,
+    /// All that begins with TLS, told apart by ALPN (RFC 7301); usually port 443. See [`Unnamed`].
+    Shared,
+}
+
+/// What is spoken on [`Kind::Shared`] with who names no protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unnamed {
+    /// HTTP: what many programs that are no browsers offer.
+    #[default]
+    Web,
+    /// XMPP of clients: what old ones offer.
+    Client,
+    /// Nothing: the handshake fails.
+    Refuse,
 }
 
 /// Limits that need to see more than one stream, or that hold before there is one.

@@ -26,6 +26,7 @@ mod relay;
 mod roll;
 mod servers;
 mod shared;
+mod shared_port;
 mod tls;
 mod websocket;
 mod wire;
@@ -42,7 +43,9 @@ use tokio::sync::watch;
 
 pub use accept::prepare;
 pub use authority::{Answering, Authority};
-pub use config::{Adjustable, BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins};
+pub use config::{
+    Adjustable, BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins, Unnamed,
+};
 pub use counters::{Count, Counters, HandshakeFault, MISBEHAVIOURS, misbehaviour_name};
 pub use files::{Download, FILES_PATH, Files, Pending, Status, Taking, Upload};
 pub use http::invite::INVITE_PATH;
@@ -54,7 +57,7 @@ pub use pushes::{PUSH_BYTES_MAX, PUSH_PATH, Pushes};
 pub use quiet::Quiet;
 pub use relay::{Duplex, Relay};
 pub use servers::{Guest, Servers};
-pub use tls::{TlsError, TlsNote, TlsStore};
+pub use tls::{Fields as CertificateFields, TlsError, TlsNote, TlsStore, fields as certificate_fields};
 
 use shared::Shared;
 

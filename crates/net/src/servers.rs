@@ -19,6 +19,8 @@ pub struct Guest {
     pub ip: IpAddr,
     /// Whether TLS comes first.
     pub direct_tls: bool,
+    /// What was read of it already, when that was needed to know whom it is for: the beginning of TLS, else nothing.
+    pub read: Vec<u8>,
     /// Counts the connection against its address; to be kept as long as the connection.
     pub permit: Permit,
 }
@@ -34,10 +36,11 @@ pub(crate) fn hand_over(
     tcp: TcpStream,
     ip: IpAddr,
     direct_tls: bool,
+    read: Vec<u8>,
     permit: Permit,
     servers: &Option<Arc<dyn Servers>>,
 ) {
     if let Some(servers) = servers {
-        servers.serve(Guest { tcp, ip, direct_tls, permit });
+        servers.serve(Guest { tcp, ip, direct_tls, read, permit });
     }
 }

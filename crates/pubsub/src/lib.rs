@@ -27,6 +27,7 @@ mod notify;
 mod options;
 mod own;
 mod owner;
+mod pending;
 mod pep;
 pub mod portable;
 mod publish;
@@ -38,6 +39,8 @@ mod retrieve;
 mod scene;
 mod service;
 mod subscribe;
+mod vcard4;
+mod vcard_fields;
 
 use kernel::{Feature, Spec};
 use model::spec::Part;
@@ -49,7 +52,7 @@ pub const PARTS: &[Part] = &[Part {
     name: "pubsub",
     path: "crates/pubsub/src/service.rs",
     specs: &[
-        Spec::partial("XEP-0060", "1.30.0", "as for accounts; without the command for pending requests"),
+        Spec::partial("XEP-0060", "1.30.0", "as for accounts"),
         Spec::partial("XEP-0248", "0.5.0", "one collection for a node; the root cannot be subscribed to"),
     ],
 }];
@@ -61,5 +64,6 @@ pub fn features() -> Vec<Box<dyn Feature>> {
         Box::new(bookmarks::Bookmarks),
         Box::new(displayed::Displayed),
         Box::new(pep::Pep),
+        Box::new(vcard4::Vcard4),
     ]
 }

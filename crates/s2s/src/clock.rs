@@ -4,7 +4,9 @@
 //!
 //! Not here: what happens when a time has come (`times.rs`), and reading the real clock (federation).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use model::rate::Bucket;
 
 use crate::Rate;
 
@@ -22,29 +24,26 @@ pub(crate) struct Clock {
     pub(crate) asked: Option<Instant>,
     /// Reading pauses until then.
     pub(crate) pause: Option<Instant>,
-    /// When the bytes that have come are paid for, at the sustained rate.
-    paid: Instant,
+    bucket: Bucket,
 }
 
 impl Clock {
     pub(crate) fn new(now: Instant) -> Clock {
-        Clock { deadline: None, heard: now, used: now, poked: now, asked: None, pause: None, paid: now }
+        Clock {
+            deadline: None,
+            heard: now,
+            used: now,
+            poked: now,
+            asked: None,
+            pause: None,
+            bucket: Bucket::new(now),
+        }
     }
 
     /// Input came.
     pub(crate) fn hear(&mut self, now: Instant, bytes: usize, rate: Rate) {
         self.heard = now;
-        if rate.bytes_per_second == 0 {
-            return;
-        }
-        let second = f64::from(rate.bytes_per_second);
-        let burst = Duration::from_secs_f64(f64::from(rate.burst_bytes) / second);
-        self.paid = self.paid.max(now) + Duration::from_secs_f64(bytes as f64 / second);
-        if let Some(credit) = now.checked_add(burst)
-            && self.paid > credit
-        {
-            self.pause = Some(now + (self.paid - credit));
-        }
+        self.pause = self.bucket.pay(now, bytes, rate).or(self.pause);
     }
 
     /// Ends a pause whose time has come.
@@ -62,22 +61,22 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn a_burst_is_free_and_more_pauses() {
+    fn a_pause_ends_when_its_time_has_come() {
         let now = Instant::now();
         let rate = Rate { bytes_per_second: 1000, burst_bytes: 5000 };
         let mut clock = Clock::new(now);
-        clock.hear(now, 5000, rate);
+        clock.hear(now, 5500, rate);
+        let end = now + Duration::from_millis(500);
+        assert_eq!(clock.pause, Some(end));
+        clock.hear(now, 0, Rate::UNLIMITED);
+        clock.unpause(end - Duration::from_millis(1));
+        assert_eq!(clock.pause, Some(end));
+        clock.unpause(end);
         assert_eq!(clock.pause, None);
-        clock.hear(now, 500, rate);
-        assert_eq!(clock.pause, Some(now + Duration::from_millis(500)));
-        clock.unpause(now + Duration::from_millis(499));
-        assert!(clock.pause.is_some());
-        clock.unpause(now + Duration::from_millis(500));
-        assert_eq!(clock.pause, None);
-        clock.hear(now, 1 << 40, Rate { bytes_per_second: 0, burst_bytes: 0 });
-        assert_eq!(clock.pause, None, "switched off");
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn check(header: &Header, content: &str) -> Result<(), Fail> {
 
 /// Whether the peer speaks at least XMPP 1.0 (RFC 6120 section 4.7.5).
 pub(crate) fn check_version(header: &Header) -> Result<(), Fail> {
-    match header.version().is_some_and(is_supported) {
+    match header.version().is_some_and(stanza::is_supported_version) {
         true => Ok(()),
         false => Err(Fail::new(StreamCondition::UnsupportedVersion, Misbehaviour::WrongVersion)),
     }
@@ -69,32 +69,4 @@ pub(crate) fn id(header: &Header) -> Result<String, Fail> {
 /// A domain without anything else.
 pub(crate) fn domain(text: &str) -> Option<Bare> {
     Bare::parse(text).ok().filter(|domain| domain.is_domain())
-}
-
-/// Whether `version` is `major.minor` with a major version of at least 1.
-fn is_supported(version: &str) -> bool {
-    let is_number = |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    version.split_once('.').is_some_and(|(major, minor)| {
-        is_number(major) && is_number(minor) && major.bytes().any(|digit| digit != b'0')
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_supported;
-
-    #[test]
-    fn versions() {
-        for (version, supported) in [
-            ("1.0", true),
-            ("2.0", true),
-            ("0.9", false),
-            ("1", false),
-            ("", false),
-            ("1.0abc", false),
-            ("1.", false),
-        ] {
-            assert_eq!(is_supported(version), supported, "{version:?}");
-        }
-    }
 }

@@ -271,16 +271,7 @@ impl From<Fail> for Stop {
 
 impl From<xml::Error> for Fail {
     fn from(error: xml::Error) -> Fail {
-        let condition = StreamCondition::parse(error.condition());
-        let mut fail = Fail::new(condition, Misbehaviour::Xml(error));
-        if let xml::Error::LimitPassed(limit) = error {
-            fail.error.text = Some("more XML than is allowed here");
-            if limit == xml::Limit::ElementBytes {
-                // RFC 6120 section 13.12 names no condition; XEP-0205 section 4 does.
-                fail.error.app = Some(format!("<stanza-too-big xmlns='{}'/>", ns::ERRORS));
-            }
-        }
-        fail
+        Fail { error: error.into(), note: Some(Misbehaviour::Xml(error)) }
     }
 }
 

@@ -43,11 +43,12 @@ mod times;
 mod wire;
 
 pub use misbehaviour::Misbehaviour;
+pub use model::rate::Rate;
 pub use parts::PARTS;
 pub use port::{
     Answer, Ask, Certificate, End, Ended, Output, Pair, PeerTls, Proof, Purpose, Refusal, Trust, Unsendable,
     Verdict, Verification,
 };
 pub use resumption::Resumption;
-pub use settings::{Domains, Policy, Rate, Secret, Settings, Timeouts};
+pub use settings::{Domains, Policy, Secret, Settings, Timeouts};
 pub use stream::{Accept, Connect, Stream};

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::rate::Rate;
 use zeroize::Zeroizing;
 
 /// Shared by all streams; a reload makes a new one for new streams.
@@ -85,15 +86,6 @@ pub struct Timeouts {
     pub close: Duration,
 }
 
-/// A token bucket over the bytes that a peer sends; passing it pauses reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Sustained bytes per second; 0 switches the limit off.
-    pub bytes_per_second: u32,
-    /// Bytes that may come at once.
-    pub burst_bytes: u32,
-}
-
 /// Something that only two sides know. Wiped when dropped, never printed.
 #[derive(Clone)]
 pub struct Secret(Arc<Zeroizing<Vec<u8>>>);
@@ -128,7 +120,7 @@ impl Settings {
             timeouts: Timeouts::default(),
             limits_before_auth: xml::Limits::BEFORE_AUTH,
             limits: xml::Limits::SERVER,
-            rate: Rate::default(),
+            rate: Rate::SERVER,
             pairs_max: 64,
             verifications_max: 16,
             unacked_max: 1_000,
@@ -154,11 +146,5 @@ impl Default for Timeouts {
             idle: Duration::from_secs(600),
             close: Duration::from_secs(5),
         }
-    }
-}
-
-impl Default for Rate {
-    fn default() -> Rate {
-        Rate { bytes_per_second: 1024 * 1024, burst_bytes: 4 * 1024 * 1024 }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Not here: the XML and the order of tasks (crate `stream`), storing the result (crate `features`).
 
-use crate::limits::ITERATIONS_DEFAULT;
 use crate::{Condition, Hash, ScramKeys, random_salt};
 
 /// The name of the task, for `<upgrade/>` and `<task/>`.
@@ -24,14 +23,15 @@ pub fn parse_task(name: &str) -> Option<Hash> {
 pub struct Upgrade {
     hash: Hash,
     salt: Vec<u8>,
+    iterations: u32,
 }
 
 impl Upgrade {
-    /// Starts one, with a fresh salt and [`ITERATIONS_DEFAULT`].
+    /// Starts one, with a fresh salt, and iterations as all new keys have.
     ///
     /// Errors: [`Condition::TemporaryAuthFailure`] when the system gives no random bytes.
-    pub fn start(hash: Hash) -> Result<Upgrade, Condition> {
-        Ok(Upgrade { hash, salt: random_salt()?.to_vec() })
+    pub fn start(hash: Hash, iterations: u32) -> Result<Upgrade, Condition> {
+        Ok(Upgrade { hash, salt: random_salt()?.to_vec(), iterations })
     }
 
     /// For `<salt/>`, in base64.
@@ -41,7 +41,7 @@ impl Upgrade {
 
     /// For its attribute `iterations`.
     pub fn iterations(&self) -> u32 {
-        ITERATIONS_DEFAULT
+        self.iterations
     }
 
     /// Takes the SaltedPassword from `<hash/>`. We cannot check that it belongs to the same password; the user is
@@ -49,7 +49,7 @@ impl Upgrade {
     ///
     /// Errors: [`Condition::MalformedRequest`] for a wrong length.
     pub fn finish(self, salted_password: &[u8]) -> Result<ScramKeys, Condition> {
-        ScramKeys::from_salted_password(self.hash, salted_password, self.salt, u64::from(ITERATIONS_DEFAULT))
+        ScramKeys::from_salted_password(self.hash, salted_password, self.salt, u64::from(self.iterations))
             .map_err(|_| Condition::MalformedRequest)
     }
 }
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn an_upgrade_gives_the_keys_of_the_password() {
-        let upgrade = Upgrade::start(Hash::Sha256).unwrap();
+        let upgrade = Upgrade::start(Hash::Sha256, 4_096).unwrap();
         let iterations = std::num::NonZeroU32::new(upgrade.iterations()).unwrap();
         let salted = Hash::Sha256.pbkdf2(b"pencil", upgrade.salt(), iterations);
         let keys = upgrade.clone().finish(salted.as_bytes()).unwrap();

@@ -67,7 +67,7 @@ impl Server {
             timeouts: Timeouts::default(),
             limits_before_auth: xml::Limits::BEFORE_AUTH,
             limits: xml::Limits::CLIENT,
-            rate: Rate::default(),
+            rate: Rate::CLIENT,
             auth_failures_max: 3,
         };
         Server {

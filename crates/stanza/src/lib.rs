@@ -20,4 +20,4 @@ pub use error::StanzaError;
 pub use kind::{IqType, Kind, MessageType, PresenceType};
 pub use payload::{Child, Payload};
 pub use stanza::{Stanza, Unusable};
-pub use stream_error::{StreamCondition, StreamError};
+pub use stream_error::{StreamCondition, StreamError, is_supported_version};

@@ -115,6 +115,9 @@ pubsub! {
     PUBSUB_SUBSCRIPTION_NOTIFICATIONS "subscription-notifications",
     PUBSUB_SUBSCRIPTION_OPTIONS "subscription-options",
 }
+// XEP-0065
+pub const BYTESTREAMS: &str = "http://jabber.org/protocol/bytestreams";
+
 // XEP-0066
 pub const OOB: &str = "jabber:x:oob";
 // XEP-0077
@@ -285,6 +288,7 @@ pub const BOOKMARKS_COMPAT_PEP: &str = "urn:xmpp:bookmarks:1#compat-pep";
 pub const BOOKMARKS_CONVERSION: &str = "urn:xmpp:bookmarks-conversion:0";
 // XEP-0377
 pub const REPORTING: &str = "urn:xmpp:reporting:1";
+pub const REPORTED_JID: &str = "urn:xmpp:jid:0";
 pub const REPORTING_SPAM: &str = "urn:xmpp:reporting:spam";
 pub const REPORTING_ABUSE: &str = "urn:xmpp:reporting:abuse";
 // XEP-0410
@@ -317,6 +321,9 @@ pub const FILE_SHARING: &str = "urn:xmpp:sfs:0";
 pub const SOCIAL_FEED: &str = "urn:xmpp:pubsub-social-feed:1";
 // XEP-0478
 pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
+// XEP-0480
+pub const SASL_UPGRADE: &str = "urn:xmpp:sasl:upgrade:0";
+pub const SCRAM_UPGRADE: &str = "urn:xmpp:scram-upgrade:0";
 // XEP-0482
 pub const CALL_INVITES: &str = "urn:xmpp:call-invites:0";
 // XEP-0484
@@ -326,5 +333,9 @@ pub const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
 pub const DISPLAYED_ASSIST: &str = "urn:xmpp:mds:server-assist:0";
 // XEP-0502
 pub const MUC_ACTIVITY: &str = "{urn:xmpp:muc-activity}message-activity";
+// Ours: what the server tells accounts of strangers, and rooms of those whose accounts are removed.
+// Ours: what operators ask of rooms.
+pub const ROOMS: &str = "urn:x-detente:rooms:0";
 // Ours: what the server tells an account of its own about strangers.
 pub const STRANGERS: &str = "urn:x-detente:strangers:0";
+pub const DEPARTED: &str = "urn:x-detente:departed:0";

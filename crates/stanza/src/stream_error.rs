@@ -4,6 +4,8 @@
 //!
 //! Not here: how it is framed on a transport (stream).
 
+use crate::ns;
+
 macro_rules! conditions {
     ($($variant:ident $name:literal,)*) => {
         /// RFC 6120 section 4.9.3.
@@ -70,9 +72,59 @@ impl From<StreamCondition> for StreamError {
     }
 }
 
+impl From<xml::Error> for StreamError {
+    /// What is said of XML that cannot be taken (RFC 6120 sections 4.9.3 and 11).
+    fn from(error: xml::Error) -> StreamError {
+        let mut fail = StreamError::from(StreamCondition::parse(error.condition()));
+        if let xml::Error::LimitPassed(limit) = error {
+            fail.text = Some("more XML than is allowed here");
+            if limit == xml::Limit::ElementBytes {
+                // RFC 6120 section 13.12 names no condition; XEP-0205 section 4 does.
+                fail.app = Some(format!("<stanza-too-big xmlns='{}'/>", ns::ERRORS));
+            }
+        }
+        fail
+    }
+}
+
+/// Whether a stream's `version` is `major.minor` with a major version of at least 1 (RFC 6120 section 4.7.5).
+pub fn is_supported_version(version: &str) -> bool {
+    let is_number = |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    version.split_once('.').is_some_and(|(major, minor)| {
+        is_number(major) && is_number(minor) && major.bytes().any(|digit| digit != b'0')
+    })
+}
+
 impl StreamError {
     /// The error with an explanation.
     pub fn new(condition: StreamCondition, text: &'static str) -> StreamError {
         StreamError { condition, text: Some(text), app: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_supported_version;
+
+    #[test]
+    fn versions() {
+        for (version, supported) in [
+            ("1.0", true),
+            ("1.1", true),
+            ("2.0", true),
+            ("01.00", true),
+            ("10.0", true),
+            ("0.9", false),
+            ("1", false),
+            ("1.0abc", false),
+            ("", false),
+            (".", false),
+            ("1.", false),
+            ("-1.0", false),
+            ("1.0.0", false),
+            ("9999999999.0", false),
+        ] {
+            assert_eq!(is_supported_version(version), supported, "{version:?}");
+        }
     }
 }

@@ -43,7 +43,7 @@ fn settings() -> Settings {
         timeouts: Timeouts::default(),
         limits_before_auth: xml::Limits::BEFORE_AUTH,
         limits: xml::Limits::CLIENT,
-        rate: Rate { bytes_per_second: 0, burst_bytes: 0 },
+        rate: Rate::UNLIMITED,
         auth_failures_max: 5,
     }
 }

@@ -1,6 +1,6 @@
 //! One attempt to authenticate, by either SASL profile.
 //!
-//! RFC 6120 section 6.4, XEP-0388 version 1.0 sections 2.3 to 2.6, XEP-0484.
+//! RFC 6120 section 6.4, XEP-0388 version 1.0 sections 2.3 to 2.6, XEP-0480, XEP-0484.
 //!
 //! Not here: what the profiles look like (sasl1.rs, sasl2.rs), the mechanisms (crate `sasl`).
 
@@ -17,7 +17,8 @@ use crate::peer::{LoggedIn, Peer};
 use crate::profile::{Begin, Profile};
 use crate::sasl2::{self, Wishes};
 use crate::state::{Fail, Io, Next, State};
-use crate::{Answer, Ask, Issued, Login, Misbehaviour, Output, sasl1};
+use crate::upgrading::{Pending, Upgrading};
+use crate::{Answer, Ask, Login, Misbehaviour, Output, sasl1};
 
 /// No answer to a failed attempt is delayed for longer.
 const FAILURE_DELAY_MAX: Duration = Duration::from_secs(4);
@@ -45,6 +46,12 @@ enum Wait {
     Answer(Exchange),
     /// For the account store, with the proof complete.
     Login { account: Bare, mechanism: Mechanism, data: Option<Vec<u8>> },
+    /// For the account store: what the account lacks.
+    Missing(Pending),
+    /// For the peer, amid a task.
+    Upgrade(Box<Upgrading>),
+    /// For the account store, with the keys that the task brought.
+    Upgraded(Box<Upgrading>),
     /// For the time when a failure may be told.
     Verdict(Condition),
     /// Only within a call.
@@ -109,18 +116,21 @@ impl Authenticating {
     }
 
     pub(crate) fn reads(&self) -> bool {
-        matches!(self.attempt.wait, Wait::Response(_))
+        matches!(self.attempt.wait, Wait::Response(_) | Wait::Upgrade(_))
     }
 
     /// Something from the peer amid the exchange.
     pub(crate) fn handle_element(mut self, io: &mut Io, now: Instant, element: &Element) -> Next {
         let ns = self.attempt.profile.ns();
-        let Wait::Response(mut exchange) = std::mem::replace(&mut self.attempt.wait, Wait::Nothing) else {
-            return Err(Fail::internal());
-        };
+        let wait = std::mem::replace(&mut self.attempt.wait, Wait::Nothing);
         if element.is("abort", ns) {
             return Ok(self.refuse(io, now, Condition::Aborted));
         }
+        let mut exchange = match wait {
+            Wait::Response(exchange) => exchange,
+            Wait::Upgrade(upgrading) => return Ok(self.upgrade(io, now, upgrading, element)),
+            _ => return Err(Fail::internal()),
+        };
         if !element.is("response", ns) {
             return Err(not_authorized());
         }
@@ -153,7 +163,25 @@ impl Authenticating {
                 self.advance(io, now, exchange, step)
             }
             (Wait::Login { account, mechanism, data }, Answer::Login(issued)) => {
-                self.succeed(io, now, account, mechanism, data, issued)
+                self.logged_in(io, now, Pending { account, mechanism, data, issued })
+            }
+            (Wait::Missing(pending), Answer::Missing { hashes, iterations }) => {
+                let begun = Upgrading::begin(io, pending, hashes, iterations);
+                self.go_on(io, now, begun)
+            }
+            (Wait::Upgraded(upgrading), Answer::Upgraded) => {
+                let next = upgrading.next(io);
+                self.go_on(io, now, next)
+            }
+            // The login is good, whatever became of the upgrade; but for one that is taken back.
+            (Wait::Missing(pending), Answer::Refused(Condition::TemporaryAuthFailure)) => {
+                self.succeed(io, now, pending)
+            }
+            (Wait::Upgraded(upgrading), Answer::Refused(Condition::TemporaryAuthFailure)) => {
+                self.succeed(io, now, upgrading.pending)
+            }
+            (Wait::Missing(_) | Wait::Upgraded(_), Answer::Refused(condition)) => {
+                self.refuse(io, now, condition)
             }
             (wait, _) => {
                 self.attempt.wait = wait;
@@ -259,15 +287,43 @@ impl Authenticating {
         Ok((login, success.data))
     }
 
-    fn succeed(
-        mut self,
-        io: &mut Io,
-        now: Instant,
-        account: Bare,
-        mechanism: Mechanism,
-        data: Option<Vec<u8>>,
-        issued: Option<Issued>,
-    ) -> State {
+    /// The login is noted: what the client offers besides comes first.
+    fn logged_in(mut self, io: &mut Io, now: Instant, pending: Pending) -> State {
+        let hashes = std::mem::take(&mut self.attempt.wishes.upgrades);
+        if hashes.is_empty() || pending.mechanism.is_fast() {
+            return self.succeed(io, now, pending);
+        }
+        io.out(Output::Ask(Ask::Missing { account: pending.account.clone(), hashes }));
+        self.attempt.wait = Wait::Missing(pending);
+        State::Authenticating(self)
+    }
+
+    fn go_on(mut self, io: &mut Io, now: Instant, task: Result<Upgrading, Pending>) -> State {
+        match task {
+            Ok(upgrading) => {
+                self.attempt.wait = Wait::Upgrade(Box::new(upgrading));
+                State::Authenticating(self)
+            }
+            Err(pending) => self.succeed(io, now, pending),
+        }
+    }
+
+    /// Something from the peer amid a task.
+    fn upgrade(mut self, io: &mut Io, now: Instant, mut task: Box<Upgrading>, element: &Element) -> State {
+        match task.handle_element(io, element) {
+            Ok(None) => self.attempt.wait = Wait::Upgrade(task),
+            Ok(Some(keys)) => {
+                let (account, grant) = (task.pending.account.clone(), self.attempt.grant.clone());
+                io.out(Output::Ask(Ask::Upgrade { account, grant, keys: Box::new(keys) }));
+                self.attempt.wait = Wait::Upgraded(task);
+            }
+            Err(condition) => return self.refuse(io, now, condition),
+        }
+        State::Authenticating(self)
+    }
+
+    fn succeed(mut self, io: &mut Io, now: Instant, pending: Pending) -> State {
+        let Pending { account, mechanism, data, issued } = pending;
         io.out(Output::Authenticated(account.clone()));
         io.trusted = true;
         io.parser.set_limits(io.limits());

@@ -4,7 +4,9 @@
 //!
 //! Not here: what happens when a time has come (stream.rs), and reading the real clock (net).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use model::rate::Bucket;
 
 use crate::Rate;
 
@@ -20,13 +22,12 @@ pub(crate) struct Clock {
     pub(crate) probed: Option<Instant>,
     /// Reading pauses until then.
     pub(crate) pause: Option<Instant>,
-    /// When the bytes that have come are paid for, at the sustained rate.
-    paid: Instant,
+    bucket: Bucket,
 }
 
 impl Clock {
     pub(crate) fn new(now: Instant) -> Clock {
-        Clock { deadline: None, wake: None, heard: now, probed: None, pause: None, paid: now }
+        Clock { deadline: None, wake: None, heard: now, probed: None, pause: None, bucket: Bucket::new(now) }
     }
 
     /// A stanza costs more than its bytes.
@@ -43,17 +44,7 @@ impl Clock {
     }
 
     fn pay(&mut self, now: Instant, bytes: usize, rate: Rate) {
-        if rate.bytes_per_second == 0 {
-            return;
-        }
-        let second = f64::from(rate.bytes_per_second);
-        let burst = Duration::from_secs_f64(f64::from(rate.burst_bytes) / second);
-        self.paid = self.paid.max(now) + Duration::from_secs_f64(bytes as f64 / second);
-        if let Some(credit) = now.checked_add(burst)
-            && self.paid > credit
-        {
-            self.pause = Some(now + (self.paid - credit));
-        }
+        self.pause = self.bucket.pay(now, bytes, rate).or(self.pause);
     }
 
     /// Ends a pause whose time has come.
@@ -73,25 +64,22 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn a_burst_is_free_and_more_pauses() {
+    fn a_pause_ends_when_its_time_has_come() {
         let now = Instant::now();
         let rate = Rate { bytes_per_second: 1000, burst_bytes: 5000 };
         let mut clock = Clock::new(now);
-        clock.hear(now, 5000, rate);
+        clock.hear(now, 5500, rate);
+        let end = now + Duration::from_millis(500);
+        assert_eq!(clock.pause, Some(end));
+        clock.hear(now, 0, Rate::UNLIMITED);
+        clock.unpause(end - Duration::from_millis(1));
+        assert_eq!(clock.pause, Some(end));
+        clock.unpause(end);
         assert_eq!(clock.pause, None);
-        clock.hear(now, 500, rate);
-        assert_eq!(clock.pause, Some(now + Duration::from_millis(500)));
-        clock.unpause(now + Duration::from_millis(499));
-        assert!(clock.pause.is_some());
-        let later = now + Duration::from_millis(500);
-        clock.unpause(later);
-        assert_eq!(clock.pause, None);
-        clock.hear(later + Duration::from_secs(3600), 5000, rate);
-        assert_eq!(clock.pause, None, "credit never exceeds the burst, but is back in full");
-        clock.hear(later + Duration::from_secs(3600), 1, rate);
-        assert!(clock.pause.is_some());
     }
 }

@@ -44,6 +44,6 @@ mod tests {
         let all = [(&login, 3), (&join, 50), (&history, 51), (&avatar, 500), (&note, 50)];
         let cost: usize =
             all.iter().map(|(stanza, times)| (of(stanza) + stanza.payload.inner().len() + 100) * times).sum();
-        assert!(cost < Rate::default().burst_bytes as usize, "{cost}");
+        assert!(cost < Rate::CLIENT.burst_bytes as usize, "{cost}");
     }
 }

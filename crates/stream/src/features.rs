@@ -1,7 +1,7 @@
 //! `<stream:features/>`: what may be negotiated in each state.
 //!
 //! RFC 6120 sections 4.3.2, 5.3.1, 6.4.1, 7.4; RFC 6121 sections 2.6 and 3.4; RFC 7590 section 3.1; XEP-0077,
-//! XEP-0115, XEP-0198, XEP-0352, XEP-0386, XEP-0388, XEP-0440, XEP-0478, XEP-0484.
+//! XEP-0115, XEP-0198, XEP-0352, XEP-0386, XEP-0388, XEP-0440, XEP-0478, XEP-0480, XEP-0484.
 //!
 //! Not here: what each feature does once it is asked for.
 
@@ -10,6 +10,7 @@ use xml::Writer;
 
 use crate::peer::Peer;
 use crate::state::Io;
+use crate::upgrading;
 
 /// Before authentication. Without TLS, where TLS is required, there is nothing but `<starttls/>` (RFC 7590).
 pub(crate) fn write_offered(io: &mut Io, peer: &Peer) {
@@ -73,7 +74,9 @@ fn write_sasl2(w: &mut Writer, io: &Io, offer: &sasl::Offer) {
         }
         w.close();
     }
-    w.close().close();
+    w.close();
+    upgrading::write_offer(w, offer);
+    w.close();
 }
 
 fn write_bindings(w: &mut Writer, offer: &sasl::Offer) {

@@ -93,7 +93,7 @@ impl World {
             timeouts: Timeouts::default(),
             limits_before_auth: xml::Limits::BEFORE_AUTH,
             limits: xml::Limits::CLIENT,
-            rate: Rate::default(),
+            rate: Rate::CLIENT,
             auth_failures_max: 5,
         };
         let (now, peer) = (Instant::now(), IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -171,6 +171,8 @@ impl World {
             Ask::Password { .. } => Answer::Password(true),
             Ask::Tokens { .. } => Answer::Tokens(Vec::new()),
             Ask::Login(_) => Answer::Login(None),
+            Ask::Missing { hashes, .. } => Answer::Missing { hashes, iterations: 4_096 },
+            Ask::Upgrade { .. } => Answer::Upgraded,
             Ask::Register(registration) => Answer::Registration(Box::new(registration.iq)),
         }
     }

@@ -100,7 +100,7 @@ impl Opening {
         self.peer.from = None;
         self.peer.domain = Some(domain);
         // RFC 6120 section 4.7.5: a higher version than ours is answered with ours.
-        if !open.version.as_deref().is_some_and(is_supported) {
+        if !open.version.as_deref().is_some_and(stanza::is_supported_version) {
             return Err(Fail::new(StreamCondition::UnsupportedVersion, Misbehaviour::WrongVersion));
         }
         self.check_from(open.from.as_deref())
@@ -129,40 +129,5 @@ fn domain(to: Option<&str>) -> Result<Bare, Fail> {
     match Bare::parse(to) {
         Ok(domain) if domain.is_domain() => Ok(domain),
         _ => improper("the stream header's 'to' is no domain"),
-    }
-}
-
-/// Whether `version` is `major.minor` with a major version of at least 1.
-fn is_supported(version: &str) -> bool {
-    let is_number = |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    version.split_once('.').is_some_and(|(major, minor)| {
-        is_number(major) && is_number(minor) && major.bytes().any(|digit| digit != b'0')
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_supported;
-
-    #[test]
-    fn versions() {
-        for (version, supported) in [
-            ("1.0", true),
-            ("1.1", true),
-            ("2.0", true),
-            ("01.00", true),
-            ("10.0", true),
-            ("0.9", false),
-            ("1", false),
-            ("1.0abc", false),
-            ("", false),
-            (".", false),
-            ("1.", false),
-            ("-1.0", false),
-            ("1.0.0", false),
-            ("9999999999.0", false),
-        ] {
-            assert_eq!(is_supported(version), supported, "{version:?}");
-        }
     }
 }

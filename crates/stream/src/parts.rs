@@ -20,11 +20,12 @@ pub const PARTS: &[Part] = &[Part {
         Spec::partial(
             "XEP-0388",
             "1.0.4",
-            "no further steps after the password (`continue`), no upgrade tasks (XEP-0480)",
+            "no further steps after the password (`continue`) but upgrade tasks (XEP-0480)",
         ),
         Spec::complete("XEP-0440", "1.0.0"),
         Spec::complete("XEP-0474", "0.5.0"),
         Spec::complete("XEP-0478", "0.2.0"),
+        Spec::complete("XEP-0480", "0.2.0"),
         Spec::complete("XEP-0484", "0.2.0"),
     ],
 }];

@@ -66,6 +66,23 @@ pub enum Ask {
     /// The login is proven: take note of it, in one step. Answered by [`Answer::Login`]. Whatever the account's state
     /// forbids (disabled, token used up in the meantime, count not higher) is found out here and refused.
     Login(Box<Login>),
+    /// For which of these hashes does the account lack keys (XEP-0480)? Only after its login. Answered by
+    /// [`Answer::Missing`].
+    Missing {
+        /// Whose.
+        account: Bare,
+        /// What the client could give.
+        hashes: Vec<sasl::Hash>,
+    },
+    /// Store these keys besides those that there are. Answered by [`Answer::Upgraded`].
+    Upgrade {
+        /// Whose.
+        account: Bare,
+        /// By what right, as for the login.
+        grant: Grant,
+        /// The keys.
+        keys: Box<sasl::ScramKeys>,
+    },
     /// In-band registration before authentication (XEP-0077). Answered by [`Answer::Registration`].
     Register(Box<Registration>),
 }
@@ -120,6 +137,15 @@ pub enum Answer {
     Tokens(Vec<sasl::Candidate>),
     /// To [`Ask::Login`]: a new token, if one was requested or is due for rotation.
     Login(Option<Issued>),
+    /// To [`Ask::Missing`].
+    Missing {
+        /// Those that are wanted.
+        hashes: Vec<sasl::Hash>,
+        /// With how many iterations.
+        iterations: u32,
+    },
+    /// To [`Ask::Upgrade`]: they are stored, or are there already.
+    Upgraded,
     /// To [`Ask::Register`]: the whole result or error.
     Registration(Box<Stanza>),
     /// To any question about a login: no, for that reason. `AccountDisabled` only after the secret was proven.

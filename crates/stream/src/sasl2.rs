@@ -6,7 +6,7 @@
 //! Not here: the course of an exchange (authenticating.rs), waiting for the engine (binding.rs).
 
 use model::link::Client;
-use sasl::{Condition, Mechanism};
+use sasl::{Condition, Hash, Mechanism};
 use stanza::ns;
 use xml::{El, Element, Tree};
 
@@ -17,7 +17,7 @@ use crate::manage::{self, ResumeWish};
 use crate::peer::Peer;
 use crate::profile::Begin;
 use crate::state::{Io, State};
-use crate::{Issued, unbound};
+use crate::{Issued, unbound, upgrading};
 
 /// Longest identifier of an installation that is taken; a UUID has 36.
 const CLIENT_ID_BYTES_MAX: usize = 64;
@@ -33,6 +33,8 @@ pub(crate) struct Wishes {
     pub(crate) resume: Option<Option<ResumeWish>>,
     pub(crate) fast: Option<Fast>,
     pub(crate) request: Option<Mechanism>,
+    /// XEP-0480.
+    pub(crate) upgrades: Vec<Hash>,
 }
 
 impl Wishes {
@@ -66,6 +68,7 @@ pub(crate) fn read_authenticate(element: &Element) -> Result<Begin, Condition> {
             (ns::BIND2, "bind") => wishes.bind = Some(bind2::read(child)),
             (ns::SM, "resume") => wishes.resume = Some(manage::read_resume(|name| child.attr(name))),
             (ns::FAST, "fast") => wishes.fast = Some(fast::read(child)?),
+            (ns::SASL_UPGRADE, "upgrade") => upgrading::read_wish(&mut wishes.upgrades, &child.text()),
             (ns::FAST, "request-token") => wishes.request = fast::read_request(child),
             // RFC 6120 section 4.3: what is not understood is ignored.
             _ => {}

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use address::Bare;
 use model::grant::Grant;
+use model::rate::Rate;
 use sasl::Mechanism;
 
 /// Shared by all streams; a reload makes a new one for new streams.
@@ -84,15 +85,6 @@ pub struct Timeouts {
     pub failure: Duration,
 }
 
-/// A token bucket over the bytes that a client sends; passing it pauses reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Sustained bytes per second; 0 switches the limit off.
-    pub bytes_per_second: u32,
-    /// Bytes that may come at once.
-    pub burst_bytes: u32,
-}
-
 impl Default for Timeouts {
     fn default() -> Timeouts {
         Timeouts {
@@ -103,11 +95,5 @@ impl Default for Timeouts {
             close: Duration::from_secs(5),
             failure: Duration::from_millis(250),
         }
-    }
-}
-
-impl Default for Rate {
-    fn default() -> Rate {
-        Rate { bytes_per_second: 10 * 1024, burst_bytes: 256 * 1024 }
     }
 }

@@ -44,7 +44,10 @@ fn features_are_those_of_the_state() {
              <bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:carbons:2'/><feature var='urn:xmpp:csi:0'/>\
              <feature var='urn:xmpp:sm:3'/></inline></bind><sm xmlns='urn:xmpp:sm:3'/>\
              <fast xmlns='urn:xmpp:fast:0'><mechanism>HT-SHA-256-EXPR</mechanism>\
-             <mechanism>HT-SHA-256-ENDP</mechanism><mechanism>HT-SHA-256-NONE</mechanism></fast></inline></authentication>\
+             <mechanism>HT-SHA-256-ENDP</mechanism><mechanism>HT-SHA-256-NONE</mechanism></fast></inline>\
+             <upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-512</upgrade>\
+             <upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-256</upgrade>\
+             <upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-1</upgrade></authentication>\
              <mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{MECHANISMS}</mechanisms>\
              <sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/>\
              <channel-binding type='tls-server-end-point'/></sasl-channel-binding>\
@@ -410,5 +413,132 @@ fn c28_a_login_and_a_bind_say_by_what_right() {
         }
         let seen: Vec<bool> = pair.engine.grants.iter().map(|grant| grant.holds()).collect();
         assert_eq!(seen, held, "{revoked}");
+    }
+}
+
+fn upgrade(name: &str) -> String {
+    format!("<upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-{name}</upgrade>")
+}
+
+/// Begins with PLAIN and these tasks; what is said then.
+fn begin(pair: &mut Pair, tasks: &str) -> String {
+    pair.say(&format!(
+        "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>{}</initial-response>{tasks}</authenticate>",
+        plain("", "juliet", PASSWORD)
+    ))
+}
+
+fn next(name: &str) -> String {
+    format!("<next xmlns='urn:xmpp:sasl:2' task='UPGR-{name}'/>")
+}
+
+/// What a client makes of the salt.
+fn hashed(hash: Hash, salt: &str) -> String {
+    assert!(salt.contains("iterations='4096'"), "{salt}");
+    let bytes = sasl::decode_base64(&text_of(salt, "salt")).unwrap_or_default();
+    task_data(&sasl::encode_base64(&pair::client::salted(hash, &bytes, 4096, PASSWORD)))
+}
+
+fn task_data(hash: &str) -> String {
+    let hash = format!("<hash xmlns='urn:xmpp:scram-upgrade:0'>{hash}</hash>");
+    format!("<task-data xmlns='urn:xmpp:sasl:2'>{hash}</task-data>")
+}
+
+/// XEP-0480: what the account lacks is asked for, one after the other, before the login is told.
+#[test]
+fn clients_give_keys_that_are_missing() {
+    everywhere(|mut pair| {
+        pair.open();
+        let mut scram = Scram::new(Hash::Sha1, "juliet", None);
+        let tasks = format!(
+            "{}{}{}{}",
+            upgrade("SCRAM-SHA-1"),
+            upgrade("SCRAM-SHA-512"),
+            upgrade("SCRAM-SHA-256"),
+            upgrade("X")
+        );
+        let challenge = pair.say(&format!(
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-1'><initial-response>{}</initial-response>{tasks}</authenticate>",
+            scram.first()
+        ));
+        let last = scram.last(&text_of(&challenge, "challenge"), PASSWORD);
+        let said = pair.say(&format!("<response xmlns='urn:xmpp:sasl:2'>{last}</response>"));
+        let expected = |data: &str, name: &str| {
+            format!(
+                "<continue xmlns='urn:xmpp:sasl:2'>{data}<tasks><task>UPGR-{name}</task></tasks></continue>"
+            )
+        };
+        let data = format!("<additional-data>{}</additional-data>", scram.expected());
+        assert_eq!(said, expected(&data, "SCRAM-SHA-512"));
+        let salt = pair.say(&next("SCRAM-SHA-512"));
+        assert_eq!(pair.say(&hashed(Hash::Sha512, &salt)), expected("", "SCRAM-SHA-256"));
+        let salt = pair.say(&next("SCRAM-SHA-256"));
+        let said = pair.say(&hashed(Hash::Sha256, &salt));
+        assert!(said.starts_with("<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>"), "{said}");
+        let asked = &pair.store.asked[pair.store.asked.len() - 3..];
+        let juliet = "juliet@example.org";
+        assert_eq!(
+            asked,
+            [
+                format!("missing {juliet} SHA-1 SHA-512 SHA-256"),
+                format!("upgrade {juliet} SHA-512 true"),
+                format!("upgrade {juliet} SHA-256 true"),
+            ]
+        );
+    });
+}
+
+#[test]
+fn nothing_is_asked_of_who_offers_nothing_that_is_missing() {
+    for tasks in [
+        String::new(),
+        upgrade("SCRAM-SHA-1"),
+        upgrade("X"),
+        "<upgrade xmlns='urn:x'>UPGR-SCRAM-SHA-512</upgrade>".into(),
+    ] {
+        let mut pair = Pair::secured(Transport::DirectTls, settings());
+        let said = begin(&mut pair, &tasks);
+        assert!(said.starts_with("<success ") && !said.contains("continue"), "{tasks}: {said}");
+    }
+    // The login is good also where nothing more can be stored.
+    let mut pair = Pair::secured(Transport::DirectTls, settings());
+    pair.store.full = true;
+    assert!(begin(&mut pair, &upgrade("SCRAM-SHA-256")).starts_with("<success "));
+}
+
+/// Whatever goes wrong in a task, nobody is logged in and nothing is stored.
+#[test]
+fn tasks_that_go_wrong_fail_the_login() {
+    let hash = |text: &str| task_data(text);
+    let short = sasl::encode_base64(&[1; 20]);
+    for (first, second, condition) in [
+        ("<abort xmlns='urn:xmpp:sasl:2'/>".to_owned(), None, "aborted"),
+        (next("SCRAM-SHA-512"), None, "malformed-request"),
+        ("<next xmlns='urn:xmpp:sasl:2'/>".to_owned(), None, "malformed-request"),
+        (hash(&short), None, "malformed-request"),
+        ("<response xmlns='urn:xmpp:sasl:2'/>".to_owned(), None, "malformed-request"),
+        (next("SCRAM-SHA-256"), Some("<abort xmlns='urn:xmpp:sasl:2'/>".to_owned()), "aborted"),
+        (next("SCRAM-SHA-256"), Some(next("SCRAM-SHA-256")), "malformed-request"),
+        (next("SCRAM-SHA-256"), Some(hash(&short)), "malformed-request"),
+        (next("SCRAM-SHA-256"), Some(hash("")), "malformed-request"),
+        (next("SCRAM-SHA-256"), Some(hash("%")), "incorrect-encoding"),
+        (next("SCRAM-SHA-256"), Some("<task-data xmlns='urn:xmpp:sasl:2'/>".to_owned()), "malformed-request"),
+    ] {
+        let mut pair = Pair::secured(Transport::DirectTls, settings());
+        assert!(begin(&mut pair, &upgrade("SCRAM-SHA-256")).starts_with("<continue "));
+        let mut said = pair.say(&first);
+        if let Some(second) = &second {
+            assert!(said.starts_with("<task-data "), "{said}");
+            said = pair.say(second);
+        }
+        let expected = format!("<{condition} xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+        // The answer to a failure is late.
+        let said = said + &pair.pass(std::time::Duration::from_secs(1));
+        assert!(said.contains(&expected), "{first} {second:?}: {said}");
+        assert!(
+            pair.store.asked.iter().all(|asked| !asked.starts_with("upgrade ")),
+            "{:?}",
+            pair.store.asked
+        );
     }
 }

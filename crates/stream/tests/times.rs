@@ -280,7 +280,7 @@ fn broadcasts_cost_more_than_their_bytes_and_what_came_with_them_waits() {
         all += pair.ups().len();
         assert_eq!((all, pair.closed, pair.notes.len()), (60, 0, 0), "nothing is lost");
         // Without a limit they are free.
-        let rate = Rate { bytes_per_second: 0, burst_bytes: 0 };
+        let rate = Rate::UNLIMITED;
         let mut pair = Pair::bound_with(transport, Settings { rate, ..settings() });
         pair.tell(&vec!["<presence/>"; 60].join("[]"));
         assert_eq!(pair.ups().len(), 60);

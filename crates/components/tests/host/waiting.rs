@@ -69,6 +69,24 @@ async fn what_has_waited_long_enough_comes_back_once() {
 }
 
 /// H-07: it is slowed down; others notice nothing.
+/// More in a moment than may be on its way at a time: a component that reads gets all of it.
+#[tokio::test]
+async fn who_reads_fast_gets_everything() {
+    let server = Server::new(settings(Rights::default())).await;
+    let mut bridge = server.component().await;
+    for id in 0..30 {
+        let ping = |n| {
+            format!(
+                "<iq type='get' from='{BRIDGE}' to='a.example' id='p{id}-{n}'><ping xmlns='urn:xmpp:ping'/></iq>"
+            )
+        };
+        bridge.send(&(0..100).map(ping).collect::<String>()).await;
+        bridge.expect(&[&format!("id='p{id}-99'")]).await;
+    }
+    drop(bridge);
+    server.stop(false).await;
+}
+
 #[tokio::test]
 async fn a_flood_delays_nobody_else() {
     let slow = s2s::Rate { bytes_per_second: 65_536, burst_bytes: 65_536 };

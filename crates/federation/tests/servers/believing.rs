@@ -5,10 +5,17 @@
 //! Not here: servers that are believed (`talking.rs`).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use federation::Settings;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose as Eku};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use s2s::Policy;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::world::{Plan, Server, World};
 
@@ -154,4 +161,95 @@ async fn blocking_holds_at_once() {
     .expect("the stream ends");
     romeo.send(&chat(JULIET, "m")).await;
     romeo.expect(&["type='error'", "not-allowed"]).await;
+}
+
+/// A server that the test plays: it says what it is told, and looks for what it expects.
+struct Peer<S> {
+    socket: S,
+    seen: String,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    async fn says(&mut self, xml: &str) {
+        self.socket.write_all(xml.as_bytes()).await.unwrap();
+        self.socket.flush().await.unwrap();
+    }
+
+    /// Reads up to this, and gives all of it.
+    async fn until(&mut self, end: &str) -> String {
+        let reading = async {
+            loop {
+                if let Some(at) = self.seen.find(end) {
+                    let rest = self.seen.split_off(at + end.len());
+                    return std::mem::replace(&mut self.seen, rest);
+                }
+                let mut buffer = [0; 4096];
+                let n = self.socket.read(&mut buffer).await.unwrap();
+                assert!(n > 0, "no {end:?} in {:?}", self.seen);
+                self.seen.push_str(std::str::from_utf8(&buffer[..n]).unwrap());
+            }
+        };
+        tokio::time::timeout(crate::world::PATIENCE, reading).await.expect(end)
+    }
+
+    async fn opens(&mut self) -> String {
+        self.says(
+            "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
+             xmlns:stream='http://etherx.jabber.org/streams' from='b.example' to='a.example' version='1.0'>",
+        )
+        .await;
+        self.until("</stream:features>").await
+    }
+}
+
+/// One stream, from `b.example`, which has proven itself by its certificate.
+async fn proven(world: &World, names: &[&str]) -> Peer<impl AsyncRead + AsyncWrite + Unpin> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let (chain, key) = world.authority.issue(&names, |_| ());
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(world.authority.pem.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let chain = vec![CertificateDer::from_pem_slice(chain.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let config = config.with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap();
+    let port = world.dns.srv.lock().unwrap()["_xmpp-server._tcp.a.example"][0].port;
+    let socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut peer = Peer { socket, seen: String::new() };
+    peer.opens().await;
+    peer.says("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>").await;
+    peer.until("<proceed").await;
+    peer.until(">").await;
+    let name = ServerName::try_from("a.example").unwrap();
+    let socket = TlsConnector::from(Arc::new(config)).connect(name, peer.socket).await.unwrap();
+    let mut peer = Peer { socket, seen: String::new() };
+    assert!(peer.opens().await.contains("EXTERNAL"));
+    peer.says("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>").await;
+    peer.until("<success").await;
+    peer.until(">").await;
+    peer.opens().await;
+    peer
+}
+
+/// Other servers speak for their rooms on the same stream. Their certificate says that they may; nobody need call back.
+#[tokio::test]
+async fn a_certificate_proves_further_domains_on_one_stream() {
+    let world = World::new();
+    let a = world.server("a.example").await;
+    let mut peer = proven(&world, &["b.example", "rooms.b.example"]).await;
+    // Nobody finds these two: whoever called back would fail.
+    for (domain, valid) in [("rooms.b.example", true), ("other.b.example", false)] {
+        peer.says(&format!("<db:result from='{domain}' to='a.example'>key</db:result>")).await;
+        peer.until("<db:result").await;
+        let answer = peer.until(">").await;
+        assert_eq!(answer.contains("type='valid'"), valid, "{domain}: {answer}");
+    }
+    let mut romeo = a.client(ROMEO).await;
+    for (domain, word) in [("rooms.b.example", "first"), ("b.example", "second")] {
+        peer.says(&format!(
+            "<message from='x@{domain}' to='{ROMEO}' type='chat'><body>{word}</body></message>"
+        ))
+        .await;
+        romeo.expect(&[word, domain]).await;
+    }
 }

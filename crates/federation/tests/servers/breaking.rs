@@ -154,3 +154,67 @@ async fn presence_is_looked_after() {
     // Nobody says anything: who is there is asked all the same, and answered.
     romeo.expect(&["<presence", &format!("from='{JULIET}'")]).await;
 }
+
+/// It means work for everybody who knows somebody there: a wire that breaks again and again must not cause it each time.
+#[tokio::test]
+async fn presence_is_looked_after_once_a_minute() {
+    let world = World::new();
+    let (_a, _b, mut romeo, mut juliet, wires) = pair(&world, |_| ()).await;
+    romeo.send("<presence/>").await;
+    juliet.send("<presence/>").await;
+    romeo.send("<presence to='juliet@b.example' type='subscribe'/>").await;
+    juliet.send("<presence to='romeo@a.example' type='subscribe'/>").await;
+    juliet.expect(&["type='subscribe'"]).await;
+    juliet.send("<presence to='romeo@a.example' type='subscribed'/>").await;
+    romeo.expect(&["type='subscribe'"]).await;
+    romeo.send("<presence to='juliet@b.example' type='subscribed'/>").await;
+    romeo.expect(&["<presence", &format!("from='{JULIET}'")]).await;
+    juliet.expect(&["<presence", &format!("from='{ROMEO}'")]).await;
+    let mut seen = Vec::new();
+    for round in 0..4 {
+        let before = shown(&mut romeo, &mut juliet);
+        wires.iter().for_each(Wires::cut);
+        let said = |to: &str| format!("<message to='{to}' type='chat'><body>round {round}.</body></message>");
+        romeo.send(&said(JULIET)).await;
+        juliet.expect(&[&format!("round {round}.")]).await;
+        juliet.send(&said(ROMEO)).await;
+        romeo.expect(&[&format!("round {round}.")]).await;
+        // What was asked before that is answered by now.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        seen.push(shown(&mut romeo, &mut juliet) - before);
+    }
+    assert!(seen[0] > 0, "{seen:?}");
+    assert_eq!(seen[2..], [0, 0], "{seen:?}");
+}
+
+/// How often one has seen the presence of the other.
+fn shown(romeo: &mut Session, juliet: &mut Session) -> usize {
+    romeo.count(&["<presence", &format!("from='{JULIET}'")])
+        + juliet.count(&["<presence", &format!("from='{ROMEO}'")])
+}
+
+/// A stream that we close says nothing of what a peer has read that hangs.
+#[tokio::test]
+async fn what_a_hung_peer_was_sent_stays_in_the_spool_when_we_stop() {
+    let world = World::new();
+    let plain = |settings: &mut s2s::Settings| {
+        (settings.bidi, settings.stream_management) = (false, false);
+    };
+    let (a, _b, romeo, mut juliet, wires) = pair(&world, plain).await;
+    romeo.send(&format!("<message to='{JULIET}' type='chat'><body>hello</body></message>")).await;
+    juliet.expect(&["hello"]).await;
+    a.cleared("b.example").await;
+    wires.iter().for_each(|wire| wire.hang(true));
+    romeo.send(&format!("<message to='{JULIET}' type='chat'><body>are you there?</body></message>")).await;
+    let written = async {
+        while a.spooled("b.example").await == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(crate::world::PATIENCE, written).await.expect("it is written down");
+    let store = a.stop(true).await;
+    wires.iter().for_each(|wire| wire.hang(false));
+    wires.iter().for_each(Wires::cut);
+    let _again = world.start(Plan { store, stream: plain, ..world.plan("a.example") }).await;
+    juliet.expect(&["are you there?"]).await;
+}

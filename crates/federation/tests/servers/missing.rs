@@ -4,9 +4,12 @@
 //!
 //! Not here: servers that are not believed (`believing.rs`).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use federation::Srv;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::world::{Plan, World, closed_port};
 
@@ -149,4 +152,50 @@ async fn a_server_that_comes_back_gets_what_waited() {
     juliet.expect(&["meanwhile"]).await;
     juliet.expect(&["after"]).await;
     a.cleared("b.example").await;
+}
+
+/// RFC 6120 section 4.9.3.19: a server sends us elsewhere; whoever is there must prove the same domain.
+#[tokio::test]
+async fn a_server_may_send_us_elsewhere_but_not_for_ever() {
+    let world = World::new();
+    let (a, b) = (world.server("a.example").await, world.server("b.example").await);
+    let at = world.dns.srv.lock().unwrap()["_xmpp-server._tcp.b.example"][0].port;
+    let (listener, calls) = sends_on(|_| format!("127.0.0.1:{at}")).await;
+    world.dns.put("b.example", listener);
+    let mut romeo = a.client(ROMEO).await;
+    let mut juliet = b.client(JULIET).await;
+    romeo.send(&chat(JULIET, "hello")).await;
+    juliet.expect(&["hello"]).await;
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+    // To somebody else: not believed there.
+    let (listener, _) = sends_on(|_| format!("127.0.0.1:{at}")).await;
+    world.dns.put("c.example", listener);
+    romeo.send(&chat("x@c.example", "wrong")).await;
+    romeo.expect(&["type='error'", "id='wrong'"]).await;
+    // To itself, again and again.
+    let (listener, calls) = sends_on(|port| format!("host.d.example:{port}")).await;
+    world.dns.put("d.example", listener);
+    romeo.send("<iq to='d.example' type='get' id='loop'><ping xmlns='urn:xmpp:ping'/></iq>").await;
+    romeo.expect(&["type='error'", "id='loop'"]).await;
+    assert_eq!(calls.load(Ordering::Relaxed), 1 + federation::limits::REDIRECTS_MAX);
+}
+
+/// A server that only says where to go instead; its port, and how often it was asked.
+async fn sends_on(place: impl FnOnce(u16) -> String) -> (u16, Arc<AtomicU32>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, calls) = (listener.local_addr().unwrap().port(), Arc::<AtomicU32>::default());
+    let (counted, place) = (calls.clone(), place(port));
+    tokio::spawn(async move {
+        while let Ok((mut tcp, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let _ = tcp.read(&mut [0; 1024]).await;
+            let said = format!(
+                "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' id='x' version='1.0'>\
+                 <stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>{place}</see-other-host>\
+                 </stream:error></stream:stream>"
+            );
+            let _ = tcp.write_all(said.as_bytes()).await;
+        }
+    });
+    (port, calls)
 }

@@ -127,12 +127,16 @@ async fn a_room_is_shared() {
 
 #[tokio::test]
 async fn tls_may_come_first() {
-    let world = World::new();
-    let a = world.server("a.example").await;
-    let b = world.start(crate::world::Plan { direct: true, ..world.plan("b.example") }).await;
-    world.dns.srv.lock().unwrap().remove("_xmpp-server._tcp.b.example");
-    let (romeo, mut juliet) = (a.client(ROMEO).await, b.client(JULIET).await);
-    greets(&romeo, &mut juliet, "hello").await;
+    // On a port of its own, and on one for everything, where ALPN tells what it is.
+    for shared in [false, true] {
+        let world = World::new();
+        let a = world.server("a.example").await;
+        let b = world.start(crate::world::Plan { direct: true, shared, ..world.plan("b.example") }).await;
+        world.dns.srv.lock().unwrap().remove("_xmpp-server._tcp.b.example");
+        let (mut romeo, mut juliet) = (a.client(ROMEO).await, b.client(JULIET).await);
+        greets(&romeo, &mut juliet, "hello").await;
+        greets(&juliet, &mut romeo, "and back").await;
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use address::Jid;
-use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
+use engine::{Engine, Handle, Input, NoBytestreams, NoFiles, NoPushes, Services};
 use federation::{Counters, Federation, Parts, Resolve, Resolving, Roots, Rules, Settings, Srv, Unanswered};
 use kernel::{HostFacts, Kernel, Service};
 use mailbox::{Mailbox, Share};
@@ -126,6 +126,8 @@ pub(crate) struct Plan {
     pub(crate) store: Arc<Memory>,
     /// Whether others find it by direct TLS.
     pub(crate) direct: bool,
+    /// And whether that is on a port for everything.
+    pub(crate) shared: bool,
 }
 
 /// A server that runs.
@@ -157,6 +159,7 @@ impl World {
             stream: |_| (),
             store: Arc::default(),
             direct: false,
+            shared: false,
         }
     }
 
@@ -191,7 +194,8 @@ impl World {
         let federation = Federation::new(settings.clone(), parts);
         let listener = |kind| Listener { address: "127.0.0.1:0".parse().unwrap(), kind };
         let config = NetConfig {
-            listeners: vec![listener(Kind::S2s), listener(Kind::S2sDirectTls)],
+            unnamed: net::Unnamed::default(),
+            listeners: [Kind::S2s, Kind::S2sDirectTls, Kind::Shared].map(listener).to_vec(),
             tls,
             stream: net::Current::new(clients()),
             http: net::HttpSettings::default(),
@@ -205,7 +209,8 @@ impl World {
             components: None,
         };
         let sockets = Net::bind(config, mailbox.clone(), Arc::new(Nobody), phases).unwrap();
-        let [starttls, direct] = sockets.addresses()[..] else { panic!("two listeners") };
+        let [starttls, direct, shared] = sockets.addresses()[..] else { panic!("three listeners") };
+        let direct = if plan.shared { shared } else { direct };
         for name in [domain.to_owned(), format!("conference.{domain}")] {
             match plan.direct {
                 true => self.dns.put_as("_xmpps-server", &name, direct.port()),
@@ -220,6 +225,7 @@ impl World {
             accounts: Arc::new(Everybody),
             files: Arc::new(NoFiles),
             pushes: Arc::new(NoPushes),
+            bytestreams: Arc::new(NoBytestreams),
         };
         Server {
             store: plan.store,
@@ -455,7 +461,7 @@ fn clients() -> stream::Settings {
         timeouts: stream::Timeouts::default(),
         limits_before_auth: xml::Limits::BEFORE_AUTH,
         limits: xml::Limits::CLIENT,
-        rate: stream::Rate::default(),
+        rate: stream::Rate::CLIENT,
         auth_failures_max: 5,
     }
 }

@@ -70,7 +70,7 @@ impl Peer {
             timeouts: Timeouts::default(),
             limits_before_auth: Limits::BEFORE_AUTH,
             limits: Limits::CLIENT,
-            rate: Rate::default(),
+            rate: Rate::CLIENT,
             auth_failures_max: 5,
         };
         let (now, peer) = (Instant::now(), IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -204,6 +204,11 @@ impl Peer {
                 assert_eq!(login.account.local(), Some("juliet"), "logged in as somebody else");
                 self.logins += 1;
                 Answer::Login(None)
+            }
+            Ask::Missing { hashes, .. } => Answer::Missing { hashes, iterations: 4_096 },
+            Ask::Upgrade { account, .. } => {
+                assert_eq!(account.local(), Some("juliet"), "keys of somebody else");
+                Answer::Upgraded
             }
             Ask::Register(_) => panic!("registration is closed"),
         }

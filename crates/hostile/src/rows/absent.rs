@@ -1,6 +1,6 @@
 //! Rows of the list that no test here runs, each with its reason.
 //!
-//! Not here: rows of rooms, the web and abuse (`absent_services.rs`); those of servers, components and gateways.
+//! Not here: rows of rooms, the web and abuse (`absent_services.rs`), of servers and components (`absent_servers.rs`).
 
 /// A row that is not run.
 pub struct Absent {
@@ -73,6 +73,6 @@ pub fn absent() -> Vec<Absent> {
         ("E-27", "confusable names are not looked for (decision 003, SECURITY.md)"),
         ("E-29", "a damaged database: `crates/store-sqlite/tests/damage.rs`"),
     ];
-    let all = ABSENT.iter().chain(super::absent_services::ABSENT);
+    let all = ABSENT.iter().chain(super::absent_services::ABSENT).chain(super::absent_servers::ABSENT);
     all.map(|&(id, why)| Absent { id, why }).collect()
 }

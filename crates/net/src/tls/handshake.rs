@@ -1,6 +1,6 @@
 //! The TLS handshake: reads the client's hello, picks certificate and protocol, and finishes or fails with an alert.
 //!
-//! RFC 8446 section 4, RFC 9266 (`tls-exporter`, only from TLS 1.3), RFC 5929 section 4, RFC 7301.
+//! RFC 8446 section 4, RFC 9266 (`tls-exporter`, only from TLS 1.3), RFC 5929 section 4, RFC 7301, RFC 8737.
 //!
 //! Not here: what happens to a connection afterwards; the time limit (the caller's, around [`accept`]).
 
@@ -22,6 +22,10 @@ use crate::wire::Wire;
 
 /// RFC 9266 section 2: label and length of the channel binding of TLS 1.3.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+/// The protocol of a challenge (RFC 8737 section 6.2).
+pub(crate) const ACME: &[u8] = b"acme-tls/1";
+/// A fatal alert before anything was agreed (RFC 7301 section 3.2).
+const NO_APPLICATION_PROTOCOL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 120];
 /// Bytes read at once. A hello is 250 to 2,000 bytes; on the heap only while the handshake runs.
 const READ: usize = 4096;
 
@@ -30,13 +34,42 @@ pub(crate) async fn accept(
     wire: &mut Wire,
     store: &TlsStore,
     purpose: Purpose,
-) -> Result<stream::Tls, HandshakeFault> {
+) -> Result<Option<stream::Tls>, HandshakeFault> {
     if wire.holds_input() {
         return Err(HandshakeFault::Malformed); // plaintext from before the handshake is never handed over
     }
+    let hello = Box::pin(read_hello(wire.socket(), |_| {})).await?;
+    Box::pin(go_on(wire, store, Some(purpose), hello)).await
+}
+
+/// A client's hello, and what was read behind it.
+pub(crate) struct Hello {
+    accepted: Box<Accepted>,
+    buffer: Box<[u8]>,
+    rest: std::ops::Range<usize>,
+}
+
+impl Hello {
+    /// The protocols that the client offers (RFC 7301), its favourite first; `None`: it does not use ALPN.
+    pub(crate) fn protocols(&self) -> Option<Vec<Vec<u8>>> {
+        self.accepted.client_hello().alpn().map(|offered| offered.map(<[u8]>::to_vec).collect())
+    }
+}
+
+/// The rest of [`accept`]. `None`: it was a challenge (RFC 8737), and nothing more is said. Without a purpose nothing else
+/// is served.
+pub(crate) async fn go_on(
+    wire: &mut Wire,
+    store: &TlsStore,
+    purpose: Option<Purpose>,
+    hello: Hello,
+) -> Result<Option<stream::Tls>, HandshakeFault> {
     let socket = wire.socket();
-    let mut buffer = vec![0; READ].into_boxed_slice();
-    let (accepted, rest) = hello(socket, &mut buffer).await?;
+    if hello.protocols().is_some_and(|offered| offered == [ACME]) {
+        return Box::pin(challenge(socket, store, hello)).await.map(|()| None);
+    }
+    let Some(purpose) = purpose else { return refuse(socket).await };
+    let Hello { accepted, mut buffer, rest } = hello;
     let identity =
         store.identity(accepted.client_hello().server_name()).ok_or(HandshakeFault::NoCertificate)?;
     let mut tls = match accepted.into_connection(identity.config(purpose)) {
@@ -52,23 +85,48 @@ pub(crate) async fn accept(
     finish(socket, &mut tls, &mut buffer, rest).await?;
     let about = about(&tls, &identity);
     wire.secure(tls);
-    Ok(about)
+    Ok(Some(about))
 }
 
-/// Reads until the hello is whole. Gives it with what of the buffer is still to be processed.
-async fn hello(
+/// RFC 8737 section 3: the certificate for the challenge is shown, and that is all.
+async fn challenge(socket: &mut TcpStream, store: &TlsStore, hello: Hello) -> Result<(), HandshakeFault> {
+    let Hello { accepted, mut buffer, rest } = hello;
+    let Some(config) = store.challenge(accepted.client_hello().server_name()) else {
+        return refuse(socket).await;
+    };
+    let tls = accepted.into_connection(config).map_err(|_| HandshakeFault::Malformed)?;
+    let mut tls = Box::new(tls);
+    finish(socket, &mut tls, &mut buffer, rest).await?;
+    tls.send_close_notify();
+    let _ = poll_fn(|cx| poll_write(&mut tls, socket, cx)).await;
+    Ok(())
+}
+
+/// There is nobody here for what the client wants.
+async fn refuse<T>(socket: &mut TcpStream) -> Result<T, HandshakeFault> {
+    let _ = socket.write_all(&NO_APPLICATION_PROTOCOL).await;
+    Err(HandshakeFault::Alpn)
+}
+
+/// Reads until the hello is whole. `seen` gets all that is read.
+pub(crate) async fn read_hello(
     socket: &mut TcpStream,
-    buffer: &mut [u8],
-) -> Result<(Accepted, std::ops::Range<usize>), HandshakeFault> {
+    mut seen: impl FnMut(&[u8]),
+) -> Result<Hello, HandshakeFault> {
+    let mut buffer = vec![0; READ].into_boxed_slice();
     let mut acceptor = Acceptor::default();
     loop {
-        let n = read(socket, buffer).await?;
+        let n = read(socket, &mut buffer).await?;
+        seen(&buffer[..n]);
         let mut bytes = &buffer[..n];
         while !bytes.is_empty() {
             acceptor.read_tls(&mut bytes).map_err(|_| HandshakeFault::Malformed)?;
             match acceptor.accept() {
                 Ok(None) => {}
-                Ok(Some(accepted)) => return Ok((accepted, n - bytes.len()..n)),
+                Ok(Some(accepted)) => {
+                    let rest = n - bytes.len()..n;
+                    return Ok(Hello { accepted: Box::new(accepted), buffer, rest });
+                }
                 Err((error, mut alert)) => {
                     let mut bytes = Vec::new();
                     let _ = alert.write_all(&mut bytes);
@@ -183,7 +241,7 @@ mod tests {
         let permit = Peers::new(Current::new(Limits::default()))
             .admit(from.ip(), false, &counters, Instant::now())
             .unwrap();
-        accept(&mut Wire::new(tcp, permit, counters), &store, Purpose::Client).await.unwrap()
+        accept(&mut Wire::new(tcp, permit, counters), &store, Purpose::Client).await.unwrap().unwrap()
     }
 
     /// Both sides, and what each of them binds to: exporter and hash of the leaf.

@@ -4,6 +4,7 @@
 //!
 //! Not here: encrypted reading and writing after the handshake (`wire.rs`).
 
+mod challenge;
 mod der;
 mod handshake;
 mod identity;
@@ -11,7 +12,9 @@ mod secure;
 mod servers;
 mod store;
 
+pub use der::{Fields, fields};
+pub(crate) use handshake::{go_on, read_hello};
 pub(crate) use identity::Purpose;
 pub use identity::{TlsError, TlsNote};
-pub(crate) use secure::secure;
+pub(crate) use secure::{secure, within};
 pub use store::TlsStore;

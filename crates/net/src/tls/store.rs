@@ -8,14 +8,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ServerConfig};
 
+use super::challenge;
 use super::identity::{Identity, TlsError, TlsNote};
 
 /// All certificates. Handshakes take what is there when they begin; running connections keep what they have.
 #[derive(Default)]
 pub struct TlsStore {
     table: RwLock<Arc<Table>>,
+    /// By name: what is shown to an authority that wants proof of it.
+    challenges: RwLock<HashMap<String, Arc<ServerConfig>>>,
 }
 
 #[derive(Clone, Default)]
@@ -102,6 +106,37 @@ impl TlsStore {
     pub fn connecting(&self, local: &str, direct: bool) -> Option<Arc<ClientConfig>> {
         let servers = &self.identity(Some(local))?.servers;
         Some(if direct { servers.connecting_direct.clone() } else { servers.connecting.clone() })
+    }
+
+    /// From now on an authority that wants proof of `name` by tls-alpn-01 is shown this certificate (RFC 8737).
+    ///
+    /// # Errors
+    /// If the key cannot be used.
+    pub fn begin_challenge(
+        &self,
+        name: &str,
+        certificate: CertificateDer<'static>,
+        key: &PrivateKeyDer<'static>,
+    ) -> Result<(), TlsError> {
+        let config = challenge::configuration(certificate, key)?;
+        let mut challenges = self.challenges.write().unwrap_or_else(PoisonError::into_inner);
+        challenges.insert(name.to_ascii_lowercase(), config);
+        Ok(())
+    }
+
+    /// No longer.
+    pub fn end_challenge(&self, name: &str) {
+        let mut challenges = self.challenges.write().unwrap_or_else(PoisonError::into_inner);
+        challenges.remove(&name.to_ascii_lowercase());
+    }
+
+    /// What to show to who wants proof of `name`.
+    pub(crate) fn challenge(&self, name: Option<&str>) -> Option<Arc<ServerConfig>> {
+        self.challenges
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&name?.to_ascii_lowercase())
+            .cloned()
     }
 
     /// Whether the certificate that is shown on behalf of `name` is one for it.

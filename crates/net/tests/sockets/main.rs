@@ -9,6 +9,7 @@ mod http;
 mod limits;
 mod push;
 mod relay;
+mod shared_port;
 mod tcp;
 mod tls;
 mod websocket;

@@ -87,6 +87,9 @@ impl Home for Account {
         if node == ns::AVATAR_METADATA {
             crate::avatar::published(turn);
         }
+        if node == ns::VCARD4_NODE {
+            crate::vcard4::published(turn);
+        }
     }
 
     fn send(turn: &mut Turn<'_, Account>, to: &Jid, stanza: Stanza) {

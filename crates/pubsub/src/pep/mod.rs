@@ -1,7 +1,7 @@
 //! Personal Eventing: every account has nodes, and its contacts hear of them without asking.
 //!
 //! XEP-0163 1.2.2 (complete), XEP-0060 1.30.0 (for accounts), XEP-0115 1.6.0 (capabilities of clients: who wants to hear
-//! of what), XEP-0222 1.0, XEP-0223 1.1.1, XEP-0084 1.1.4, XEP-0277 0.6.5, XEP-0292 0.12.0, XEP-0373 0.7.0,
+//! of what), XEP-0222 1.0, XEP-0223 1.1.1, XEP-0084 1.1.4, XEP-0277 0.6.5, XEP-0373 0.7.0,
 //! XEP-0384 0.9.1, XEP-0472 0.2.1 (nodes begin as these ask)
 //!
 //! Not here: what nodes do (the files above), nodes that older protocols must agree with (`bookmarks`, `avatar`,
@@ -29,7 +29,7 @@ static CARD: Card = Card {
         Spec::partial(
             "XEP-0060",
             "1.30.0",
-            "without ids of subscriptions, digests, bodies made of payloads, redirects",
+            "without ids of subscriptions, digests, bodies made of payloads, redirects; the command for pending requests only at the service",
         ),
         Spec::complete("XEP-0084", "1.1.4").note("the server keeps the nodes"),
         Spec::partial(
@@ -41,11 +41,6 @@ static CARD: Card = Card {
         Spec::complete("XEP-0222", "1.0").note("discovered at the account, not at the domain"),
         Spec::complete("XEP-0223", "1.1.1").note("discovered at the account, not at the domain"),
         Spec::complete("XEP-0277", "0.6.5").note("the server keeps the nodes"),
-        Spec::partial(
-            "XEP-0292",
-            "0.12.0",
-            "the server keeps the node; it is not converted from and to vcard-temp",
-        ),
         Spec::complete("XEP-0373", "0.7.0").note("the server keeps the nodes"),
         Spec::complete("XEP-0384", "0.9.1").note("the server keeps the nodes"),
         Spec::complete("XEP-0472", "0.2.1").note("the server keeps the nodes"),
@@ -189,7 +184,8 @@ impl Feature for Pep {
             Event::SessionOpened { .. }
             | Event::Acknowledged { .. }
             | Event::Unread { .. }
-            | Event::Attentive(_) => {}
+            | Event::Attentive(_)
+            | Event::Woken => {}
         }
     }
 }

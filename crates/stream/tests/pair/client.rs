@@ -109,9 +109,8 @@ impl Scram {
         let server = String::from_utf8(decode_base64(challenge).unwrap().to_vec()).unwrap();
         let field = |name: &str| server.split(',').find_map(|f| f.strip_prefix(name)).unwrap();
         let salt = decode_base64(field("s=")).unwrap();
-        let iterations: NonZeroU32 = field("i=").parse().unwrap();
-        let mut salted = vec![0; self.hash.output_len()];
-        pbkdf2::derive(self.pbkdf2(), iterations, &salt, password.as_bytes(), &mut salted);
+        let iterations: u32 = field("i=").parse().unwrap();
+        let salted = salted(self.hash, &salt, iterations, password);
         let mut bound = self.gs2.clone().into_bytes();
         bound.extend_from_slice(&self.binding);
         let without_proof = format!("c={},r={}", encode_base64(&bound), field("r="));
@@ -146,14 +145,19 @@ impl Scram {
             Hash::Sha512 => &digest::SHA512,
         }
     }
+}
 
-    fn pbkdf2(&self) -> pbkdf2::Algorithm {
-        match self.hash {
-            Hash::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
-            Hash::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
-            Hash::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
-        }
-    }
+/// RFC 5802: SaltedPassword.
+pub fn salted(hash: Hash, salt: &[u8], iterations: u32, password: &str) -> Vec<u8> {
+    let algorithm = match hash {
+        Hash::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
+        Hash::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+        Hash::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
+    };
+    let mut salted = vec![0; hash.output_len()];
+    let iterations = NonZeroU32::new(iterations).unwrap();
+    pbkdf2::derive(algorithm, iterations, salt, password.as_bytes(), &mut salted);
+    salted
 }
 
 /// The text of the first element of that name.

@@ -71,7 +71,7 @@ pub fn settings() -> Settings {
         timeouts: Timeouts::default(),
         limits_before_auth: xml::Limits::BEFORE_AUTH,
         limits: xml::Limits::CLIENT,
-        rate: Rate::default(),
+        rate: Rate::CLIENT,
         auth_failures_max: 5,
     }
 }

@@ -39,6 +39,8 @@ pub struct Store {
     pub revoke: Option<(Grants, Bare)>,
     /// Refuse proven logins.
     pub refuse: Option<Condition>,
+    /// Nothing more can be stored or looked up.
+    pub full: bool,
     issued: usize,
 }
 
@@ -72,6 +74,22 @@ impl Store {
                     Some(condition) => Answer::Refused(condition),
                     None => self.log_in(&login),
                 }
+            }
+            Ask::Missing { account, hashes } => {
+                let names: Vec<&str> = hashes.iter().map(|hash| hash.name()).collect();
+                self.asked.push(format!("missing {account} {}", names.join(" ")));
+                match self.full {
+                    true => Answer::Refused(Condition::TemporaryAuthFailure),
+                    false => Answer::Missing {
+                        hashes: hashes.into_iter().filter(|hash| *hash != Hash::Sha1).collect(),
+                        iterations: 4096,
+                    },
+                }
+            }
+            Ask::Upgrade { account, grant, keys } => {
+                let fits = keys.verify_password(&Password::parse(PASSWORD).unwrap());
+                self.asked.push(format!("upgrade {account} {} {fits}", keys.hash().name()));
+                if grant.holds() { Answer::Upgraded } else { Answer::Refused(Condition::NotAuthorized) }
             }
             Ask::Register(registration) => {
                 self.asked.push(format!("register {} {:?}", registration.domain, registration.iq));

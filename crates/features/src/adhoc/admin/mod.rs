@@ -10,6 +10,7 @@
 mod counts;
 mod notices;
 mod operators;
+mod rooms;
 mod users;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -94,6 +95,16 @@ pub(crate) static COMMANDS: &[Command] = &[
         notices::set_welcome,
     ),
     admin("delete-welcome", "Delete the welcome message", &[], notices::delete_welcome),
+    admin("list-rooms", "List rooms", PAGE, rooms::list),
+    admin(
+        "destroy-rooms",
+        "End rooms",
+        &[
+            Field::required("roomjids", "jid-multi", "The rooms' addresses"),
+            Field::optional("reason", "text-single", "What those who are in them read"),
+        ],
+        rooms::destroy,
+    ),
     Command {
         known: Some(operators::show),
         ..admin(

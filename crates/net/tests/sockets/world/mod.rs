@@ -34,7 +34,9 @@ impl Authority for Accounts {
             Ask::Password { password, .. } => Answer::Password(password.expose() == PASSWORD),
             Ask::Tokens { .. } => Answer::Tokens(Vec::new()),
             Ask::Login(_) => Answer::Login(None),
-            Ask::Register(_) => Answer::Refused(sasl::Condition::TemporaryAuthFailure),
+            Ask::Missing { .. } | Ask::Upgrade { .. } | Ask::Register(_) => {
+                Answer::Refused(sasl::Condition::TemporaryAuthFailure)
+            }
         };
         Box::pin(async move {
             tokio::task::yield_now().await;
@@ -88,7 +90,7 @@ pub(crate) fn settings() -> Settings {
         timeouts: stream::Timeouts::default(),
         limits_before_auth: xml::Limits::BEFORE_AUTH,
         limits: xml::Limits::CLIENT,
-        rate: stream::Rate { bytes_per_second: 0, burst_bytes: 0 },
+        rate: stream::Rate::UNLIMITED,
         auth_failures_max: 5,
     }
 }
@@ -110,6 +112,7 @@ impl World {
         tls.load(DOMAIN, certificate.as_bytes(), key.as_bytes()).unwrap();
         let listener = |kind| Listener { address: "127.0.0.1:0".parse().unwrap(), kind };
         let mut config = NetConfig {
+            unnamed: net::Unnamed::default(),
             files: None,
             pushes: None,
             listeners: [Kind::C2s, Kind::C2sDirectTls, Kind::Http, Kind::Https, Kind::Watch]
