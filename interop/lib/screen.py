@@ -3,11 +3,15 @@
 Not here: what is checked (../tests).
 """
 import asyncio
+import itertools
 import os
 from pathlib import Path
 
 from tap import TRACE, Missed
 from xmpp import PASSWORD, STATE
+
+
+NUMBERS = itertools.count(1)
 
 
 class Screen:
@@ -16,7 +20,8 @@ class Screen:
     def __init__(self, command, home):
         self.home = Path(home)
         self.home.mkdir(parents=True, exist_ok=True)
-        self.socket = str(self.home / "tmux")
+        # Of its own for each: one that is ending would take the next with it.
+        self.socket = str(self.home / f"tmux-{next(NUMBERS)}")
         self.command = command
 
     async def _tmux(self, *args):
@@ -53,6 +58,14 @@ class Screen:
                 for line in (s for s in screen.splitlines() if s.strip()):
                     TRACE.append(("screen", "|", line))
                 raise Missed(f"the screen shows none of {texts} within {seconds} s")
+            await asyncio.sleep(0.05)
+
+    async def gone(self, seconds=30.0):
+        """Wait until the program has ended by itself; its tmux ends with it."""
+        end = asyncio.get_running_loop().time() + seconds
+        while (await self._tmux("list-sessions", "-F", "here")).strip() == "here":
+            if asyncio.get_running_loop().time() > end:
+                raise Missed(f"it does not end within {seconds} s")
             await asyncio.sleep(0.05)
 
     async def end(self):

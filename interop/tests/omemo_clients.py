@@ -167,6 +167,7 @@ async def chat(t):
         t.ok(True, "other devices get copies, encrypted")
         await his.type("/quit")
         await alice.expect(presence(b, "unavailable"), "his leaving")
+        await his.gone()
         await hers.type("parting is such sweet sorrow")
         await alice.expect(said_secretly, "a copy")
         again = Profanity("bob")
