@@ -4,6 +4,7 @@
 //! Not here: the command line (detente), ad-hoc commands over XMPP (features), what orders do (accounts, engine).
 
 mod args;
+mod certs;
 mod client;
 mod components;
 mod failure;
@@ -21,6 +22,7 @@ mod table;
 mod users;
 
 pub use args::{Arg, ArgKind, Args};
+pub use certs::Certificates;
 pub use client::ask;
 pub use failure::{Failure, FailureKind};
 pub use groups::stored_groups;

@@ -12,7 +12,7 @@ use stanza::Stanza;
 use store::{BoxFuture, Store};
 use tokio::sync::{Notify, oneshot};
 
-use crate::{Failure, FailureKind, Gauges};
+use crate::{Certificates, Failure, FailureKind, Gauges};
 
 /// Where commands go.
 pub trait Port: Send + Sync {
@@ -26,6 +26,10 @@ pub trait Port: Send + Sync {
     }
     /// How components stand, a list of objects; `None` where no server runs.
     fn components(&self) -> Option<Value> {
+        None
+    }
+    /// Who keeps certificates; `None` where no server runs.
+    fn certificates(&self) -> Option<&dyn Certificates> {
         None
     }
     /// Brings a stanza of the server itself on its way; `from` and `to` are set.
@@ -55,6 +59,7 @@ pub struct Live {
     gauges: Option<Arc<Gauges>>,
     domains: Vec<String>,
     components: Option<Box<dyn Fn() -> Value + Send + Sync>>,
+    certificates: Option<Box<dyn Certificates>>,
     store: Arc<dyn Store>,
     regroup: Arc<Notify>,
 }
@@ -67,7 +72,7 @@ impl Live {
         domains: Vec<String>,
         store: Arc<dyn Store>,
     ) -> Live {
-        Live { engine, gauges, domains, store, regroup: Arc::default(), components: None }
+        Live { engine, gauges, domains, store, regroup: Arc::default(), components: None, certificates: None }
     }
 
     /// What is told when groups have changed.
@@ -79,6 +84,12 @@ impl Live {
     #[must_use]
     pub fn with_components(self, standing: Box<dyn Fn() -> Value + Send + Sync>) -> Live {
         Live { components: Some(standing), ..self }
+    }
+
+    /// The same, with who keeps certificates.
+    #[must_use]
+    pub fn with_certificates(self, kept: Box<dyn Certificates>) -> Live {
+        Live { certificates: Some(kept), ..self }
     }
 
     async fn ask<T: Send + 'static>(
@@ -115,6 +126,10 @@ impl Port for Live {
 
     fn components(&self) -> Option<Value> {
         self.components.as_ref().map(|standing| standing())
+    }
+
+    fn certificates(&self) -> Option<&dyn Certificates> {
+        self.certificates.as_deref()
     }
 
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {

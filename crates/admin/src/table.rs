@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 use store::BoxFuture;
 
 use crate::args::{Arg, ArgKind, Args};
-use crate::{Failure, FailureKind, Port, components, groups, invites, notices, reports, sessions, users};
+use crate::{
+    Failure, FailureKind, Port, certs, components, groups, invites, notices, reports, sessions, users,
+};
 
 /// What a command comes to.
 pub(crate) type Outcome<'a> = BoxFuture<'a, Result<Value, Failure>>;
@@ -103,6 +105,20 @@ pub const COMMANDS: &[Command] = &[
         "Ends all sessions of an account; it may log in again.",
         [JID],
         sessions::end
+    ),
+    command!(
+        "cert list",
+        false,
+        "Lists the certificates: until when they hold, and what is wrong.",
+        [],
+        certs::list
+    ),
+    command!(
+        "cert renew",
+        true,
+        "Gets new certificates from the authority now.",
+        [arg("domain", ArgKind::Domain, false, "Only for this domain.")],
+        certs::renew
     ),
     command!("component list", false, "Lists the components, and which are connected.", [], components::list),
     command!(

@@ -12,6 +12,7 @@
 //!
 //! Not here: what the settings do (the crates that they are for), reading certificates (net, through [`Certificates`]).
 
+mod acme;
 mod around;
 mod calls;
 mod components;
@@ -35,6 +36,7 @@ mod template;
 mod tree;
 mod walk;
 
+pub use acme::{Acme, Challenge};
 pub use calls::{External, Turn};
 pub use components::{Component, Components, Hidden, Privileges, Requests, Speaking, Watching};
 pub use fault::{Fault, Level, Place};

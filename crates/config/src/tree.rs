@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::acme::Acme;
 use crate::calls::{External, Turn};
 use crate::components::{Component, Components};
 use crate::federation::Federation;
@@ -24,6 +25,7 @@ pub struct Config {
     pub server: Server,
     pub listen: Listen,
     pub tls: Tls,
+    pub acme: Acme,
     pub log: Log,
     pub auth: Auth,
     pub registration: Registration,
@@ -101,6 +103,7 @@ pub struct Listen {
     pub s2s_tls: Vec<String>,
     pub shared: Vec<String>,
     pub shared_default: SharedDefault,
+    pub acme: Vec<String>,
     pub components: Vec<String>,
     pub components_tls: Vec<String>,
     pub components_socket: Option<String>,
@@ -369,6 +372,7 @@ impl Default for Listen {
             s2s_tls: list(&["0.0.0.0:5270", "[::]:5270"]),
             shared: Vec::new(),
             shared_default: SharedDefault::Https,
+            acme: Vec::new(),
             components: Vec::new(),
             components_tls: Vec::new(),
             components_socket: None,

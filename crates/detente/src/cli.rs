@@ -28,6 +28,7 @@ Look after it (also while it runs):
   group        say who sees whom in their contacts
   session      see who is connected, and end sessions
   component    see which components are connected
+  cert         see until when certificates hold, and renew them
   reports      read reports of spam and abuse
   announce     send a message to everybody who is online
   status       say how the server is doing
@@ -98,6 +99,11 @@ pub(crate) enum Command {
     /// See which components are connected
     #[command(subcommand)]
     Component(Component),
+    /// See until when certificates hold, and renew them
+    ///
+    /// Certificates in files are listed, too; only those that the server gets itself ([acme]) are renewed.
+    #[command(subcommand)]
+    Cert(Cert),
     /// Say who sees whom in their contacts
     ///
     /// Members of a group see one another without asking. Groups in the configuration are not listed here. Works while the
@@ -383,6 +389,19 @@ pub(crate) enum User {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cert {
+    /// List the certificates: until when they hold, and what is wrong
+    List(Common),
+    /// Get new certificates from the authority now
+    Renew {
+        /// Only for this domain
+        domain: Option<String>,
+        #[command(flatten)]
+        common: Common,
     },
 }
 

@@ -6,6 +6,7 @@ mod adapters;
 #[cfg(feature = "breakable")]
 mod breakable;
 mod calls;
+mod certs;
 mod check;
 mod cli;
 mod config_file;
@@ -58,6 +59,7 @@ fn main() -> std::process::ExitCode {
         Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
         Command::Component(command) => gateways::run(command),
+        Command::Cert(command) => certs::run(command),
         Command::Group(command) => group::run(command),
         Command::Reports(command) => reports::run(command),
         Command::Export(args) => transfer::export(args),

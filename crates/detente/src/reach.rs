@@ -24,7 +24,7 @@ use crate::{config_file, secret, serve, translate};
 pub(crate) const SOCKET: &str = "admin.sock";
 
 /// With what commands begin that make no sense without a running server.
-const NEEDS_SERVER: [&str; 3] = ["session ", "announce", "status"];
+const NEEDS_SERVER: [&str; 4] = ["session ", "announce", "status", "cert "];
 
 /// Arguments of a command.
 pub(crate) fn args<const N: usize>(args: [(&str, Value); N]) -> Map<String, Value> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use accounts::Accounts;
+use acme::Keeper;
 use admin::Failure;
 use components::Components;
 use config::Config;
@@ -21,7 +22,7 @@ use crate::adapters::Reader;
 use crate::calls::Secret;
 use crate::config_file::environment;
 use crate::serve::{failed, leave_out_ipv6};
-use crate::{gateways, servers, translate};
+use crate::{certs, gateways, servers, translate};
 
 /// Changes how much is logged.
 pub(crate) type Relevel = Box<dyn Fn(&str) -> Result<(), Failure>>;
@@ -29,6 +30,8 @@ pub(crate) type Relevel = Box<dyn Fn(&str) -> Result<(), Failure>>;
 /// The parts that take something over.
 pub(crate) struct Parts {
     pub(crate) tls: Arc<TlsStore>,
+    /// Certificates that are not in files.
+    pub(crate) keeper: Keeper,
     pub(crate) net: Adjustable,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) engine: Handle,
@@ -101,6 +104,7 @@ impl Parts {
             relevel(&next.log.level),
             self.accounts(&next),
             self.servers(&next),
+            certs::replace(&next, &self.keeper),
         ] {
             if let Err(failure) = outcome {
                 tracing::error!("{failure}");
@@ -217,6 +221,7 @@ mod tests {
                 Value::Array(_) => vec!["SHA-256"].into(),
                 Value::String(text) if text == "text" => "json".into(),
                 Value::String(text) if text == "https" => "c2s".into(),
+                Value::String(text) if text == "tls-alpn-01" => "http-01".into(),
                 Value::String(text) if text == "full" => "normal".into(),
                 Value::String(text) if text == "local" => "nobody".into(),
                 Value::String(text) if text == "auto" => "on".into(),
@@ -245,6 +250,7 @@ mod tests {
             "listen.s2s_tls",
             "listen.shared",
             "listen.shared_default",
+            "listen.acme",
             "listen.components",
             "listen.components_tls",
             "listen.components_socket",

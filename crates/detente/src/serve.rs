@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use accounts::Accounts;
+use acme::Keeper;
 use admin::{Failure, FailureKind, Gauges, Live, Port};
 use components::Components;
 use config::{Config, LogFormat};
@@ -32,6 +33,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::adapters::{Known, Reader, ThroughEngine};
 use crate::calls::Secret;
+use crate::certs::Kept;
 use crate::config_file::{accept, environment, locate};
 use crate::log::Log;
 use crate::push::Push;
@@ -39,7 +41,7 @@ use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Parts, Relevel};
 use crate::uploads::{self, Shelf};
 use crate::{
-    calls, cli, first_run, gateways, notify, objects, retention, secret, servers, services, translate,
+    calls, certs, cli, first_run, gateways, notify, objects, retention, secret, servers, services, translate,
 };
 
 /// Inputs of operators that may wait for the engine.
@@ -107,6 +109,7 @@ struct Running {
     federation: Option<Federation>,
     components: Components,
     retention: JoinHandle<()>,
+    renewing: JoinHandle<()>,
 }
 
 async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<(), Failure> {
@@ -146,7 +149,7 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
             event = signals.next() => match event {
                 Event::Reload => {
                     notify::say("RELOADING=1");
-                    config = running.parts.reload(&file, config, &relevel).await;
+                    config = Box::pin(running.parts.reload(&file, config, &relevel)).await;
                     notify::say("READY=1");
                 }
                 _ => break,
@@ -189,27 +192,28 @@ async fn start(
     let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
     let files = shelf.clone().map(|shelf| shelf as _);
     let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
+    let keeper = certs::open(config, tls.clone(), settings.challenges.clone())?;
     let (phase, phases) = watch::channel(Phase::Running);
     let federation = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
     let components = gateways::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone());
     known_to(&mut settings, federation.as_ref(), &components);
     let gauges = gauges(&mut settings, &handle, &store, federation.as_ref(), &components);
     let live = Live::new(handle.clone(), Some(gauges), config.server.domains.clone(), store.clone())
-        .with_components(gateways::told(&components));
+        .with_components(gateways::told(&components))
+        .with_certificates(kept(config, &keeper, &tls));
     let regrouping = live.regrouping();
     let port: Arc<dyn Port> = Arc::new(live);
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     let pushes = Push::new(config, secret::push_key(&config.data_dir())?, handle.clone());
     settings.pushes = pushes.clone().map(|pushes| Arc::new(pushes) as _);
-    let secret = calls::secret(config)?;
-    let relay = calls::open(config, &secret)?;
-    settings.relay = relay.clone().map(|relay| Arc::new(calls::Through(relay)) as _);
+    let (secret, relay) = relaying(config, &mut settings)?;
     // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
     let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases)
         .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))?;
     let ready = listening(config, &sockets, relay.as_ref());
     let parts = Parts {
         tls,
+        keeper: keeper.clone(),
         net: sockets.adjustable(),
         accounts: known.accounts.clone(),
         engine: handle.clone(),
@@ -221,9 +225,7 @@ async fn start(
         store: store.clone(),
         regrouping,
     };
-    if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
-        say(&welcome);
-    }
+    welcome(&known, config, file).await?;
     let recipients = parts.dials.recipients.clone();
     let machine = machine(config, &*store, &parts.secret, parts.started_ms, recipients).await?;
     let machine = gateways::join(config, machine, &components, federation.as_ref(), &*store).await?;
@@ -243,9 +245,26 @@ async fn start(
         federation,
         components,
         retention,
+        renewing: tokio::spawn(keeper.run()),
         parts,
     };
     Ok((running, ready))
+}
+
+/// The relay for calls, if there is one, and that the sockets know it.
+fn relaying(config: &Config, settings: &mut NetConfig) -> Result<(Secret, Option<Relay>), Failure> {
+    let secret = calls::secret(config)?;
+    let relay = calls::open(config, &secret)?;
+    settings.relay = relay.clone().map(|relay| Arc::new(calls::Through(relay)) as _);
+    Ok((secret, relay))
+}
+
+/// At the first start there is something to be told.
+async fn welcome(known: &Known, config: &Config, file: &Path) -> Result<(), Failure> {
+    if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
+        say(&welcome);
+    }
+    Ok(())
 }
 
 /// Who serves the connections of other servers and components.
@@ -267,6 +286,12 @@ fn gauges(
     let gauges = Arc::new(gauges.with_more(Some(gateways::more(federation, components))));
     settings.monitor = Some(gauges.clone());
     gauges
+}
+
+/// What commands see of certificates.
+fn kept(config: &Config, keeper: &Keeper, tls: &Arc<TlsStore>) -> Box<Kept> {
+    let domains = net::Current::new(config.server.domains.clone());
+    Box::new(Kept { keeper: keeper.clone(), tls: tls.clone(), domains })
 }
 
 /// The socket for commands.
@@ -321,7 +346,8 @@ pub(crate) fn leave_out_ipv6(config: &mut Config) {
     let [c2s, c2s_tls] = [&mut listen.c2s, &mut listen.c2s_tls];
     let [turn, turn_tls] = [&mut listen.turn, &mut listen.turn_tls];
     let [s2s, s2s_tls] = [&mut listen.s2s, &mut listen.s2s_tls];
-    let web = [&mut listen.http, &mut listen.https, &mut listen.shared, &mut listen.metrics];
+    let web =
+        [&mut listen.http, &mut listen.https, &mut listen.shared, &mut listen.acme, &mut listen.metrics];
     for addresses in [c2s, c2s_tls, turn, turn_tls, s2s, s2s_tls].into_iter().chain(web) {
         addresses.retain(|address| !address.starts_with("[::]:"));
     }
@@ -338,7 +364,11 @@ fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>) -> String {
         ("shared", &listen.shared),
         ("metrics", &listen.metrics),
     ];
-    let of_components = [("component", &listen.components), ("component-tls", &listen.components_tls)];
+    let of_components = [
+        ("component", &listen.components),
+        ("component-tls", &listen.components_tls),
+        ("acme", &listen.acme),
+    ];
     let of_relay = [("turn", &listen.turn), ("turn-tls", &listen.turn_tls)];
     let of_servers = [("s2s", &listen.s2s), ("s2s-tls", &listen.s2s_tls)];
     // As they were opened (`translate.rs`).
@@ -368,6 +398,7 @@ impl Running {
         self.sweeping.inspect(JoinHandle::abort);
         self.relaying.inspect(JoinHandle::abort);
         self.retention.abort();
+        self.renewing.abort();
         let in_order = async {
             let _ = self.phase.send(Phase::Closing);
             let _ = self.sockets.await;
