@@ -2,7 +2,8 @@
 //!
 //! Not here: how a command finds one or the other (detente).
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
@@ -49,35 +50,78 @@ pub trait Port: Send + Sync {
     }
     /// Groups have changed: those who are online shall see it.
     fn regroup(&self) {}
+    /// Domains have changed. Whether there is a running server that takes that over.
+    fn rehost(&self) -> bool {
+        false
+    }
+    /// How often a running server has taken domains over.
+    fn rehosted(&self) -> u64 {
+        0
+    }
     /// The domains of this server.
-    fn domains(&self) -> &[String];
+    fn domains(&self) -> Vec<String>;
+}
+
+/// The domains of a server, which may change. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Domains {
+    names: Arc<RwLock<Vec<String>>>,
+    times: Arc<AtomicU64>,
+}
+
+impl Domains {
+    /// These.
+    pub fn new(names: &[String]) -> Domains {
+        Domains { names: Arc::new(RwLock::new(names.to_vec())), times: Arc::default() }
+    }
+
+    /// Those of now.
+    pub fn names(&self) -> Vec<String> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on these.
+    pub fn replace(&self, names: &[String]) {
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = names.to_vec();
+        self.times.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// In a running server.
 pub struct Live {
     engine: Handle,
     gauges: Option<Arc<Gauges>>,
-    domains: Vec<String>,
+    domains: Domains,
     components: Option<Box<dyn Fn() -> Value + Send + Sync>>,
     certificates: Option<Box<dyn Certificates>>,
     store: Arc<dyn Store>,
     regroup: Arc<Notify>,
+    rehost: Arc<Notify>,
 }
 
 impl Live {
     /// Through this way in. Without gauges nothing is told of how it is doing.
-    pub fn new(
-        engine: Handle,
-        gauges: Option<Arc<Gauges>>,
-        domains: Vec<String>,
-        store: Arc<dyn Store>,
-    ) -> Live {
-        Live { engine, gauges, domains, store, regroup: Arc::default(), components: None, certificates: None }
+    pub fn new(engine: Handle, gauges: Option<Arc<Gauges>>, domains: Domains, store: Arc<dyn Store>) -> Live {
+        Live {
+            engine,
+            gauges,
+            domains,
+            store,
+            regroup: Arc::default(),
+            rehost: Arc::default(),
+            components: None,
+            certificates: None,
+        }
     }
 
     /// What is told when groups have changed.
     pub fn regrouping(&self) -> Arc<Notify> {
         self.regroup.clone()
+    }
+
+    /// What is told when domains have changed.
+    pub fn rehosting(&self) -> Arc<Notify> {
+        self.rehost.clone()
     }
 
     /// The same, knowing how components stand.
@@ -151,7 +195,16 @@ impl Port for Live {
         self.regroup.notify_one();
     }
 
-    fn domains(&self) -> &[String] {
-        &self.domains
+    fn rehosted(&self) -> u64 {
+        self.domains.times.load(Ordering::Relaxed)
+    }
+
+    fn rehost(&self) -> bool {
+        self.rehost.notify_one();
+        true
+    }
+
+    fn domains(&self) -> Vec<String> {
+        self.domains.names()
     }
 }

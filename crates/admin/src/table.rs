@@ -7,7 +7,8 @@ use store::BoxFuture;
 
 use crate::args::{Arg, ArgKind, Args};
 use crate::{
-    Failure, FailureKind, Port, certs, components, groups, invites, notices, reports, sessions, users,
+    Failure, FailureKind, Port, certs, components, domains, groups, invites, notices, reports, sessions,
+    users,
 };
 
 /// What a command comes to.
@@ -119,6 +120,24 @@ pub const COMMANDS: &[Command] = &[
         "Gets new certificates from the authority now.",
         [arg("domain", ArgKind::Domain, false, "Only for this domain.")],
         certs::renew
+    ),
+    command!("domain list", false, "Lists the domains of this server.", [], domains::list),
+    command!(
+        "domain add",
+        true,
+        "Adds a domain, which is served at once.",
+        [arg("name", ArgKind::Text, true, "The domain.")],
+        domains::add
+    ),
+    command!(
+        "domain remove",
+        true,
+        "Serves a domain no longer that was added by a command.",
+        [
+            arg("name", ArgKind::Text, true, "The domain."),
+            arg("purge", ArgKind::Flag, false, "Whether its accounts, rooms and all else are removed, too.")
+        ],
+        domains::remove
     ),
     command!("component list", false, "Lists the components, and which are connected.", [], components::list),
     command!(

@@ -49,6 +49,9 @@ pub struct Config {
     /// The folder of the file, from which relative paths are seen.
     #[serde(skip)]
     pub base: PathBuf,
+    /// Those of `server.domains` that commands have added.
+    #[serde(skip)]
+    pub added: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -265,6 +268,27 @@ pub struct Identity {
 }
 
 impl Config {
+    /// The same with domains that commands have added; those that cannot be there are given back, with why.
+    #[must_use]
+    pub fn with_added(mut self, names: &[String]) -> (Config, Vec<(String, String)>) {
+        let before = std::mem::take(&mut self.added);
+        self.server.domains.retain(|domain| !before.contains(domain));
+        let mut refused = Vec::new();
+        for name in names {
+            let service = self.server.domains.iter().find(|domain| self.rooms.domain_of(domain) == *name);
+            let other = self.server.domains.iter().find(|domain| self.rooms.domain_of(name) == **domain);
+            if let Some(domain) = service.or(other).filter(|_| self.rooms.enabled) {
+                refused.push((name.clone(), format!("rooms and accounts of {domain} would have one name")));
+            } else if self.component.contains_key(name) {
+                refused.push((name.clone(), "a component has that name".to_owned()));
+            } else if !self.server.domains.contains(name) {
+                self.server.domains.push(name.clone());
+                self.added.push(name.clone());
+            }
+        }
+        (self, refused)
+    }
+
     /// A path of the configuration as the system understands it.
     pub fn path(&self, path: &str) -> PathBuf {
         if Path::new(path).is_absolute() { PathBuf::from(path) } else { self.base.join(path) }
@@ -278,6 +302,10 @@ impl Config {
     /// The certificates, one for each domain that has one.
     pub fn identities(&self) -> Vec<Identity> {
         let own = |domain: &String| {
+            // That of [tls] is for those that the operator had in mind.
+            if self.acme.enabled && self.added.contains(domain) {
+                return None;
+            }
             let own = self.domain.get(domain).and_then(|d| Some((d.certificate.as_ref()?, d.key.as_ref()?)));
             let (certificate, key) =
                 own.or_else(|| Some((self.tls.certificate.as_ref()?, self.tls.key.as_ref()?)))?;

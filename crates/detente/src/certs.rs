@@ -8,7 +8,7 @@ use std::time::Duration;
 use acme::{Keeper, Plan, Settings, Update, Way};
 use admin::{Failure, FailureKind};
 use config::{Challenge, Config};
-use net::{Challenges, Current, TlsStore};
+use net::{Challenges, TlsStore};
 use serde_json::{Value, json};
 use store::BoxFuture;
 
@@ -96,7 +96,7 @@ pub(crate) struct Kept {
     pub(crate) keeper: Keeper,
     pub(crate) tls: Arc<TlsStore>,
     /// The domains of this server.
-    pub(crate) domains: Current<Vec<String>>,
+    pub(crate) domains: admin::Domains,
 }
 
 impl admin::Certificates for Kept {
@@ -128,7 +128,7 @@ impl admin::Certificates for Kept {
                 "lacks": lacks,
             })
         };
-        self.domains.now().iter().map(of).collect()
+        self.domains.names().iter().map(of).collect()
     }
 
     fn renewable(&self) -> Vec<String> {

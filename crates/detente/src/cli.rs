@@ -28,6 +28,7 @@ Look after it (also while it runs):
   group        say who sees whom in their contacts
   session      see who is connected, and end sessions
   component    see which components are connected
+  domain       add and remove domains
   cert         see until when certificates hold, and renew them
   reports      read reports of spam and abuse
   announce     send a message to everybody who is online
@@ -99,6 +100,12 @@ pub(crate) enum Command {
     /// See which components are connected
     #[command(subcommand)]
     Component(Component),
+    /// Add, list and remove domains
+    ///
+    /// Works while the server runs, which takes it over at once, and while it does not. Domains in the configuration are
+    /// changed there.
+    #[command(subcommand)]
+    Domain(Domain),
     /// See until when certificates hold, and renew them
     ///
     /// Certificates in files are listed, too; only those that the server gets itself ([acme]) are renewed.
@@ -389,6 +396,35 @@ pub(crate) enum User {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Domain {
+    /// List the domains of this server
+    List(Common),
+    /// Add a domain, which is served at once
+    Add {
+        /// The part behind the @ of its addresses
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Serve a domain no longer that was added by a command
+    ///
+    /// Everybody who is connected there is told. What is stored stays, and is there again when the domain is added again,
+    /// unless --purge says otherwise.
+    Remove {
+        /// The domain
+        name: String,
+        /// Remove its accounts, rooms and messages, too, for good
+        #[arg(long)]
+        purge: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        common: Common,
     },
 }
 

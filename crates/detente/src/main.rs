@@ -11,6 +11,7 @@ mod check;
 mod cli;
 mod config_file;
 mod documents;
+mod domains;
 mod exit;
 mod first_run;
 mod gateways;
@@ -59,6 +60,7 @@ fn main() -> std::process::ExitCode {
         Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
         Command::Component(command) => gateways::run(command),
+        Command::Domain(command) => domains::run(command),
         Command::Cert(command) => certs::run(command),
         Command::Group(command) => group::run(command),
         Command::Reports(command) => reports::run(command),

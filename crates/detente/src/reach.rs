@@ -69,7 +69,7 @@ impl Port for Unconnected {
         self.0.bring(stanza)
     }
 
-    fn domains(&self) -> &[String] {
+    fn domains(&self) -> Vec<String> {
         self.0.domains()
     }
 }
@@ -127,6 +127,7 @@ impl Alone {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(FailureKind::Failed, error))?;
         let store = Arc::new(store);
+        let config = &runtime.block_on(crate::domains::with_added(config.clone(), &*store))?;
         let files = translate::files(config).map(|of| Arc::new(Files::new(store.clone(), store.clone(), of)));
         let store: Arc<dyn Store> = store;
         let settings = translate::accounts(config, secret::token_key(&data)?);
@@ -150,7 +151,8 @@ impl Alone {
             pushes: Arc::new(NoPushes),
         };
         let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
-        let port = Unconnected(Live::new(engine.clone(), None, config.server.domains.clone(), store));
+        let port =
+            Unconnected(Live::new(engine.clone(), None, admin::Domains::new(&config.server.domains), store));
         Ok(Alone { runtime, port, engine, task })
     }
 }

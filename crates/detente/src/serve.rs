@@ -38,10 +38,11 @@ use crate::config_file::{accept, environment, locate};
 use crate::log::Log;
 use crate::push::Push;
 use crate::reach::SOCKET;
-use crate::reload::{self, Dials, Parts, Relevel};
+use crate::reload::{self, Dials, Notices, Parts, Relevel};
 use crate::uploads::{self, Shelf};
 use crate::{
-    calls, certs, cli, first_run, gateways, notify, objects, retention, secret, servers, services, translate,
+    calls, certs, cli, domains, first_run, gateways, notify, objects, retention, secret, servers, services,
+    translate,
 };
 
 /// Inputs of operators that may wait for the engine.
@@ -112,9 +113,10 @@ struct Running {
     renewing: JoinHandle<()>,
 }
 
-async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<(), Failure> {
+async fn serve(config: Config, file: PathBuf, relevel: Relevel) -> Result<(), Failure> {
     // Before anything else, so that no signal is missed.
     let mut signals = Signals::new()?;
+    let mut config = config;
     leave_out_ipv6(&mut config);
     let data = config.data_dir();
     let store = tokio::task::spawn_blocking({
@@ -122,6 +124,7 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
         move || Sqlite::open(&data, options)
     });
     let store = Arc::new(store.await.map_err(failed)??);
+    let mut config = domains::with_added(config, &*store).await?;
     let settings = translate::files(&config);
     let files = match settings {
         Some(settings) => {
@@ -155,7 +158,10 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
                 _ => break,
             },
             () = tick(&mut pulse) => running.show_life(),
-            () = running.parts.regrouping.notified() => running.parts.regroup(&config).await,
+            () = running.parts.notices.regrouping.notified() => running.parts.regroup(&config).await,
+            () = running.parts.notices.rehosting.notified() => {
+                config = Box::pin(running.parts.redomain(config)).await;
+            }
             // It ends only when it is told to. Without it nobody is served: better to be started again.
             _ = &mut running.engine_task => return Err(failed("the engine has ended; the log says why")),
         }
@@ -186,22 +192,20 @@ async fn start(
     known: Known,
 ) -> Result<(Running, String), Failure> {
     let tls = Arc::new(TlsStore::new());
-    reload::certificates(config, &tls)?;
     let (handle, inputs) = Handle::new(WAITING);
     let (up, ups) = mailbox::mailbox();
     let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
-    let files = shelf.clone().map(|shelf| shelf as _);
-    let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
-    let keeper = certs::open(config, tls.clone(), settings.challenges.clone())?;
+    let (mut settings, keeper) = sockets(config, &tls, shelf.clone(), &known)?;
     let (phase, phases) = watch::channel(Phase::Running);
     let federation = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
     let components = gateways::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone());
     known_to(&mut settings, federation.as_ref(), &components);
     let gauges = gauges(&mut settings, &handle, &store, federation.as_ref(), &components);
-    let live = Live::new(handle.clone(), Some(gauges), config.server.domains.clone(), store.clone())
+    let domains = admin::Domains::new(&config.server.domains);
+    let live = Live::new(handle.clone(), Some(gauges), domains.clone(), store.clone())
         .with_components(gateways::told(&components))
-        .with_certificates(kept(config, &keeper, &tls));
-    let regrouping = live.regrouping();
+        .with_certificates(kept(&domains, &keeper, &tls));
+    let notices = Notices { domains, regrouping: live.regrouping(), rehosting: live.rehosting() };
     let port: Arc<dyn Port> = Arc::new(live);
     known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
     let pushes = Push::new(config, secret::push_key(&config.data_dir())?, handle.clone());
@@ -223,7 +227,9 @@ async fn start(
         federation: federation.clone(),
         components: components.clone(),
         store: store.clone(),
-        regrouping,
+        files: known.files.clone(),
+        pushes: pushes.clone(),
+        notices,
     };
     welcome(&known, config, file).await?;
     let recipients = parts.dials.recipients.clone();
@@ -288,10 +294,23 @@ fn gauges(
     gauges
 }
 
+/// What the sockets need, and who keeps the certificates that they show: those in files are in service then.
+fn sockets(
+    config: &Config,
+    tls: &Arc<TlsStore>,
+    shelf: Option<Arc<Shelf>>,
+    known: &Known,
+) -> Result<(NetConfig, Keeper), Failure> {
+    reload::certificates(config, tls)?;
+    let files = shelf.map(|shelf| shelf as _);
+    let settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
+    let keeper = certs::open(config, tls.clone(), settings.challenges.clone())?;
+    Ok((settings, keeper))
+}
+
 /// What commands see of certificates.
-fn kept(config: &Config, keeper: &Keeper, tls: &Arc<TlsStore>) -> Box<Kept> {
-    let domains = net::Current::new(config.server.domains.clone());
-    Box::new(Kept { keeper: keeper.clone(), tls: tls.clone(), domains })
+fn kept(domains: &admin::Domains, keeper: &Keeper, tls: &Arc<TlsStore>) -> Box<Kept> {
+    Box::new(Kept { keeper: keeper.clone(), tls: tls.clone(), domains: domains.clone() })
 }
 
 /// The socket for commands.

@@ -16,6 +16,7 @@ mod commit;
 mod contained;
 mod csi;
 mod device;
+mod domains;
 mod engine;
 mod estate;
 #[cfg(feature = "fuzzing")]

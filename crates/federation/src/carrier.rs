@@ -235,8 +235,8 @@ impl Carrier {
             Command::Verify(verification, answer) => self.verify(verification, answer),
             Command::Answered(id) => self.probe.answered(id),
             Command::Detach => self.stream.detach(now()),
-            Command::Close => {
-                let error = StreamError::new(StreamCondition::PolicyViolation, "not wanted any more");
+            Command::Close(why) => {
+                let error = StreamError::new(why, "not wanted any more");
                 self.stream.close(now(), Some(error));
             }
         }

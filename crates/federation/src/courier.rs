@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mailbox::Ledger;
 use model::away::{Away, Patience};
 use s2s::{Resumption, Verdict, Verification};
+use stanza::StreamCondition;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -49,8 +50,8 @@ pub(crate) enum Command {
     Answered(u64),
     /// Another connection resumes it.
     Detach,
-    /// The operator no longer wants it.
-    Close,
+    /// The operator no longer wants it, and why.
+    Close(StreamCondition),
 }
 
 /// To the lane of a pair of domains.

@@ -113,9 +113,10 @@ impl Lane {
             }
             Word::Dialled(outcome) => self.dialled(outcome).await,
             Word::Enforce => {
-                let allowed = self.shared.settings.now().rules.of(self.pair.remote.as_str()).allowed;
-                if let Some(link) = self.link.take_if(|_| !allowed) {
-                    let _ = link.to.send(Command::Close);
+                if let Some(why) = self.shared.unwanted(&self.pair)
+                    && let Some(link) = self.link.take()
+                {
+                    let _ = link.to.send(why);
                 }
             }
         }
