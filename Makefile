@@ -8,7 +8,7 @@ DOMAIN ?= localhost
 SIM = CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) run --quiet --locked -p sim --features zoo --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit attack compliance compliance-peers sim interop bench faults faults-short fuzz setup
+.PHONY: help run test lint unit attack compliance compliance-peers sim interop bench costs faults faults-short fuzz setup
 
 help: ## this list
 	@printf '\nDétente, an XMPP server\n\n'
@@ -55,6 +55,9 @@ interop: setup ## the server against real clients
 
 bench: ## measure speed and memory
 	bench/run
+
+costs: ## how many instructions single operations take; fails if more than allowed
+	scripts/costs
 
 fuzz: ## breed bad input: 10 minutes for each target (fuzz/run TARGET MINUTES for one)
 	fuzz/run

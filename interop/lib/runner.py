@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import servers
+from tap import PATIENCE
 
 INTEROP = Path(__file__).resolve().parents[1]
 TESTS = INTEROP / "tests"
@@ -36,7 +37,7 @@ class Test:
     def __init__(self, path):
         self.path, self.name = path, path.stem
         header = dict(HEADER.findall(path.read_text()[:2000]))
-        self.timeout = int(header.get("timeout", 60))
+        self.timeout = PATIENCE * int(header.get("timeout", 60))
         self.own_server = header.get("own-server") == "yes"
 
     def argv(self):
@@ -81,7 +82,7 @@ def run_test(test, server, counts, env):
     end_group(process.pid)
     seconds = time.monotonic() - began
     if late:
-        fail(counts, test, {}, f"{test.name} ends within {test.timeout} s")
+        fail(counts, test, {}, f"{test.name} ends within {test.timeout:.0f} s")
     elif code and counts.failed + counts.expected == before_all:
         fail(counts, test, {}, f"{test.name} ends with code 0, not {code}")
     elif not lines:

@@ -159,6 +159,12 @@ secret = "{secret}"
 [component."echo.localhost".privileges]
 roster = "both"
 message = "outgoing"
+[component."matrix.localhost"]
+secret = "{secret}"
+[component."matrix.localhost".privileges]
+roster = "both"
+message = "outgoing"
+iq = ["http://jabber.org/protocol/pubsub", "set http://jabber.org/protocol/pubsub#owner", "get urn:xmpp:http:upload:0"]
 """
 
 
@@ -176,7 +182,9 @@ class Detente(Server):
         if self.binary is None:
             raise SystemExit("no detente binary: build it, or set INTEROP_DETENTE")
         self.config = self.dir / "detente.toml"
-        self.environment = {**self.environment, "DETENTE_LISTEN__COMPONENTS": f"{HOST}:{5347 + offset}"}
+        self.environment = {**self.environment, "DETENTE_LISTEN__COMPONENTS": f"{HOST}:{5347 + offset}",
+                            "DETENTE_LISTEN__BYTESTREAMS": f"{HOST}:{7777 + offset}",
+                            "DETENTE_BYTESTREAMS__HOST": HOST}
 
     def init(self):
         if self.config.exists():

@@ -2,7 +2,7 @@
 // Not here: where it runs and who prints (../tests/strophe.mjs).
 
 /** Wait for a condition that the callbacks make true. */
-function until(condition, what, seconds = 8) {
+function until(condition, what, seconds = 24) {
   const end = Date.now() + seconds * 1000;
   return new Promise((resolve, reject) => {
     const look = () => {
@@ -41,7 +41,7 @@ class Session {
     const { $iq } = this.strophe;
     const iq = $iq(to ? { type, to } : { type }).c("query", { xmlns: namespace, ...attributes });
     return new Promise((resolve, reject) =>
-      this.connection.sendIQ(iq, resolve, (e) => reject(new Error(e ? e.outerHTML ?? String(e) : "no answer")), 8000));
+      this.connection.sendIQ(iq, resolve, (e) => reject(new Error(e ? e.outerHTML ?? String(e) : "no answer")), 24000));
   }
 
   text(to, body) {

@@ -45,7 +45,7 @@ export function account(name, domain = "localhost") {
 }
 
 /** A promise that something else settles, with an end: `await expectation("a message").promise`. */
-export function expectation(what, seconds = 8) {
+export function expectation(what, seconds = 24) {
   const out = {};
   out.promise = new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`waited ${seconds} s for ${what}`)), seconds * 1000);

@@ -18,8 +18,9 @@ from slixmpp.xmlstream.matcher import MatchXPath
 import servers
 from tap import TRACE, Missed
 
-# Seconds that a condition may take: loopback, so this is a failure, not a delay. Between servers it may be one.
-WAIT = float(os.environ.get("INTEROP_WAIT", 6))
+# Seconds that a condition may take: loopback, so this is a failure, not a delay. Generous, for busy machines: only
+# what fails takes so long. Between servers it may be a delay.
+WAIT = float(os.environ.get("INTEROP_WAIT", 15))
 PASSWORD = "Pencil and päper 7"
 STATE = servers.State()
 RUN = os.urandom(3).hex()
@@ -154,7 +155,7 @@ class Client(slixmpp.ClientXMPP):
         door = STATE.door(self.boundjid.domain)
         self.connect(door["host"], door["tls" if self.direct_tls else "c2s"])
         state = await self.until(lambda: next((s for s in self.states if s != "disconnected"), None)
-                                 or ("disconnected" in self.states and "disconnected"), "a session", 15)
+                                 or ("disconnected" in self.states and "disconnected"), "a session", 30)
         if state not in wait_for:
             raise ConnectionError(f"{self.label}: {state} instead of {wait_for}")
         if state == "start" and presence:

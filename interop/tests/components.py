@@ -40,8 +40,8 @@ class Echo(slixmpp.ComponentXMPP):
 
     async def begin(self):
         self.connect()
-        await asyncio.wait_for(self.there.wait(), 10)
-        await asyncio.wait_for(self.advertised.wait(), 10)
+        await asyncio.wait_for(self.there.wait(), 30)
+        await asyncio.wait_for(self.advertised.wait(), 30)
 
     async def end(self):
         await self.disconnect()

@@ -51,7 +51,7 @@ async def listen(t):
     try:
         # It tells nobody that it is online, so the message waits for it if need be.
         bob.text(a, "are you listening?")
-        line = await asyncio.wait_for(process.stdout.readline(), 10)
+        line = await asyncio.wait_for(process.stdout.readline(), 30)
         TRACE.append(("go-sendxmpp", "says", line.decode(errors="replace")))
         t.ok(b"are you listening?" in line and b.encode() in line, "it prints what it receives", line)
     finally:

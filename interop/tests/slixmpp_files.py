@@ -77,7 +77,7 @@ async def in_band(t):
         started = asyncio.get_running_loop().create_future()
         bob.add_event_handler("ibb_stream_start", started.set_result, disposable=True)
         stream = await alice.plugin["xep_0047"].open_stream(bob.boundjid, block_size=4096, use_messages=messages)
-        far = await asyncio.wait_for(started, 10)
+        far = await asyncio.wait_for(started, 30)
         taking = asyncio.ensure_future(far.gather(max_data=len(content) - 1, timeout=20))
         await stream.sendall(content)
         t.ok(await taking == content, f"40 kB arrive by {name}, in order")

@@ -11,36 +11,16 @@ import hashlib
 import sys
 
 import tap
+from pep import PEP, Listener, event, form
 from slixmpp.exceptions import IqError
 from slixmpp.xmlstream import ET
 from tap import scenario
 from xmpp import Client, account, accounts, befriend, close_all, refused
 
 TUNE = "http://jabber.org/protocol/tune"
-EVENT = "{http://jabber.org/protocol/pubsub#event}"
 PUBSUB = "{http://jabber.org/protocol/pubsub}"
 PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 HASH = hashlib.sha1(PICTURE).hexdigest()
-PEP = ("xep_0060", "xep_0115", "xep_0163", "xep_0004")
-
-
-def event(node, sender=None, inside="item"):
-    """A notification of that node."""
-    def match(stanza):
-        if stanza.name != "message" or (sender and stanza["from"] != sender):
-            return False
-        items = stanza.xml.find(f"{EVENT}event/{EVENT}items")
-        return items is not None and items.get("node") == node and items.find(EVENT + inside) is not None
-    return match
-
-
-def form(client, kind, **fields):
-    """A submitted form of that FORM_TYPE."""
-    made = client.plugin["xep_0004"].make_form(ftype="submit")
-    made.add_field(var="FORM_TYPE", ftype="hidden", value="http://jabber.org/protocol/pubsub#" + kind)
-    for name, value in fields.items():
-        made.add_field(var="pubsub#" + name, value=value)
-    return made
 
 
 def payload(text="", name="entry", namespace="http://www.w3.org/2005/Atom"):
@@ -61,24 +41,6 @@ async def special(awaitable):
         found = [child.tag for child in error.iq.xml.iter() if "pubsub#errors}" in child.tag]
         return error.iq["error"]["condition"], found[0].split("}")[1] if found else None
     return None
-
-
-class Listener(Client):
-    """A device that wishes to hear of nodes from its first presence on."""
-
-    def __init__(self, jid, resource, *nodes, plugins=()):
-        super().__init__(jid, resource, plugins=PEP + tuple(plugins))
-        self.nodes = nodes
-
-    async def login(self, *args, **named):
-        await super().login(presence=False)
-        for node in self.nodes:
-            self.plugin["xep_0163"].add_interest(node)
-        await self.plugin["xep_0115"].update_caps(broadcast=False)
-        await self.get_roster()
-        self.send_presence()
-        await self.expect(lambda s: s.name == "presence" and s["from"] == self.boundjid, "its own presence")
-        return self
 
 
 @scenario("personal events: last item, contacts, own devices (XEP-0163)")

@@ -8,30 +8,12 @@ import asyncio
 import sys
 
 import tap
+from rooms import MUC, SERVICE, codes, in_room, item, join, make
 from slixmpp.exceptions import PresenceError
 from tap import scenario
 from xmpp import NS, STATE, Client, accounts, close_all, message, refused
 
-MUC = "http://jabber.org/protocol/muc"
-SERVICE = "conference." + STATE.domains[0]
 PLUGINS = ("xep_0045", "xep_0004", "xep_0249", "xep_0421", "xep_0410")
-CODE = f".//{{{MUC}#user}}status"
-
-
-def codes(presence):
-    """The status codes of a presence."""
-    return {int(status.get("code")) for status in presence.xml.findall(CODE)}
-
-
-def item(presence):
-    """The item of a presence."""
-    return presence.xml.find(f".//{{{MUC}#user}}item")
-
-
-def in_room(room, nick, kind="available"):
-    """Presence of an occupant."""
-    return lambda s: (s.name == "presence" and s["from"] == f"{room}/{nick}"
-                      and (s.xml.get("type") or "available") == kind)
 
 
 async def people(*names):
@@ -39,25 +21,6 @@ async def people(*names):
     clients = [Client(jid, "one", plugins=PLUGINS) for jid in await accounts(*names)]
     await asyncio.gather(*(client.login() for client in clients))
     return clients
-
-
-async def join(client, room, nick, **more):
-    """Join with slixmpp's own means; returns the self-presence."""
-    await client.plugin["xep_0045"].join_muc_wait(room, nick, timeout=6, **more)
-    return await client.expect(in_room(room, nick), "its own presence in the room")
-
-
-async def make(client, room, nick, **fields):
-    """Make a room and configure it."""
-    own = await join(client, room, nick)
-    form = await client.plugin["xep_0045"].get_room_config(room)
-    answers = {"FORM_TYPE": f"{MUC}#roomconfig"}
-    answers.update({f"muc#roomconfig_{name}": value for name, value in fields.items()})
-    form.reply()
-    form["values"] = {**form.get_values(), **answers}
-    form["type"] = "submit"
-    await client.plugin["xep_0045"].set_room_config(room, form)
-    return own
 
 
 def room_name(client, name):
@@ -130,7 +93,7 @@ async def moderation(t):
     await muc.set_affiliation(room, "outcast", jid=bob.boundjid.bare, reason="spam")
     t.ok(301 in codes(await bob.expect(in_room(room, "Bob", "unavailable"), "the ban")), "the banned one is told")
     try:
-        await bob.plugin["xep_0045"].join_muc_wait(room, "Bob", timeout=6)
+        await bob.plugin["xep_0045"].join_muc_wait(room, "Bob", timeout=30)
         t.ok(False, "the banned one stays out")
     except PresenceError as error:
         t.same(error.presence["error"]["condition"], "forbidden", "the banned one stays out")
@@ -148,7 +111,7 @@ async def doors(t):
     room = room_name(alice, "door")
     await make(alice, room, "Alice", membersonly=True)
     try:
-        await bob.plugin["xep_0045"].join_muc_wait(room, "Bob", timeout=6)
+        await bob.plugin["xep_0045"].join_muc_wait(room, "Bob", timeout=30)
         t.ok(False, "strangers stay out")
     except PresenceError as error:
         t.same(error.presence["error"]["condition"], "registration-required", "strangers stay out")
@@ -161,7 +124,7 @@ async def doors(t):
     locked = room_name(alice, "lock")
     await make(alice, locked, "Alice", passwordprotectedroom=True, roomsecret="toad")
     try:
-        await bob.plugin["xep_0045"].join_muc_wait(locked, "Bob", timeout=6)
+        await bob.plugin["xep_0045"].join_muc_wait(locked, "Bob", timeout=30)
         t.ok(False, "without the password nobody enters")
     except PresenceError as error:
         t.same(error.presence["error"]["condition"], "not-authorized", "without the password nobody enters")

@@ -93,7 +93,7 @@ async function removed(profile) {
 async function inChromium() {
   if (!CHROMIUM) throw new Error("no Chromium: interop/setup");
   const config = Object.entries(WAYS).map(([way, url]) => [`Chromium ${way}`, url, account("alice"), account("bob")]);
-  const done = expectation("the page to end", 45);
+  const done = expectation("the page to end", 150);
   const server = pageServer(PAGE(config), done);
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const profile = mkdtempSync(join(tmpdir(), "interop-chromium-"));

@@ -49,7 +49,7 @@ class Session {
   }
 
   async login() {
-    const late = expectation("login", 10);
+    const late = expectation("login", 30);
     // xmpp.js 0.14 listens for the server's stream header only when its own write has called back. An answer that is
     // faster is missed: start() gives up after 2 s, although the client has long been online.
     const fail = (error) => { if (error?.name !== "TimeoutError") late.fail(error); };
@@ -97,7 +97,7 @@ async function session(way, service) {
 
   // Lose the connection: xmpp.js connects again by itself and resumes.
   const before = String(alice.xmpp.jid);
-  const resumed = expectation("the resumption", 10);
+  const resumed = expectation("the resumption", 30);
   alice.xmpp.streamManagement.on("resumed", resumed.fulfil);
   alice.xmpp.on("online", () => resumed.fulfil("a new session"));
   const inner = alice.xmpp.socket.socket ?? alice.xmpp.socket;

@@ -26,6 +26,8 @@ pub enum ArgKind {
     Flag,
     /// A whole number.
     Number,
+    /// A list of text.
+    Texts,
 }
 
 /// An argument.
@@ -108,9 +110,27 @@ impl Args {
         self.0.get(name)?.as_u64()
     }
 
+    /// A text that people read.
+    pub(crate) fn written(&self, name: &str) -> Result<Option<&str>, Failure> {
+        match self.text(name) {
+            Some(text) if !is_writable(text) => Err(usage(format_args!("\"{name}\" has control characters"))),
+            text => Ok(text),
+        }
+    }
+
+    pub(crate) fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
     pub(crate) fn password(&self, name: &str) -> Password {
         Password::new(self.text(name).unwrap_or_default())
     }
+}
+
+/// Whether a text can stand in XML, on a line or several.
+pub(crate) fn is_writable(text: &str) -> bool {
+    let odd = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    !text.contains(odd)
 }
 
 fn fits(kind: ArgKind, value: &Value) -> bool {
@@ -120,5 +140,6 @@ fn fits(kind: ArgKind, value: &Value) -> bool {
         }
         ArgKind::Flag => value.is_boolean(),
         ArgKind::Number => value.is_u64(),
+        ArgKind::Texts => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
     }
 }

@@ -16,6 +16,8 @@ pub const ANSWER_MAX: Duration = Duration::from_secs(60);
 pub const PROBE_MAX: Duration = Duration::from_secs(4);
 /// How long what the store has shown holds.
 pub const PROBE_HOLDS: Duration = Duration::from_secs(2);
+/// Domains that commands can block.
+pub const BLOCKS_MAX: usize = 10_000;
 /// Bytes of an announcement.
 pub const ANNOUNCEMENT_BYTES_MAX: usize = 8_192;
 /// Groups that commands can make.

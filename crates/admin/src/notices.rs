@@ -10,15 +10,14 @@ use serde_json::{Value, json};
 use stanza::{MessageType, Stanza, ns};
 use xml::Writer;
 
-use crate::args::Args;
+use crate::args::{Args, is_writable};
 use crate::limits::ANNOUNCEMENT_BYTES_MAX;
 use crate::{Failure, FailureKind, Port, sessions, users};
 
 pub(crate) async fn announce(port: &dyn Port, args: Args) -> Result<Value, Failure> {
     let text = args.text("text").unwrap_or_default();
     // What XML cannot carry would only be noticed by those who get it.
-    let odd = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{fffe}' | '\u{ffff}');
-    if text.trim().is_empty() || text.len() > ANNOUNCEMENT_BYTES_MAX || text.contains(odd) {
+    if text.trim().is_empty() || text.len() > ANNOUNCEMENT_BYTES_MAX || !is_writable(text) {
         let what =
             format!("write some text, at most {ANNOUNCEMENT_BYTES_MAX} bytes without control characters");
         return Err(Failure::new(FailureKind::Usage, what));

@@ -9,7 +9,7 @@ use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use model::storage::{Batch, Loaded, Read};
 use serde_json::Value;
-use stanza::Stanza;
+use stanza::{Stanza, StanzaError};
 use store::{BoxFuture, Store};
 use tokio::sync::{Notify, oneshot};
 
@@ -33,9 +33,23 @@ pub trait Port: Send + Sync {
     fn certificates(&self) -> Option<&dyn Certificates> {
         None
     }
+    /// Other servers; `None` where no server runs, or it talks with no others.
+    fn servers(&self) -> Option<&dyn Servers> {
+        None
+    }
     /// Brings a stanza of the server itself on its way; `from` and `to` are set.
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
         let _ = stanza;
+        Box::pin(std::future::ready(Err(crate::sessions::nobody())))
+    }
+    /// The services with rooms, and whose each is: the domain of the service, and that of its accounts.
+    fn rooms(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+    /// Asks something of a place of a service, in the name of the domain that the service belongs to; `from` and `to` are
+    /// set.
+    fn request(&self, request: Stanza) -> BoxFuture<'_, Result<Result<Stanza, StanzaError>, Failure>> {
+        let _ = request;
         Box::pin(std::future::ready(Err(crate::sessions::nobody())))
     }
     /// Reads what is stored.
@@ -62,29 +76,51 @@ pub trait Port: Send + Sync {
     fn domains(&self) -> Vec<String>;
 }
 
+/// Domains of accounts; services with rooms, and whose they are.
+type Names = (Vec<String>, Vec<(String, String)>);
+
 /// The domains of a server, which may change. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Domains {
-    names: Arc<RwLock<Vec<String>>>,
+    names: Arc<RwLock<Names>>,
     times: Arc<AtomicU64>,
 }
 
 impl Domains {
-    /// These.
-    pub fn new(names: &[String]) -> Domains {
-        Domains { names: Arc::new(RwLock::new(names.to_vec())), times: Arc::default() }
+    /// These, and the services with rooms: the domain of each, and that of its accounts.
+    pub fn new(names: &[String], rooms: Vec<(String, String)>) -> Domains {
+        Domains { names: Arc::new(RwLock::new((names.to_vec(), rooms))), times: Arc::default() }
     }
 
     /// Those of now.
     pub fn names(&self) -> Vec<String> {
-        self.names.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.names.read().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// The services with rooms.
+    pub fn rooms(&self) -> Vec<(String, String)> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
     /// From now on these.
-    pub fn replace(&self, names: &[String]) {
-        *self.names.write().unwrap_or_else(PoisonError::into_inner) = names.to_vec();
+    pub fn replace(&self, names: &[String], rooms: Vec<(String, String)>) {
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = (names.to_vec(), rooms);
         self.times.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Other servers, for operators. Domains are prepared.
+pub trait Servers: Send + Sync {
+    /// A list of objects, one for each domain of which anything is known.
+    fn list(&self) -> BoxFuture<'_, Value>;
+    /// One domain, as an object.
+    fn show<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Value>;
+    /// Connects to a domain anew on behalf of one of ours, and says what came of it.
+    fn test<'a>(&'a self, local: &'a str, domain: &'a str) -> BoxFuture<'a, Result<Value, Failure>>;
+    /// A domain is blocked, or is so no longer: takes effect at once.
+    fn bar(&self, domain: &str, barred: bool);
+    /// Whether the configuration lets this server talk with a domain.
+    fn configured(&self, domain: &str) -> bool;
 }
 
 /// In a running server.
@@ -94,6 +130,7 @@ pub struct Live {
     domains: Domains,
     components: Option<Box<dyn Fn() -> Value + Send + Sync>>,
     certificates: Option<Box<dyn Certificates>>,
+    servers: Option<Arc<dyn Servers>>,
     store: Arc<dyn Store>,
     regroup: Arc<Notify>,
     rehost: Arc<Notify>,
@@ -111,6 +148,7 @@ impl Live {
             rehost: Arc::default(),
             components: None,
             certificates: None,
+            servers: None,
         }
     }
 
@@ -134,6 +172,12 @@ impl Live {
     #[must_use]
     pub fn with_certificates(self, kept: Box<dyn Certificates>) -> Live {
         Live { certificates: Some(kept), ..self }
+    }
+
+    /// The same, knowing other servers.
+    #[must_use]
+    pub fn with_servers(self, servers: Option<Arc<dyn Servers>>) -> Live {
+        Live { servers, ..self }
     }
 
     async fn ask<T: Send + 'static>(
@@ -176,11 +220,23 @@ impl Port for Live {
         self.certificates.as_deref()
     }
 
+    fn servers(&self) -> Option<&dyn Servers> {
+        self.servers.as_deref()
+    }
+
     fn bring(&self, stanza: Stanza) -> BoxFuture<'_, Result<(), Failure>> {
         Box::pin(async move {
             self.engine.send(Input::Inject(stanza)).await;
             Ok(())
         })
+    }
+
+    fn rooms(&self) -> Vec<(String, String)> {
+        self.domains.rooms()
+    }
+
+    fn request(&self, request: Stanza) -> BoxFuture<'_, Result<Result<Stanza, StanzaError>, Failure>> {
+        Box::pin(self.ask(move |reply| Input::Request(Box::new(request), reply)))
     }
 
     fn read(&self, read: Read) -> BoxFuture<'_, Result<Loaded, Failure>> {

@@ -7,8 +7,8 @@ use store::BoxFuture;
 
 use crate::args::{Arg, ArgKind, Args};
 use crate::{
-    Failure, FailureKind, Port, certs, components, domains, groups, invites, notices, reports, sessions,
-    users,
+    Failure, FailureKind, Port, certs, components, domains, groups, invites, notices, reports, rooms,
+    servers, sessions, users,
 };
 
 /// What a command comes to.
@@ -32,8 +32,13 @@ const fn arg(name: &'static str, kind: ArgKind, required: bool, about: &'static 
 }
 
 const JID: Arg = arg("jid", ArgKind::Account, true, "Address of the account.");
+const SERVER: Arg = arg("domain", ArgKind::Text, true, "Domain of the other server.");
 const GROUP: Arg = arg("name", ArgKind::Text, true, "Name of the group.");
 const REPORT: Arg = arg("id", ArgKind::Text, true, "As it is listed.");
+const ROOM: Arg = arg("room", ArgKind::Account, true, "Address of the room.");
+const SETTINGS: Arg = arg("settings", ArgKind::Texts, false, "What to configure: NAME=VALUE.");
+const SECRET: Arg = arg("password", ArgKind::Password, false, "A password to enter.");
+const REASON: Arg = arg("reason", ArgKind::Text, false, "What those whom it concerns read.");
 const PASSWORD: Arg = arg("password", ArgKind::Password, true, "Its new password.");
 
 macro_rules! command {
@@ -141,6 +146,29 @@ pub const COMMANDS: &[Command] = &[
     ),
     command!("component list", false, "Lists the components, and which are connected.", [], components::list),
     command!(
+        "s2s list",
+        false,
+        "Lists other servers: those that are connected, those for which something waits, those that failed.",
+        [],
+        servers::list
+    ),
+    command!("s2s show", false, "Shows how things stand with another server.", [SERVER], servers::show),
+    command!(
+        "s2s test",
+        false,
+        "Connects to another server anew and says what came of it.",
+        [SERVER, arg("from", ArgKind::Domain, false, "On behalf of this domain; else of the first one.")],
+        servers::test
+    ),
+    command!(
+        "s2s block",
+        true,
+        "Ends all streams with a domain and those below it, and talks with them no more.",
+        [SERVER],
+        servers::block
+    ),
+    command!("s2s allow", true, "Ends such a block.", [SERVER], servers::allow),
+    command!(
         "user recover",
         true,
         "Makes a token with which an account can choose a new password, once.",
@@ -193,6 +221,43 @@ pub const COMMANDS: &[Command] = &[
         groups::add
     ),
     command!("group remove", true, "Takes an account out of a group.", [GROUP, JID], groups::remove),
+    command!(
+        "room list",
+        false,
+        "Lists all rooms, hidden ones too.",
+        [arg("of", ArgKind::Place, false, "Only of this domain.")],
+        rooms::list
+    ),
+    command!("room show", false, "Shows what is known of a room, and who is in it.", [ROOM], rooms::show),
+    command!(
+        "room create",
+        true,
+        "Makes a room that stays.",
+        [ROOM, arg("owner", ArgKind::Account, true, "Who owns it."), SETTINGS, SECRET],
+        rooms::create
+    ),
+    command!(
+        "room destroy",
+        true,
+        "Ends a room, and all that was said in it.",
+        [ROOM, REASON, arg("instead", ArgKind::Place, false, "Where people shall go.")],
+        rooms::destroy
+    ),
+    command!("room config", false, "Shows how a room is configured.", [ROOM], rooms::config),
+    command!("room configure", true, "Configures a room.", [ROOM, SETTINGS, SECRET], rooms::configure),
+    command!("room affiliations", false, "Lists who is what to a room.", [ROOM], rooms::affiliations),
+    command!(
+        "room affiliation",
+        true,
+        "Makes somebody owner, admin, member or outcast of a room, or none of these.",
+        [
+            ROOM,
+            arg("jid", ArgKind::Place, true, "Whom; also a whole domain."),
+            arg("affiliation", ArgKind::Text, true, "What."),
+            REASON
+        ],
+        rooms::affiliation
+    ),
     command!("status", false, "Tells how the server is doing.", [], status),
     command!(
         "announce",
@@ -227,7 +292,8 @@ pub async fn run(port: &dyn Port, name: &str, args: Map<String, Value>) -> Resul
     let command = command(name)?;
     let args = Args::check(args, command.args)?;
     // Read before the arguments go: a log of what operators did.
-    let about = command.changes.then(|| args.text("jid").unwrap_or_default().to_owned());
+    let concerned = ["room", "jid", "domain"].into_iter().find_map(|name| args.text(name));
+    let about = command.changes.then(|| concerned.unwrap_or_default().to_owned());
     let outcome = (command.run)(port, args).await;
     if let Some(about) = about {
         let failed = outcome.as_ref().err().map(|failure| failure.text.as_str());

@@ -79,6 +79,16 @@ async fn commands_do_what_they_say() {
         ("announce", json!({ "text": "a\u{7}" }), Err(FailureKind::Usage)),
         ("announce", json!({ "text": "x".repeat(8_193) }), Err(FailureKind::Usage)),
         ("announce", json!({ "text": "hello", "domain": "c.example" }), Err(FailureKind::NotFound)),
+        ("s2s list", json!({}), Err(FailureKind::Refused)),
+        ("s2s block", json!({ "domain": "x@c.example" }), Err(FailureKind::Usage)),
+        ("s2s block", json!({ "domain": "a.example" }), Err(FailureKind::Usage)),
+        ("s2s block", json!({ "domain": "C.example" }), Ok(r#"{"blocked":true,"domain":"c.example"}"#)),
+        ("s2s block", json!({ "domain": "c.example" }), Ok(r#"{"blocked":true,"domain":"c.example"}"#)),
+        ("s2s allow", json!({ "domain": "x.c.example" }), Err(FailureKind::NotFound)),
+        ("s2s block", json!({ "domain": "x.c.example" }), Ok(r#"{"blocked":true,"domain":"x.c.example"}"#)),
+        ("s2s allow", json!({ "domain": "x.c.example" }), Ok(r#"{"blocked":true,"domain":"x.c.example"}"#)),
+        ("s2s allow", json!({ "domain": "c.example" }), Ok(r#"{"blocked":false,"domain":"c.example"}"#)),
+        ("s2s allow", json!({ "domain": "c.example" }), Err(FailureKind::NotFound)),
     ] {
         let got = run(&*port, name, args(given.clone())).await;
         let got = got.map(|value| value.to_string()).map_err(|failure| failure.kind);

@@ -59,8 +59,6 @@ pub(crate) struct Carrier {
     /// It has its domain, and was told of its rights.
     pub(crate) there: bool,
     pub(crate) ended: Option<Box<Ended>>,
-    /// The last thing that happened was that all was written: what is acknowledged now, the component did not.
-    pub(crate) only_written: bool,
     /// Who wants to know whether it lives.
     pings: Vec<oneshot::Sender<()>>,
     out: Outbox,
@@ -95,7 +93,6 @@ impl Carrier {
             component: None,
             there: false,
             ended: None,
-            only_written: false,
             pings: Vec::new(),
             out: Outbox::new(limits::WRITE),
             _open: open,
@@ -149,7 +146,6 @@ impl Carrier {
     }
 
     fn moved(&mut self, moved: io::Result<Moved>, buffer: &[u8]) {
-        self.only_written = matches!(moved, Ok(Moved::Written));
         match moved {
             Ok(Moved::Read(n)) => {
                 self.pings.drain(..).for_each(|ping| _ = ping.send(()));

@@ -34,11 +34,12 @@ impl Carrier {
                     }
                     receipt(true);
                 }
-                Output::Acked(OWN) => {}
+                Output::Acked(OWN) | Output::Written(OWN) => {}
+                Output::Written(number) => {
+                    self.unconfirmed.push_back((Instant::now() + limits::CONFIRM, number));
+                }
                 Output::Acked(number) => {
-                    if self.only_written {
-                        self.unconfirmed.push_back((Instant::now() + limits::CONFIRM, number));
-                    } else if self.in_flight.remove(&number).is_some() {
+                    if self.in_flight.remove(&number).is_some() {
                         self.shared.delivered(number).await;
                     }
                 }

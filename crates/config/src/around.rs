@@ -140,6 +140,37 @@ pub(crate) const AROUND: &[Setting] = &[
         "How long until all servers of the zone know a record.",
     ),
     s(
+        "bytestreams.host",
+        Kind::Text,
+        "",
+        "The name or address by which clients reach this machine, as in \"example.org\". Without it there is no proxy.",
+    ),
+    s(
+        "bytestreams.bytes_per_second",
+        Kind::Number(0, 1 << 40),
+        "1_250_000",
+        "What may pass in a second, of one stream and direction; 0 sets no limit.",
+    ),
+    s("bytestreams.streams_per_account", Kind::Number(1, 10_000), "5", "Streams at once of one account."),
+    s(
+        "bytestreams.connections",
+        Kind::Number(2, 1_000_000),
+        "1_000",
+        "Connections at once; each stream has two.",
+    ),
+    s(
+        "bytestreams.connections_per_address",
+        Kind::Number(1, 1_000_000),
+        "20",
+        "Connections at once from one address (IPv6: /64).",
+    ),
+    s(
+        "bytestreams.idle_seconds",
+        Kind::Number(5, DAY),
+        "300",
+        "How long nothing may pass before a stream is cut.",
+    ),
+    s(
         "federation.enabled",
         Kind::OneOf(&["auto", "on", "off"]),
         "\"auto\"",
@@ -175,6 +206,12 @@ pub(crate) const AROUND: &[Setting] = &[
         Kind::Flag,
         "false",
         "Whether to connect where DNS leads to this machine or into a private network.",
+    ),
+    s(
+        "federation.dns_servers",
+        Kind::List,
+        "[]",
+        "Servers that are asked about other domains instead of those of /etc/resolv.conf, as in \"192.0.2.53\" or \"127.0.0.1:5353\".",
     ),
     s(
         "federation.give_up_seconds",

@@ -3,6 +3,7 @@
 //! Not here: what each setting means and may be (`settings.rs`), how other servers are reached (federation).
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 use address::Jid;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub struct Federation {
     pub block: Vec<String>,
     pub ca_file: Option<String>,
     pub private_addresses: bool,
+    pub dns_servers: Vec<String>,
     pub give_up_seconds: u64,
     pub domain: BTreeMap<String, Remote>,
 }
@@ -76,6 +78,7 @@ impl Default for Federation {
             block: Vec::new(),
             ca_file: None,
             private_addresses: false,
+            dns_servers: Vec::new(),
             give_up_seconds: 300,
             domain: BTreeMap::new(),
         }
@@ -90,6 +93,19 @@ impl Config {
             Federate::Off => false,
             Federate::Auto => self.server.domains.iter().any(|domain| can_be_found(domain)),
         }
+    }
+}
+
+/// A server of DNS, with port 53 unless there is another.
+fn name_server(text: &str) -> Option<SocketAddr> {
+    let alone = || text.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, 53));
+    text.parse().ok().or_else(alone)
+}
+
+impl Federation {
+    /// The servers of DNS that are to be asked; none: those of the system.
+    pub fn name_servers(&self) -> Vec<SocketAddr> {
+        self.dns_servers.iter().filter_map(|server| name_server(server)).collect()
     }
 }
 
@@ -108,6 +124,13 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
                 Some(known) => *domain = known,
                 None => no_domain(source, &format!("federation.{name}[{at}]"), domain),
             }
+        }
+    }
+    for (at, server) in own.dns_servers.iter().enumerate() {
+        if name_server(server).is_none() {
+            let path = format!("federation.dns_servers[{at}]");
+            let fix = "write its address, as in \"192.0.2.53\", with a port if it is not 53";
+            source.error(&path, format!("\"{server}\" is no address"), fix);
         }
     }
     for name in own.domain.keys() {
@@ -140,6 +163,16 @@ fn no_domain(source: &mut Source, path: &str, domain: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn name_servers_have_port_53_unless_there_is_another() {
+        let own = Federation {
+            dns_servers: ["192.0.2.1", "[::1]:5353", "2001:db8::1", "dns.example"].map(str::to_owned).into(),
+            ..Federation::default()
+        };
+        let found: Vec<String> = own.name_servers().iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["192.0.2.1:53", "[::1]:5353", "[2001:db8::1]:53"]);
+    }
 
     #[test]
     fn only_a_server_that_can_be_found_talks_with_others_by_itself() {

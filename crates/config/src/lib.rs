@@ -14,6 +14,7 @@
 
 mod acme;
 mod around;
+mod bytestreams;
 mod calls;
 mod components;
 mod environment;
@@ -37,6 +38,7 @@ mod tree;
 mod walk;
 
 pub use acme::{Acme, Challenge};
+pub use bytestreams::Bytestreams;
 pub use calls::{External, Turn};
 pub use components::{Component, Components, Hidden, Privileges, Requests, Speaking, Watching};
 pub use fault::{Fault, Level, Place};

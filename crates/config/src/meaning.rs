@@ -9,7 +9,7 @@ use address::Jid;
 
 use crate::near::nearest;
 use crate::source::Source;
-use crate::{Config, acme, calls, components, federation, groups, objects, push, safety};
+use crate::{Config, acme, bytestreams, calls, components, federation, groups, objects, push, safety};
 
 /// Checks everything and brings domains into their prepared form.
 pub(crate) fn check(source: &mut Source, config: &mut Config) {
@@ -23,6 +23,7 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     http(source, config);
     acme::check(source, config);
     calls::check(source, config);
+    bytestreams::check(source, config);
     federation::check(source, config);
     objects::check(source, config);
     components::check(source, config);
@@ -137,12 +138,14 @@ fn listeners(source: &mut Source, config: &Config) {
         source.error("listen", "the server would listen nowhere", fix);
     }
     let mut seen: BTreeMap<u16, Vec<(SocketAddr, String)>> = BTreeMap::new();
+    let of_proxy = [("bytestreams", &listen.bytestreams)];
+    let of_proxy = if config.bytestreams.is_on() { &of_proxy[..] } else { &[] };
     let of_components = [
         ("components", &listen.components),
         ("components_tls", &listen.components_tls),
         ("acme", &listen.acme),
     ];
-    for &(name, addresses) in all.iter().chain(of_servers).chain(&of_components) {
+    for &(name, addresses) in all.iter().chain(of_servers).chain(of_proxy).chain(&of_components) {
         for (at, text) in addresses.iter().enumerate() {
             let path = format!("listen.{name}[{at}]");
             let Ok(address) = text.parse::<SocketAddr>() else {

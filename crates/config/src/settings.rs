@@ -109,6 +109,12 @@ const OWN: &[Setting] = &[
         "The same with TLS, for networks that let nothing else pass.",
     ),
     s(
+        "listen.bytestreams",
+        Kind::List,
+        "[\"0.0.0.0:7777\", \"[::]:7777\"]",
+        "The proxy for files from client to client; opened only if [bytestreams] says where it is.",
+    ),
+    s(
         "listen.s2s",
         Kind::List,
         "[\"0.0.0.0:5269\", \"[::]:5269\"]",

@@ -98,6 +98,7 @@ fn example(setting: &Setting) -> &'static str {
         "public_url" => "\"https://chat.example.org\"",
         "registration" => "false",
         "resume_location" => "\"xmpp1.example.org:5222\"",
+        "host" if setting.path.starts_with("bytestreams.") => "\"example.org\"",
         "host" => "\"turn.example.org\"",
         "secret" => "\"something long that nobody guesses\"",
         "bucket" => "\"chat-files\"",

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::acme::Acme;
+use crate::bytestreams::Bytestreams;
 use crate::calls::{External, Turn};
 use crate::components::{Component, Components};
 use crate::federation::Federation;
@@ -38,6 +39,7 @@ pub struct Config {
     pub pubsub: PubSub,
     pub push: Push,
     pub turn: Turn,
+    pub bytestreams: Bytestreams,
     pub external: BTreeMap<String, External>,
     pub federation: Federation,
     pub components: Components,
@@ -102,6 +104,7 @@ pub struct Listen {
     pub metrics: Vec<String>,
     pub turn: Vec<String>,
     pub turn_tls: Vec<String>,
+    pub bytestreams: Vec<String>,
     pub s2s: Vec<String>,
     pub s2s_tls: Vec<String>,
     pub shared: Vec<String>,
@@ -396,6 +399,7 @@ impl Default for Listen {
             metrics: Vec::new(),
             turn: list(&["0.0.0.0:3478", "[::]:3478"]),
             turn_tls: list(&["0.0.0.0:5349", "[::]:5349"]),
+            bytestreams: list(&["0.0.0.0:7777", "[::]:7777"]),
             s2s: list(&["0.0.0.0:5269", "[::]:5269"]),
             s2s_tls: list(&["0.0.0.0:5270", "[::]:5270"]),
             shared: Vec::new(),

@@ -403,6 +403,7 @@ fn table_and_types_agree() {
     full.domain.insert("*".to_owned(), own);
     full.turn.host = text();
     full.turn.secret = text();
+    full.bytestreams.host = text();
     full.push.contact = text();
     full.acme = config::Acme {
         ca_file: text(),
@@ -701,6 +702,24 @@ fn calls_are_checked() {
             "[listen]\nc2s = [\"0.0.0.0:3478\"]\n[turn]\nexternal_address = [\"203.0.113.1\"]\n",
             &["error: port 3478 is taken by `c2s` already"],
         ),
+        ("[bytestreams]\nhost = \"files.example\"\n", &[]),
+        ("[bytestreams]\nhost = \"2001:db8::1\"\n", &[]),
+        (
+            "[bytestreams]\nhost = \"files.example:7777\"\n",
+            &["error: \"files.example:7777\" is no host that"],
+        ),
+        ("[bytestreams]\nhost = \"a@b\"\n", &["error: \"a@b\" is no host that"]),
+        ("[bytestreams]\nhost = \"0.0.0.0\"\n", &["error: \"0.0.0.0\" is no host that"]),
+        ("[bytestreams]\nhost = \"\"\n", &["error: \"\" is no host that"]),
+        (
+            "[bytestreams]\nhost = \"a.example\"\n[listen]\nbytestreams = []\n",
+            &["error: the proxy would listen nowhere"],
+        ),
+        (
+            "[listen]\nc2s = [\"0.0.0.0:7777\"]\n[bytestreams]\nhost = \"a.example\"\n",
+            &["error: port 7777 is taken by `c2s` already"],
+        ),
+        ("[listen]\nc2s = [\"0.0.0.0:7777\"]\n", &[]),
         ("[external.a]\ntype = \"turn\"\nhost = \"b.example\"\nport = 3478\nsecret = \"x\"\n", &[]),
         ("[external.a]\ntype = \"turn\"\n", &["error: `host` is missing"]),
         ("[external.a]\nhost = \"b.example\"\n", &["error: `type` is missing"]),

@@ -26,6 +26,11 @@ pub(crate) async fn with_added(config: Config, store: &dyn Store) -> Result<Conf
     Ok(config)
 }
 
+/// What commands see of them.
+pub(crate) fn of(config: &Config) -> admin::Domains {
+    admin::Domains::new(&config.server.domains, services::of_rooms(config))
+}
+
 impl Parts {
     /// The engine and everybody who looks domains up hear which came and which went. Certificates, accounts and streams
     /// have heard already, so that nobody new comes to one that goes.
@@ -62,7 +67,7 @@ impl Parts {
 
     /// Commands see these from now on.
     pub(crate) fn served(&self, config: &Config) {
-        self.notices.domains.replace(&config.server.domains);
+        self.notices.domains.replace(&config.server.domains, services::of_rooms(config));
     }
 
     /// A command has added or removed a domain. Gives back what holds now.

@@ -19,14 +19,18 @@ mod group;
 mod init;
 mod invite;
 mod log;
+mod neighbours;
 mod notify;
 mod objects;
 mod password;
+mod proxy;
 mod push;
 mod reach;
 mod reload;
 mod reports;
 mod retention;
+mod room;
+mod s2s;
 mod secret;
 mod serve;
 mod servers;
@@ -62,7 +66,9 @@ fn main() -> std::process::ExitCode {
         Command::Component(command) => gateways::run(command),
         Command::Domain(command) => domains::run(command),
         Command::Cert(command) => certs::run(command),
+        Command::S2s(command) => s2s::run(command),
         Command::Group(command) => group::run(command),
+        Command::Room(command) => room::run(command),
         Command::Reports(command) => reports::run(command),
         Command::Export(args) => transfer::export(args),
         Command::Import(args) => transfer::import(&args),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use accounts::Accounts;
 use admin::{Failure, FailureKind, Live, Port};
 use config::Config;
-use engine::{Handle, Input, NoFiles, NoPushes, Services};
+use engine::{Handle, Input, NoBytestreams, NoFiles, NoPushes, Services};
 use files::Files;
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
 use model::storage::{Batch, Loaded, Read};
@@ -24,7 +24,8 @@ use crate::{config_file, secret, serve, translate};
 pub(crate) const SOCKET: &str = "admin.sock";
 
 /// With what commands begin that make no sense without a running server.
-const NEEDS_SERVER: [&str; 4] = ["session ", "announce", "status", "cert "];
+const NEEDS_SERVER: [&str; 7] =
+    ["session ", "announce", "status", "cert ", "s2s list", "s2s show", "s2s test"];
 
 /// Arguments of a command.
 pub(crate) fn args<const N: usize>(args: [(&str, Value); N]) -> Map<String, Value> {
@@ -67,6 +68,17 @@ impl Port for Unconnected {
 
     fn bring(&self, stanza: stanza::Stanza) -> BoxFuture<'_, Result<(), Failure>> {
         self.0.bring(stanza)
+    }
+
+    fn rooms(&self) -> Vec<(String, String)> {
+        self.0.rooms()
+    }
+
+    fn request(
+        &self,
+        request: stanza::Stanza,
+    ) -> BoxFuture<'_, Result<Result<stanza::Stanza, stanza::StanzaError>, Failure>> {
+        self.0.request(request)
     }
 
     fn domains(&self) -> Vec<String> {
@@ -149,10 +161,11 @@ impl Alone {
             accounts: Arc::new(known),
             files: Arc::new(NoFiles),
             pushes: Arc::new(NoPushes),
+            bytestreams: Arc::new(NoBytestreams),
         };
         let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
-        let port =
-            Unconnected(Live::new(engine.clone(), None, admin::Domains::new(&config.server.domains), store));
+        let domains = crate::domains::of(config);
+        let port = Unconnected(Live::new(engine.clone(), None, domains, store));
         Ok(Alone { runtime, port, engine, task })
     }
 }

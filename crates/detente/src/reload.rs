@@ -160,7 +160,7 @@ impl Parts {
     fn servers(&self, config: &Config) -> Result<(), Failure> {
         let Some(federation) = &self.federation else { return Ok(()) };
         federation.replace_roots(servers::roots(config)?);
-        federation.replace(servers::settings(config)?);
+        federation.replace(servers::settings(config, federation.barred())?);
         Ok(())
     }
 
@@ -197,7 +197,9 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.safety.block_lists = now.safety.block_lists.clone();
     next.push = now.push.clone();
     next.turn = now.turn.clone();
+    next.bytestreams = now.bytestreams.clone();
     next.federation.enabled = now.federation.enabled;
+    next.federation.dns_servers = now.federation.dns_servers.clone();
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();
     next
@@ -270,6 +272,7 @@ mod tests {
             "listen.metrics",
             "listen.turn",
             "listen.turn_tls",
+            "listen.bytestreams",
             "listen.s2s",
             "listen.s2s_tls",
             "listen.shared",
@@ -279,6 +282,7 @@ mod tests {
             "listen.components_tls",
             "listen.components_socket",
             "federation.enabled",
+            "federation.dns_servers",
             "log.format",
             "storage.durability",
             "http.public_url",
@@ -286,7 +290,7 @@ mod tests {
         ];
         for setting in SETTINGS.iter().filter(|setting| !setting.path.contains('*')) {
             let section = setting.path.split('.').next().unwrap_or_default();
-            let whole = ["upload", "s3", "rooms", "pubsub", "push", "turn"].contains(&section);
+            let whole = ["upload", "s3", "rooms", "pubsub", "push", "turn", "bytestreams"].contains(&section);
             let late = whole || restart.contains(&setting.path);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);

@@ -13,12 +13,13 @@ use std::sync::atomic::AtomicU32;
 
 use accounts::Accounts;
 use acme::Keeper;
-use admin::{Failure, FailureKind, Gauges, Live, Port};
+use admin::{Failure, FailureKind, Gauges, Live, More, Port};
 use components::Components;
 use config::{Config, LogFormat};
 use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
 use federation::Federation;
 use files::Files;
+use mediator::Mediator;
 use model::query::SessionFilter;
 use model::storage::Read;
 use net::{Net, NetConfig, Phase, TlsStore};
@@ -41,8 +42,8 @@ use crate::reach::SOCKET;
 use crate::reload::{self, Dials, Notices, Parts, Relevel};
 use crate::uploads::{self, Shelf};
 use crate::{
-    calls, certs, cli, domains, first_run, gateways, notify, objects, retention, secret, servers, services,
-    translate,
+    calls, certs, cli, domains, first_run, gateways, neighbours, notify, objects, proxy, retention, secret,
+    servers, services, translate,
 };
 
 /// Inputs of operators that may wait for the engine.
@@ -107,6 +108,7 @@ struct Running {
     parts: Parts,
     sweeping: Option<JoinHandle<()>>,
     relaying: Option<JoinHandle<()>>,
+    mediating: Option<JoinHandle<()>>,
     federation: Option<Federation>,
     components: Components,
     retention: JoinHandle<()>,
@@ -197,24 +199,23 @@ async fn start(
     let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
     let (mut settings, keeper) = sockets(config, &tls, shelf.clone(), &known)?;
     let (phase, phases) = watch::channel(Phase::Running);
-    let federation = servers::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone())?;
+    let federation =
+        servers::open(config, &*store, handle.clone(), up.clone(), tls.clone(), phases.clone()).await?;
     let components = gateways::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone());
     known_to(&mut settings, federation.as_ref(), &components);
-    let gauges = gauges(&mut settings, &handle, &store, federation.as_ref(), &components);
-    let domains = admin::Domains::new(&config.server.domains);
-    let live = Live::new(handle.clone(), Some(gauges), domains.clone(), store.clone())
-        .with_components(gateways::told(&components))
+    let mediator = proxy::open(config).await?;
+    let more = proxy::more(mediator.as_ref(), gateways::more(federation.as_ref(), &components));
+    let gauges = gauges(&mut settings, &handle, &store, more);
+    let domains = domains::of(config);
+    let live = live(&domains, &handle, gauges, &store, federation.as_ref(), &components)
         .with_certificates(kept(&domains, &keeper, &tls));
-    let notices = Notices { domains, regrouping: live.regrouping(), rehosting: live.rehosting() };
-    let port: Arc<dyn Port> = Arc::new(live);
-    known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
+    let (port, notices) = commands(live, domains, &known.accounts);
     let pushes = Push::new(config, secret::push_key(&config.data_dir())?, handle.clone());
     settings.pushes = pushes.clone().map(|pushes| Arc::new(pushes) as _);
     let (secret, relay) = relaying(config, &mut settings)?;
     // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
-    let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases)
-        .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))?;
-    let ready = listening(config, &sockets, relay.as_ref());
+    let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases).map_err(taken)?;
+    let ready = listening(config, &sockets, relay.as_ref(), mediator.as_ref());
     let parts = Parts {
         tls,
         keeper: keeper.clone(),
@@ -231,13 +232,13 @@ async fn start(
         pushes: pushes.clone(),
         notices,
     };
-    welcome(&known, config, file).await?;
-    let recipients = parts.dials.recipients.clone();
-    let machine = machine(config, &*store, &parts.secret, parts.started_ms, recipients).await?;
+    greet(&known.accounts, config, file).await?;
+    let machine =
+        machine(config, &*store, &parts.secret, parts.started_ms, parts.dials.recipients.clone()).await?;
     let machine = gateways::join(config, machine, &components, federation.as_ref(), &*store).await?;
     let sweeping = known.files.clone().map(uploads::sweep);
     let retention = tokio::spawn(retention::run(store.clone(), parts.dials.archive_days.clone()));
-    let services = behind(store, known, shelf, pushes);
+    let services = behind(store, known, shelf, pushes, mediator.as_ref());
     let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
     let socket = administration(config)?;
     let running = Running {
@@ -248,6 +249,7 @@ async fn start(
         phase,
         sweeping,
         relaying: relay.map(|relay| tokio::spawn(relay.run())),
+        mediating: mediator.map(|mediator| tokio::spawn(mediator.run())),
         federation,
         components,
         retention,
@@ -255,6 +257,18 @@ async fn start(
         parts,
     };
     Ok((running, ready))
+}
+
+/// Where commands go, and what they tell; the accounts give their orders there, too.
+fn commands(live: Live, domains: admin::Domains, accounts: &Accounts) -> (Arc<dyn Port>, Notices) {
+    let notices = Notices { domains, regrouping: live.regrouping(), rehosting: live.rehosting() };
+    let port: Arc<dyn Port> = Arc::new(live);
+    accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
+    (port, notices)
+}
+
+fn taken(error: std::io::Error) -> Failure {
+    failed(format_args!("{error}; is another server running on that port?"))
 }
 
 /// The relay for calls, if there is one, and that the sockets know it.
@@ -265,9 +279,9 @@ fn relaying(config: &Config, settings: &mut NetConfig) -> Result<(Secret, Option
     Ok((secret, relay))
 }
 
-/// At the first start there is something to be told.
-async fn welcome(known: &Known, config: &Config, file: &Path) -> Result<(), Failure> {
-    if let Some(welcome) = first_run::welcome(&known.accounts, config, file).await? {
+/// The first time there is something to say.
+async fn greet(accounts: &Accounts, config: &Config, file: &Path) -> Result<(), Failure> {
+    if let Some(welcome) = first_run::welcome(accounts, config, file).await? {
         say(&welcome);
     }
     Ok(())
@@ -280,18 +294,26 @@ fn known_to(settings: &mut NetConfig, federation: Option<&Federation>, component
 }
 
 /// What is measured; the listener for that shows it, too.
-fn gauges(
-    settings: &mut NetConfig,
+fn gauges(settings: &mut NetConfig, engine: &Handle, store: &Arc<dyn Store>, more: More) -> Arc<Gauges> {
+    let (version, counters) = (env!("CARGO_PKG_VERSION"), settings.counters.clone());
+    let gauges = Gauges::new(version, engine.clone(), store.clone(), counters).with_tally(translate::tally());
+    let gauges = Arc::new(gauges.with_more(Some(more)));
+    settings.monitor = Some(gauges.clone());
+    gauges
+}
+
+/// Where commands go.
+fn live(
+    domains: &admin::Domains,
     engine: &Handle,
+    gauges: Arc<Gauges>,
     store: &Arc<dyn Store>,
     federation: Option<&Federation>,
     components: &Components,
-) -> Arc<Gauges> {
-    let (version, counters) = (env!("CARGO_PKG_VERSION"), settings.counters.clone());
-    let gauges = Gauges::new(version, engine.clone(), store.clone(), counters).with_tally(translate::tally());
-    let gauges = Arc::new(gauges.with_more(Some(gateways::more(federation, components))));
-    settings.monitor = Some(gauges.clone());
-    gauges
+) -> Live {
+    Live::new(engine.clone(), Some(gauges), domains.clone(), store.clone())
+        .with_components(gateways::told(components))
+        .with_servers(neighbours::told(federation))
 }
 
 /// What the sockets need, and who keeps the certificates that they show: those in files are in service then.
@@ -320,7 +342,13 @@ fn administration(config: &Config) -> Result<admin::Socket, Failure> {
 }
 
 /// Who answers the engine's questions.
-fn behind(store: Arc<dyn Store>, known: Known, shelf: Option<Arc<Shelf>>, pushes: Option<Push>) -> Services {
+fn behind(
+    store: Arc<dyn Store>,
+    known: Known,
+    shelf: Option<Arc<Shelf>>,
+    pushes: Option<Push>,
+    mediator: Option<&Mediator>,
+) -> Services {
     let files: Arc<dyn engine::Files> = match shelf {
         Some(shelf) => shelf,
         None => Arc::new(NoFiles),
@@ -329,7 +357,7 @@ fn behind(store: Arc<dyn Store>, known: Known, shelf: Option<Arc<Shelf>>, pushes
         Some(pushes) => Arc::new(pushes),
         None => Arc::new(NoPushes),
     };
-    Services { store, accounts: Arc::new(known), files, pushes }
+    Services { store, accounts: Arc::new(known), files, pushes, bytestreams: proxy::behind(mediator) }
 }
 
 /// The engine, for nobody yet.
@@ -365,15 +393,16 @@ pub(crate) fn leave_out_ipv6(config: &mut Config) {
     let [c2s, c2s_tls] = [&mut listen.c2s, &mut listen.c2s_tls];
     let [turn, turn_tls] = [&mut listen.turn, &mut listen.turn_tls];
     let [s2s, s2s_tls] = [&mut listen.s2s, &mut listen.s2s_tls];
+    let bytestreams = &mut listen.bytestreams;
     let web =
         [&mut listen.http, &mut listen.https, &mut listen.shared, &mut listen.acme, &mut listen.metrics];
-    for addresses in [c2s, c2s_tls, turn, turn_tls, s2s, s2s_tls].into_iter().chain(web) {
+    for addresses in [c2s, c2s_tls, turn, turn_tls, s2s, s2s_tls, bytestreams].into_iter().chain(web) {
         addresses.retain(|address| !address.starts_with("[::]:"));
     }
     tracing::warn!("this system has no IPv6: addresses that begin with [::] are left out");
 }
 
-fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>) -> String {
+fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>, mediator: Option<&Mediator>) -> String {
     let listen = &config.listen;
     let counts = [
         ("c2s", &listen.c2s),
@@ -399,6 +428,8 @@ fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>) -> String {
     let words = kinds.zip(sockets.addresses()).map(|(kind, address)| format!("{kind} {address}"));
     let datagrams = relay.and_then(|relay| relay.addresses().ok()).unwrap_or_default();
     let words = words.chain(datagrams.iter().map(|address| format!("turn-udp {address}")));
+    let streams = mediator.map(Mediator::addresses).unwrap_or_default();
+    let words = words.chain(streams.iter().map(|address| format!("bytestreams {address}")));
     words.collect::<Vec<_>>().join(", ")
 }
 
@@ -416,6 +447,7 @@ impl Running {
         self.administration.abort();
         self.sweeping.inspect(JoinHandle::abort);
         self.relaying.inspect(JoinHandle::abort);
+        self.mediating.inspect(JoinHandle::abort);
         self.retention.abort();
         self.renewing.abort();
         let in_order = async {

@@ -9,10 +9,11 @@ use std::time::Duration;
 use admin::{Failure, FailureKind, Measure, More};
 use config::{Config, Demand, ServerAuth};
 use engine::Handle;
-use federation::{Counters, Dns, Federation, NoDns, Parts, Resolve, Roots, Rules, Settings};
+use federation::{Barred, Counters, Dns, Federation, NoDns, Parts, Resolve, Roots, Rules, Settings};
 use mailbox::Mailbox;
 use net::{Phase, TlsStore};
 use s2s::{Policy, Secret};
+use store::Store;
 use tokio::sync::watch;
 
 use crate::{secret, services};
@@ -21,7 +22,7 @@ use crate::{secret, services};
 ///
 /// # Errors
 /// The secret for dialback cannot be read or made.
-pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
+pub(crate) fn settings(config: &Config, barred: Barred) -> Result<Settings, Failure> {
     let own = &config.federation;
     let policy = |tls, auth| Policy {
         allowed: true,
@@ -47,6 +48,7 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
         domains: own.domain.iter().map(exception).collect::<HashMap<_, _>>(),
         allowed: own.allow.iter().cloned().collect::<HashSet<_>>(),
         blocked: own.block.iter().cloned().collect(),
+        barred,
     };
     let default = Settings::new(rules);
     let key = secret::dialback_key(&config.data_dir())?;
@@ -78,12 +80,24 @@ pub(crate) fn roots(config: &Config) -> Result<Roots, Failure> {
     })
 }
 
+/// Who asks DNS.
+///
+/// # Errors
+/// The system's configuration cannot be used.
+pub(crate) fn resolver(config: &Config) -> Result<Dns, String> {
+    match config.federation.name_servers() {
+        none if none.is_empty() => Dns::of_system(),
+        servers => Dns::of_servers(&servers),
+    }
+}
+
 /// Federation, if there is to be any.
 ///
 /// # Errors
 /// What it needs cannot be read.
-pub(crate) fn open(
+pub(crate) async fn open(
     config: &Config,
+    store: &dyn Store,
     engine: Handle,
     mailbox: Mailbox,
     tls: Arc<TlsStore>,
@@ -93,13 +107,14 @@ pub(crate) fn open(
         tracing::info!("this server talks with no others");
         return Ok(None);
     }
-    for domain in &settings(config)?.rules.ours {
+    let settings = settings(config, Barred::new(admin::stored_blocks(store).await?))?;
+    for domain in &settings.rules.ours {
         // Many components are for our own users only.
         if !config.acme.enabled && !tls.proves(domain) && !config.component.contains_key(domain) {
             tracing::warn!(domain, "the certificate is not valid for this name: other servers may refuse it");
         }
     }
-    let resolver: Arc<dyn Resolve> = match Dns::of_system() {
+    let resolver: Arc<dyn Resolve> = match resolver(config) {
         Ok(dns) => Arc::new(dns),
         Err(error) => {
             tracing::error!("no DNS, and so no other servers can be found: {error}");
@@ -108,7 +123,7 @@ pub(crate) fn open(
     };
     let parts =
         Parts { engine, mailbox, tls, roots: roots(config)?, resolver, counters: Arc::default(), phase };
-    Ok(Some(Federation::new(settings(config)?, parts)))
+    Ok(Some(Federation::new(settings, parts)))
 }
 
 /// What is measured of it.

@@ -11,7 +11,7 @@ use muc::{Creation, Defaults, Rooms, Settings};
 use pubsub::PubSub;
 use push::Pushes;
 
-use crate::{secret, translate};
+use crate::{proxy, secret, translate};
 
 /// All of them, each at its own domain.
 pub(crate) fn all(config: &Config, started_ms: u64) -> Vec<Arc<dyn Service>> {
@@ -34,7 +34,10 @@ pub(crate) fn of(config: &Config, domain: &String, started_ms: u64) -> Vec<Arc<d
     let pushes = |domain: &String| -> Option<Arc<dyn Service>> {
         Some(Arc::new(Pushes::new(push_domain(config, domain)?, Jid::parse(domain).ok()?, random.clone())))
     };
-    rooms(domain).into_iter().chain(nodes(domain)).chain(pushes(domain)).collect()
+    let proxies =
+        |domain: &String| -> Option<Arc<dyn Service>> { Some(Arc::new(proxy::service(config, domain)?)) };
+    let own = rooms(domain).into_iter().chain(nodes(domain));
+    own.chain(pushes(domain)).chain(proxies(domain)).collect()
 }
 
 /// Those of a domain, as service discovery lists them: address and name.
@@ -43,7 +46,8 @@ pub(crate) fn listed(config: &Config, domain: &str) -> Vec<(Jid, String)> {
     let nodes =
         nodes(config, domain).into_iter().map(|nodes| (nodes.domain().clone(), nodes.name().to_owned()));
     let pushes = push_domain(config, domain).map(|service| (service, push::NAME.to_owned()));
-    rooms.chain(nodes).chain(pushes).collect()
+    let proxy = proxy::service(config, domain).map(|proxy| (proxy.domain().clone(), proxy.name().to_owned()));
+    rooms.chain(nodes).chain(pushes).chain(proxy).collect()
 }
 
 /// The push service of a domain, if it has one.
@@ -52,6 +56,12 @@ pub(crate) fn push_domain(config: &Config, domain: &str) -> Option<Jid> {
     // A domain of accounts by that name has precedence.
     let has = config.push.service && !config.server.domains.contains(&name);
     has.then(|| Jid::parse(&name).ok())?
+}
+
+/// The services of rooms: the domain of each, and that of its accounts.
+pub(crate) fn of_rooms(config: &Config) -> Vec<(String, String)> {
+    let settings = config.server.domains.iter().filter_map(|domain| rooms(config, domain, 0));
+    settings.map(|rooms| (rooms.domain.as_str().to_owned(), rooms.host.as_str().to_owned())).collect()
 }
 
 /// The addresses of the rooms and nodes of these domains.

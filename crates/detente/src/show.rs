@@ -44,7 +44,8 @@ pub(crate) fn table(rows: &[Value], columns: &[&str]) {
     cells.iter().for_each(|row| print(row));
 }
 
-fn word(value: &Value) -> String {
+/// A value as people read it.
+pub(crate) fn word(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::Bool(true) => "yes".to_owned(),

@@ -38,6 +38,7 @@ pub(crate) fn rows() -> Vec<Row> {
         .chain(muc::PARTS)
         .chain(pubsub::PARTS)
         .chain(push::PARTS)
+        .chain(bytestreams::PARTS)
         .chain(moving::PARTS)
         .chain(accounts::PARTS);
     let of_parts =

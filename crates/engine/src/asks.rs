@@ -9,6 +9,7 @@ use crate::engine::{Asked, Engine, Output};
 use crate::held::Out;
 use crate::limits;
 use crate::places::{Place, Waiting};
+use crate::requests::Asker;
 use crate::turns::Work;
 
 impl Engine {
@@ -21,7 +22,7 @@ impl Engine {
                 _ => return,
             },
             Asked::Spot(spot, ..) => match self.spots.busy(spot) {
-                Some(busy) => (busy, limits::ASKS_SPOT_MAX),
+                Some((busy, most)) => (busy, most),
                 None => return,
             },
             Asked::Host(host, ..) => (self.hosts_busy.entry(host.clone()).or_default(), limits::ASKS_OWN_MAX),
@@ -68,6 +69,7 @@ impl Engine {
                 let found = Found::Sessions(self.sessions(&filter));
                 self.found(ticket, Ok(found));
             }
+            Query::Request(request) => self.request(*request, Asker::Feature(ticket)),
             Query::Account(AccountQuery::EndSessions { account }) => {
                 self.end_sessions(&account, None, crate::operator::not_authorized());
                 // The tokens that would let them come back by themselves are the accounts' (C-24).

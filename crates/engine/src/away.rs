@@ -18,6 +18,7 @@ use stanza::{Condition, Kind, MessageType, PresenceType, Stanza, StanzaError, ns
 
 use crate::device::Token;
 use crate::engine::Engine;
+use crate::fair::{self, Shares, Used};
 use crate::held::{Cause, Out};
 use crate::limits;
 use crate::places::Place;
@@ -35,6 +36,7 @@ pub(crate) struct Abroad {
     travelling: HashMap<u64, Traveller>,
     domains: HashMap<String, Load>,
     bytes: usize,
+    shares: Shares,
     /// What they have got, and is still in the spool.
     gone: BTreeMap<Owner, Vec<u64>>,
     gone_count: usize,
@@ -53,6 +55,8 @@ struct Traveller {
     spooled: bool,
     /// It has been since before the start: no batch of now stores it.
     recalled: bool,
+    /// In whose share it is counted.
+    sender: Option<Bare>,
 }
 
 /// How much is on its way to a domain.
@@ -85,8 +89,12 @@ impl Abroad {
         self.neighbours.iter().position(|neighbour| neighbour.owns(domain))
     }
 
-    /// Whether there is room for one more.
-    fn has_room(&self, domain: &str, bytes: usize) -> bool {
+    /// Whether there is room for one more, and its sender has not more than a share of it.
+    fn has_room(&self, domain: &str, bytes: usize, sender: Option<&Bare>) -> bool {
+        let used = Used { domains: self.domains.len(), count: self.travelling.len(), bytes: self.bytes };
+        if sender.is_some_and(|sender| !self.shares.has_room(sender, domain, bytes, used)) {
+            return false;
+        }
         let of_domain = match self.domains.get(domain) {
             Some(load) => {
                 load.count < limits::AWAY_DOMAIN_MAX && load.bytes + bytes <= limits::AWAY_DOMAIN_BYTES_MAX
@@ -103,6 +111,9 @@ impl Abroad {
             Some(load) => (load.count, load.bytes) = (load.count + 1, load.bytes + bytes),
             None => _ = self.domains.insert(domain.to_owned(), Load { count: 1, bytes }),
         }
+        if let Some(sender) = &traveller.sender {
+            self.shares.add(sender, domain, bytes);
+        }
         self.bytes += bytes;
         self.travelling.insert(number, traveller);
     }
@@ -111,6 +122,9 @@ impl Abroad {
         let traveller = self.travelling.remove(&number)?;
         let (bytes, domain) = (traveller.stanza.size(), domain_of(&traveller.stanza));
         self.bytes -= bytes;
+        if let Some(sender) = &traveller.sender {
+            self.shares.take(sender, domain, bytes);
+        }
         if let Some(load) = self.domains.get_mut(domain) {
             (load.count, load.bytes) = (load.count - 1, load.bytes - bytes);
             if load.count == 0 {
@@ -172,7 +186,8 @@ impl Engine {
         let Some(neighbour) = self.abroad.owner(domain_of(&stanza)) else {
             return self.refuse(&stanza, cause, Condition::RemoteServerNotFound.into());
         };
-        if !self.abroad.has_room(domain_of(&stanza), stanza.size()) {
+        let sender = self.counted(&stanza);
+        if !self.abroad.has_room(domain_of(&stanza), stanza.size(), sender.as_ref()) {
             return self.refuse(&stanza, cause, Condition::ResourceConstraint.into());
         }
         let number = self.ids.next(self.time.now.unix_ms);
@@ -194,9 +209,15 @@ impl Engine {
 
     fn leave_for(&mut self, neighbour: usize, number: u64, stanza: Stanza, spooled: bool) {
         let patience = patience(&stanza);
+        let sender = self.counted(&stanza);
         let stanza = Arc::new(stanza);
-        self.abroad.set_out(number, Traveller { stanza: stanza.clone(), spooled, recalled: false });
+        self.abroad.set_out(number, Traveller { stanza: stanza.clone(), spooled, recalled: false, sender });
         self.batch.outs.push(Out::Away(neighbour, Away { number, stanza, patience }));
+    }
+
+    /// In whose share a stanza is counted: accounts have one; rooms and components speak for many.
+    fn counted(&self, stanza: &Stanza) -> Option<Bare> {
+        fair::sender(stanza).filter(|sender| self.hosts.contains_key(sender.domain()))
     }
 
     /// Whether a stanza is written down until its neighbour has it. What rooms hand out is not: they have archives, and

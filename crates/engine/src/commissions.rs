@@ -139,6 +139,17 @@ impl Engine {
         }
     }
 
+    /// The same for what a client says to its own account, which goes no further: in the user's name its own device may be
+    /// asked, too.
+    pub(crate) fn take_own_answer(&mut self, account: &Bare, stanza: Stanza) -> Option<Stanza> {
+        let own = stanza.to.as_ref().is_none_or(|to| to.as_str() == account.as_str());
+        if !own || !stanza.id.as_deref().is_some_and(|id| id.starts_with(PREFIX)) {
+            return Some(stanza);
+        }
+        let cause = self.new_cause();
+        self.take_answer(stanza.to(account.jid()), cause)
+    }
+
     /// Its answer did not come in time.
     pub(crate) fn commission_is_late(&mut self, id: &str) {
         if let Some(commission) = self.commissions.take(id) {

@@ -5,7 +5,7 @@
 use address::{Bare, Jid};
 use model::link::{ClientState, Down, SessionId};
 use model::storage::Batch;
-use stanza::{Kind, PresenceType, StanzaError, StreamCondition, StreamError, ns};
+use stanza::{Condition, Kind, PresenceType, StanzaError, StreamCondition, StreamError, ns};
 
 use crate::device::{Device, Health, Token};
 use crate::engine::{Engine, Output, Ticket};
@@ -57,6 +57,7 @@ impl Engine {
             match out {
                 Out::Ask(query, asked) => self.ask_now(*query, asked),
                 Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
+                Out::Reply(asker, _) => self.replied(asker, Err(Condition::ResourceConstraint.into())),
                 Out::Close(session, error) => self.close(session, error),
                 Out::Enable(session, enable) => self.enable_out(session, enable),
                 Out::Bound(session, _) => self.unbind(session),
@@ -82,7 +83,12 @@ impl Engine {
         for spot in failed.spots {
             self.drop_spot(&spot);
         }
-        failed.tokens.into_iter().for_each(|token| self.abroad.fail(token));
+        for token in failed.tokens {
+            self.departures.fail(token);
+            if !self.departed_from(token) {
+                self.abroad.fail(token);
+            }
+        }
         self.abroad_again(failed.returned, failed.gone);
         for (account, session, parcel) in failed.left {
             self.leave_later(account, session, parcel);
@@ -108,7 +114,10 @@ impl Engine {
 
     fn settle(&mut self, token: Token) {
         let Some(device) = self.devices.get_mut(&token.session) else {
-            return self.abroad.release(token);
+            if !self.departed_from(token) {
+                self.abroad.release(token);
+            }
+            return;
         };
         device.incoming.release(token);
         device.answer();
@@ -128,6 +137,7 @@ impl Engine {
             Out::Close(session, error) => self.close(session, error),
             Out::Ask(query, asked) => self.ask_now(*query, asked),
             Out::AskAs(ticket, query) => self.output(Output::Ask(ticket, *query)),
+            Out::Reply(asker, stanza) => self.replied(asker, Ok(*stanza)),
         }
     }
 

@@ -11,15 +11,18 @@ use model::away::Neighbours;
 use model::link::{Bound, SessionId, Up};
 use model::query::{AccountFound, AccountQuery, Query};
 use model::storage::{Batch, Entry, Owner};
+use rustc_hash::FxHashMap;
 
 use crate::away::Abroad;
 use crate::commissions::Commissions;
+use crate::departures::Departures;
 use crate::device::{Device, Token};
 use crate::held::{Held, Line, Parcel};
 use crate::ids::Ids;
 use crate::input::{Input, Standing, Time};
 use crate::limits;
 use crate::places::{Loading, Place};
+use crate::requests::{Asker, Requests};
 use crate::resume::Ended;
 use crate::spots::Spots;
 use crate::timers::Timers;
@@ -56,6 +59,8 @@ pub(crate) enum Asked {
     LoadSpot(Bare),
     /// The engine, to complete the answer to a Bind 2 request.
     Bounds(SessionId, Box<Bound>),
+    /// The engine, to find the places of services that an account has rights in: which there are, or what stands in these.
+    Departure(u64, Option<Vec<Owner>>),
     /// An operator.
     Operator(AccountQuery, Box<dyn FnOnce(AccountFound) + Send>),
 }
@@ -63,19 +68,22 @@ pub(crate) enum Asked {
 /// Owner of all accounts and sessions of a server.
 pub struct Engine {
     pub(crate) kernel: Arc<Kernel>,
-    pub(crate) hosts: HashMap<String, Host>,
+    // Nobody else chooses the keys of an `FxHashMap`, so nobody can make them collide.
+    pub(crate) hosts: FxHashMap<String, Host>,
     /// Services by their domain.
-    pub(crate) services: HashMap<String, Arc<dyn Service>>,
+    pub(crate) services: FxHashMap<String, Arc<dyn Service>>,
     pub(crate) spots: Spots,
     /// What is on its way to neighbours, and from them.
     pub(crate) abroad: Abroad,
     /// What components have asked in the name of users.
     pub(crate) commissions: Commissions,
+    /// What operators have asked of places of services.
+    pub(crate) requests: Requests,
     pub(crate) accounts: HashMap<Bare, Place>,
     pub(crate) idle: VecDeque<Bare>,
-    pub(crate) devices: HashMap<SessionId, Device>,
+    pub(crate) devices: FxHashMap<SessionId, Device>,
     /// Sessions by the names that streams which resumed them have for them.
-    pub(crate) names: HashMap<SessionId, SessionId>,
+    pub(crate) names: FxHashMap<SessionId, SessionId>,
     pub(crate) resumable: HashMap<String, SessionId>,
     pub(crate) ended: Ended,
     pub(crate) ids: Ids,
@@ -84,7 +92,7 @@ pub struct Engine {
     pub(crate) random: Random,
     pub(crate) batch: Held,
     pub(crate) line: Line,
-    pub(crate) asked: HashMap<Ticket, (Asked, Option<AccountQuery>)>,
+    pub(crate) asked: FxHashMap<Ticket, (Asked, Option<AccountQuery>)>,
     /// The last wish of each host to be woken, and the last of all.
     pub(crate) host_wishes: (HashMap<String, u64>, u64),
     /// How many questions of each host wait for an answer.
@@ -98,6 +106,8 @@ pub struct Engine {
     pub(crate) unstored: usize,
     /// Accounts that exist, but not for long: their removal has been asked for.
     pub(crate) removing: HashSet<Bare>,
+    /// Those that are being taken out of places of services before.
+    pub(crate) departures: Departures,
     pub(crate) stopping: bool,
     /// What sessions left behind and could not be stored: it is tried again.
     pub(crate) left: Vec<(Bare, SessionId, Parcel)>,
@@ -123,14 +133,15 @@ impl Engine {
         let mut engine = Engine {
             kernel: Arc::new(kernel),
             hosts: hosts.collect(),
-            services: HashMap::new(),
+            services: FxHashMap::default(),
             spots: Spots::default(),
             abroad: Abroad::default(),
             commissions: Commissions::default(),
+            requests: Requests::default(),
             accounts: HashMap::new(),
             idle: VecDeque::new(),
-            devices: HashMap::new(),
-            names: HashMap::new(),
+            devices: FxHashMap::default(),
+            names: FxHashMap::default(),
             resumable: HashMap::new(),
             ended: Ended::default(),
             ids: Ids::after(highest_id),
@@ -139,7 +150,7 @@ impl Engine {
             random,
             batch: Held::default(),
             line: Line::new(),
-            asked: HashMap::new(),
+            asked: FxHashMap::default(),
             host_wishes: Default::default(),
             hosts_busy: HashMap::new(),
             work: VecDeque::new(),
@@ -147,6 +158,7 @@ impl Engine {
             loading: Loading::default(),
             unstored: 0,
             removing: HashSet::new(),
+            departures: Departures::default(),
             stopping: false,
             left: Vec::new(),
             left_bytes: 0,
@@ -194,6 +206,7 @@ impl Engine {
                 let found = self.sessions(&filter);
                 reply(found);
             }
+            Input::Request(stanza, reply) => self.request(*stanza, Asker::Operator(reply)),
             Input::Inject(stanza) => self.inject(stanza),
             Input::EndSessions(account) => {
                 self.end_sessions(&account, None, crate::operator::not_authorized())

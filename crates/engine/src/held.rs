@@ -15,6 +15,7 @@ use stanza::{Stanza, StreamError};
 use crate::away::Returned;
 use crate::device::Token;
 use crate::engine::{Asked, Ticket};
+use crate::requests::Asker;
 
 /// Something that leaves.
 pub(crate) enum Out {
@@ -36,6 +37,8 @@ pub(crate) enum Out {
     Ask(Box<Query>, Asked),
     /// A question whose ticket is known already.
     AskAs(Ticket, Box<Query>),
+    /// The answer to a request of an operator.
+    Reply(Asker, Box<Stanza>),
 }
 
 /// Why something is done.

@@ -53,6 +53,9 @@ pub enum Input {
     Account(AccountQuery, Box<dyn FnOnce(AccountFound) + Send>),
     /// An operator wants to know who is connected.
     Sessions(SessionFilter, Box<dyn FnOnce(Vec<SessionFound>) + Send>),
+    /// An operator asks something of a place of a service of ours: an iq of a domain of ours, with `from` and `to`. The answer
+    /// comes when what it speaks of is stored.
+    Request(Box<Stanza>, Box<dyn FnOnce(Result<Stanza, StanzaError>) + Send>),
     /// A stanza from the server itself or an operator; `from` and `to` are set.
     Inject(Stanza),
     /// An account's right to be here has changed: its sessions end.

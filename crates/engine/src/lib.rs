@@ -15,10 +15,12 @@ mod commissions;
 mod commit;
 mod contained;
 mod csi;
+mod departures;
 mod device;
 mod domains;
 mod engine;
 mod estate;
+mod fair;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
 mod held;
@@ -29,6 +31,7 @@ pub mod limits;
 mod operator;
 mod places;
 mod privileges;
+mod requests;
 mod resume;
 mod route;
 mod run;
@@ -42,5 +45,7 @@ mod words;
 
 pub use engine::{Engine, Output, Random, Ticket};
 pub use input::{Input, Standing, Time};
-pub use run::{Accounts, Files, Handle, NoFiles, NoPushes, Pushes, Services, run, start_time};
+pub use run::{
+    Accounts, Bytestreams, Files, Handle, NoBytestreams, NoFiles, NoPushes, Pushes, Services, run, start_time,
+};
 pub use spool::spooled;

@@ -44,8 +44,6 @@ pub const ENDED_REMEMBERED_MAX: usize = 10_000;
 pub const ASKS_OWN_MAX: u32 = 128;
 /// The same for what others ask of an account, so that they cannot take its owner's share.
 pub const ASKS_FOREIGN_MAX: u32 = 64;
-/// The same for all that is asked of one place of a service, such as a room.
-pub const ASKS_SPOT_MAX: u32 = 256;
 /// Most questions of all that wait for an answer before nothing more is taken from streams.
 pub const ASKS_MAX: usize = 1_024;
 /// Most batches that wait to be stored before nothing more is taken from streams.
@@ -80,6 +78,14 @@ pub const AWAY_MAX: usize = 50_000;
 pub const AWAY_BYTES_MAX: usize = 64 << 20;
 /// Most domains to which something is on its way.
 pub const AWAY_DOMAINS_MAX: usize = 4_096;
+/// One account may have this part of the domains, stanzas and bytes that are free: a quarter.
+pub const AWAY_SHARE_PART: usize = 4;
+/// However little is free, so many domains.
+pub const AWAY_DOMAINS_SHARE: usize = 64;
+/// And so many stanzas.
+pub const AWAY_SHARE: usize = 500;
+/// And so many bytes of them.
+pub const AWAY_BYTES_SHARE: usize = 1 << 20;
 /// How long what a neighbour has got stays in the spool, in milliseconds: deletions are gathered.
 pub const SPOOL_CLEAR_MS: u64 = 1_000;
 /// Most deletions that are gathered.
@@ -91,5 +97,11 @@ pub const COMMISSIONS_MAX: usize = 4_096;
 pub const COMMISSIONS_OF_ONE_MAX: usize = 1_024;
 /// How long such a request waits for its answer, in milliseconds.
 pub const COMMISSION_MS_MAX: u64 = 30_000;
+/// Places of services that are looked at at once for somebody whose account is removed.
+pub const DEPARTURE_PAGE: u32 = 64;
 /// Accounts that look after their contacts at a domain that can be reached again, in one piece of work.
 pub const REPAIR_MAX: usize = 64;
+/// Most requests of operators that wait for an answer of a place; one more gives the oldest up.
+pub const REQUESTS_MAX: usize = 256;
+/// How long such an answer may take, in milliseconds.
+pub const REQUEST_MS_MAX: u64 = 30_000;

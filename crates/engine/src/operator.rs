@@ -28,8 +28,8 @@ impl Engine {
         self.batch.outs.push(Out::Ask(Query::Account(query.clone()).into(), Asked::Operator(query, reply)));
     }
 
-    /// The end of an account: its contacts are told that it is over, some at a time; then it goes, and `ticket` is
-    /// answered. If the server ends before that, the account is still there, with the contacts that were not told.
+    /// The end of an account: its contacts are told that it is over, some at a time, and so are the places of services in
+    /// which it has rights (`departures.rs`); then it goes, and `ticket` is answered. If the server ends before that, the account is still there, with the contacts that were not told.
     pub(crate) fn remove(&mut self, account: Bare, ticket: Ticket) {
         let mut left = false;
         self.own_turn(&account, None, |_, turn| {
@@ -41,6 +41,11 @@ impl Engine {
         if left {
             return self.work.push_back(Work::Remove(account, ticket));
         }
+        self.depart(account, ticket);
+    }
+
+    /// Nothing of the account is left anywhere else: now it goes itself.
+    pub(crate) fn purge(&mut self, account: Bare, ticket: Ticket) {
         // From now on nothing is written for it: what is purged stays purged, whoever comes later under this name.
         if self.set_exists(&account, false) {
             self.removing.insert(account.clone());

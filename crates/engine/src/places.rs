@@ -34,6 +34,8 @@ pub(crate) struct Ready {
     pub(crate) number: u64,
     /// Questions whose answers it waits for; it stays in memory until they are there.
     pub(crate) busy: u32,
+    /// When it wants to be woken, on the clock of the timers; it stays in memory until then.
+    pub(crate) wish: Option<u64>,
     /// The id of its latest turn: later ones have no lower one, since its logs only grow.
     pub(crate) latest: u64,
 }
@@ -130,7 +132,7 @@ impl Engine {
             place.apply_groups();
         }
         self.last_place += 1;
-        let ready = Ready { account: place, number: self.last_place, busy: 0, latest: 0 };
+        let ready = Ready { account: place, number: self.last_place, busy: 0, wish: None, latest: 0 };
         self.accounts.insert(account.clone(), Place::Ready(Box::new(ready)));
         for waiting in line {
             self.give(&account, waiting);
@@ -191,6 +193,16 @@ impl Engine {
         }
     }
 
+    /// An account wanted to be woken now, unless it has changed its mind.
+    pub(crate) fn wake_account(&mut self, account: &Bare, at_ms: u64) {
+        match self.accounts.get_mut(account) {
+            Some(Place::Ready(place)) if place.wish == Some(at_ms) => place.wish = None,
+            _ => return,
+        }
+        self.own_turn(account, None, |kernel, turn| kernel.woken(turn));
+        self.rest(account);
+    }
+
     /// A place for an address that nobody registered stays no longer than its last answer takes.
     pub(crate) fn leave_if_nobody(&mut self, account: &Bare) {
         if matches!(self.accounts.get(account), Some(Place::Ready(place)) if !place.account.exists) {
@@ -201,7 +213,7 @@ impl Engine {
     /// Takes an account out of memory if nothing there depends on it.
     pub(crate) fn forget(&mut self, account: &Bare) {
         let free = matches!(self.accounts.get(account),
-            Some(Place::Ready(place)) if place.account.sessions.is_empty() && place.busy == 0);
+            Some(Place::Ready(place)) if place.account.sessions.is_empty() && place.busy == 0 && place.wish.is_none());
         if free {
             self.thin_out(account);
             self.accounts.remove(account);

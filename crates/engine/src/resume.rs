@@ -161,10 +161,12 @@ impl Engine {
                 Due::Unread(session) => self.look_whether_read(session),
                 Due::Wake(spot, wish) => self.wake_spot(&spot, wish),
                 Due::WakeHost(domain, wish) => self.wake_host(&domain, wish),
+                Due::WakeAccount(account, at_ms) => self.wake_account(&account, at_ms),
                 Due::Left => self.try_left(),
                 Due::Spool => self.clear_spool(),
                 Due::Returned => self.try_returned(),
                 Due::Commission(id) => self.commission_is_late(&id),
+                Due::Request(id) => self.request_is_late(&id),
                 _ => {}
             }
         }

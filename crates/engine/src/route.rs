@@ -21,7 +21,7 @@ impl Engine {
             self.batch.tokens.extend(token);
             return;
         };
-        let Some(stanza) = self.take_answer(stanza, cause) else {
+        let Some(stanza) = self.take_answer(stanza, cause).and_then(|stanza| self.take_reply(stanza)) else {
             self.batch.tokens.extend(token);
             return;
         };
@@ -41,8 +41,8 @@ impl Engine {
         } else {
             let account = to.bare();
             // Presence for somebody who is not there changes nothing: it is not worth loading an account for.
-            let in_memory = self.accounts.contains_key(&account);
-            if in_memory || !is_fleeting(stanza.kind) || wishes(&stanza) || self.is_foreign_probe(&stanza) {
+            let matters = !is_fleeting(stanza.kind) || wishes(&stanza) || self.is_foreign_probe(&stanza);
+            if matters || self.accounts.contains_key(&account) {
                 return self.with_account(&account, Waiting::Stanza(stanza, cause, token));
             }
         }

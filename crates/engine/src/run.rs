@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use kernel::Now;
 use mailbox::Inbox;
+use model::bytestream::{Activated, Activation};
 use model::push::{PushFound, PushQuery};
 use model::query::{AccountFound, AccountQuery, Found, Query, UploadFound, UploadQuery};
 use stanza::{Condition, StanzaError};
@@ -31,6 +32,8 @@ pub struct Services {
     pub files: Arc<dyn Files>,
     /// Sends notifications to the web, and brings those that come in.
     pub pushes: Arc<dyn Pushes>,
+    /// Lets bytes pass between clients.
+    pub bytestreams: Arc<dyn Bytestreams>,
 }
 
 /// Accounts, as far as the engine asks about them.
@@ -49,6 +52,21 @@ pub trait Files: Send + Sync {
 pub trait Pushes: Send + Sync {
     /// Answers a question or takes an order.
     fn answer(&self, query: PushQuery) -> PushFound;
+}
+
+/// The mediator of bytestreams, as far as the engine asks about it. The answer must not wait for anybody.
+pub trait Bytestreams: Send + Sync {
+    /// Carries out an order.
+    fn activate(&self, activation: Activation) -> Activated;
+}
+
+/// No mediator: every order is answered with [`Activated::Off`].
+pub struct NoBytestreams;
+
+impl Bytestreams for NoBytestreams {
+    fn activate(&self, _: Activation) -> Activated {
+        Activated::Off
+    }
 }
 
 /// No push: every question is answered with [`PushFound::Off`].
@@ -175,6 +193,10 @@ fn carry_out(output: Output, services: &Services) -> BoxFuture<'_, Input> {
                 Query::Account(query) => services.accounts.answer(query).await.map(Found::Account),
                 Query::Upload(query) => services.files.answer(query).await.map(Found::Upload),
                 Query::Push(query) => Ok(Found::Push(services.pushes.answer(query))),
+                Query::Activate(activation) => {
+                    Ok(Found::Activated(services.bytestreams.activate(activation)))
+                }
+                Query::Request(_) => Err(Fault::new(store::FaultKind::Misuse, "a request for the engine")),
                 Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
             };
             Input::Found(ticket, found.map_err(|fault| refusal(&fault)))

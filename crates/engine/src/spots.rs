@@ -65,9 +65,9 @@ impl Spots {
         own
     }
 
-    /// How many questions of a place wait for an answer.
-    pub(crate) fn busy(&mut self, address: &Bare) -> Option<&mut u32> {
-        self.ready(address).map(|ready| &mut ready.busy)
+    /// How many questions of a place wait for an answer, and how many may.
+    pub(crate) fn busy(&mut self, address: &Bare) -> Option<(&mut u32, u32)> {
+        self.ready(address).map(|ready| (&mut ready.busy, ready.service.asks_max()))
     }
 
     /// Notes what keeps a place in memory, and lets those go for which there is no room.
@@ -149,7 +149,7 @@ impl Engine {
                 for (stanza, cause, token) in line {
                     self.spot_arrive(address, stanza, cause, token);
                 }
-                if let Some(busy) = self.spots.busy(address) {
+                if let Some((busy, _)) = self.spots.busy(address) {
                     *busy = busy.saturating_sub(1);
                 }
                 self.spots.rest(address);
@@ -162,6 +162,7 @@ impl Engine {
         if let Some(reply) = stanza.error(error.clone()) {
             self.work.push_back(Work::Route(reply, cause, None));
         }
+        token.into_iter().for_each(|token| self.departures.fail(token));
         self.batch.tokens.extend(token);
     }
 

@@ -23,6 +23,8 @@ pub(crate) enum Due {
     Wake(Bare, u64),
     /// A host wanted to be woken; the number tells its wishes apart.
     WakeHost(String, u64),
+    /// An account wanted to be woken at that time.
+    WakeAccount(Bare, u64),
     /// What sessions left behind could not be stored.
     Left,
     /// What neighbours have got is to be taken out of the spool.
@@ -31,6 +33,8 @@ pub(crate) enum Due {
     Returned,
     /// A request in somebody's name may not have been answered.
     Commission(String),
+    /// A request of an operator has waited long enough for its answer.
+    Request(String),
 }
 
 /// Timers by time.

@@ -16,6 +16,7 @@ use crate::engine::{Asked, Engine, Ticket};
 use crate::held::{Cause, Out, Parcel};
 use crate::limits;
 use crate::places::{Place, Waiting};
+use crate::timers::Due;
 
 /// A piece of work.
 pub(crate) enum Work {
@@ -35,6 +36,8 @@ pub(crate) enum Work {
     End(SessionId),
     /// An account is to be removed: the next of its contacts are told, or that was all and the ticket is answered.
     Remove(Bare, Ticket),
+    /// An account is to be removed, and its contacts have been told: the next places of services are looked through.
+    Depart(u64),
     /// A domain can be reached again: the next accounts look after those whom they know there.
     Repair(Arc<str>, Vec<Bare>),
     /// A question that is not asked because too many are.
@@ -75,8 +78,10 @@ impl Engine {
             Work::Leave(session, stanza, token) => {
                 let Some(device) = self.devices.get(&session) else { return };
                 let account = device.account.clone();
-                let origin = Origin { token, ..self.own_origin(Some(session)) };
-                self.turn(&account, origin, |kernel, turn| kernel.leave(turn, stanza));
+                if let Some(stanza) = self.take_own_answer(&account, stanza) {
+                    let origin = Origin { token, ..self.own_origin(Some(session)) };
+                    self.turn(&account, origin, |kernel, turn| kernel.leave(turn, stanza));
+                }
                 self.batch.tokens.extend(token);
             }
             Work::Route(stanza, cause, token) if cause.hops > limits::HOPS_MAX => {
@@ -98,6 +103,7 @@ impl Engine {
             }
             Work::End(session) => self.end_session(session),
             Work::Remove(account, ticket) => self.remove(account, ticket),
+            Work::Depart(number) => self.depart_on(number),
             Work::TooMuchAsked(asked) => self.too_much_asked(asked),
             Work::Repair(domain, accounts) => self.repair(domain, accounts),
         }
@@ -179,6 +185,10 @@ impl Engine {
         }
         if !place.account.exists {
             effects.drop_writes();
+        } else if let Some(after_ms) = effects.take_wake() {
+            let at_ms = self.time.mono_ms.saturating_add(after_ms);
+            place.wish = Some(at_ms);
+            self.timers.set(at_ms, Due::WakeAccount(account.clone(), at_ms));
         }
         self.absorb(effects, origin);
     }
@@ -260,7 +270,7 @@ impl Engine {
     pub(crate) fn hold(&mut self, token: Token) {
         if let Some(device) = self.devices.get_mut(&token.session) {
             device.incoming.hold(token);
-        } else {
+        } else if !self.departures.hold(token) {
             self.abroad.hold(token);
         }
     }
@@ -325,6 +335,7 @@ impl Engine {
             Asked::Spot(spot, token, resume) => self.spot_found(&spot, token, found, resume),
             Asked::LoadSpot(spot) => self.spot_loaded(&spot, found),
             Asked::Load(account) => self.loaded(account, found),
+            Asked::Departure(number, places) => self.departure_found(number, places, found),
             Asked::Bounds(session, bound) => self.bounds_found(session, bound, found),
             Asked::Operator(query, reply) => self.operator_found(query, found, reply),
         }

@@ -331,6 +331,37 @@ fn each_domain_has_its_bound() {
     assert_eq!(world.remote.took().len(), 1);
 }
 
+/// Nobody takes up all domains, or all room, by writing to where nobody is; what others cause is not counted.
+#[test]
+fn each_account_has_a_share() {
+    let mut world = World::new();
+    let (romeo, link) = world.connect();
+    let most = limits::AWAY_DOMAINS_MAX / limits::AWAY_SHARE_PART;
+    let mut refused = 0;
+    for n in 0..most {
+        world.send(romeo, &format!("x@d{n}.example"), message("m"));
+        refused += link.said().len();
+    }
+    assert!(refused > 0 && refused < most / 2, "{refused}");
+    let went = world.remote.took();
+    assert_eq!(went.len(), most - refused);
+    // Where something of his waits already, more may; an answer may go anywhere, and nobody else is concerned.
+    world.send(romeo, "x@d0.example", message("m"));
+    world.send(romeo, "x@new.example", Stanza::new(Kind::Iq(stanza::IqType::Result)).id("1"));
+    assert_eq!((world.remote.took().len(), link.said().len()), (2, 0));
+    world.input(Input::Inject(message("m").from(&jid("nurse@a.example")).to(&jid("x@new.example"))));
+    world.input(Input::Inject(message("m").from(&jid("nurse@a.example")).to(&jid("x@newer.example"))));
+    assert_eq!(world.remote.took().len(), 2);
+    world.send(romeo, "x@more.example", message("m"));
+    assert!(link.said()[0].contains("resource-constraint"));
+    // What has arrived makes room.
+    for away in went {
+        world.input(Input::Fate(away.number, Fate::Delivered));
+    }
+    world.send(romeo, "x@more.example", message("m"));
+    assert_eq!(world.remote.took().len(), 1);
+}
+
 #[test]
 fn the_first_who_owns_a_domain_gets_it() {
     let mut world = World::new();

@@ -3,19 +3,22 @@
 //! Not here: any real service (muc, pubsub).
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use address::{Bare, Jid};
 use engine::{Engine, Input, Output, Ticket, Time, limits};
+use kernel::limits::ASKS_SPOT_MAX;
 use kernel::{Answer, Kernel, Now, Rest, Service, Spot, Turn, answer};
-use model::query::{Found, Query};
-use model::storage::{Loaded, Owner, Read, Space};
+use model::query::{AccountFound, AccountQuery, Found, Query};
+use model::storage::{Loaded, Owner, Read, Space, Write};
 use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 
 const NOTE: Space = Space("test-note");
+const RIGHTS: Space = Space("test-rights");
 
 /// Does what a message's id says; answers requests from storage.
-struct Obeying(Jid);
+struct Obeying(Jid, u32);
 
 #[derive(Default)]
 struct Memory {
@@ -56,8 +59,16 @@ impl Service for Obeying {
         memory.seen += 1;
         let (seen, owner) = (memory.seen, Owner::from(turn.place.address.text()));
         if let Kind::Iq(_) = stanza.kind {
+            if stanza.kind == Kind::Iq(IqType::Set) {
+                turn.fx.put_doc(NOTE, owner, Vec::new());
+                return answer(turn, stanza, Answer::done());
+            }
             let asked = Answer::read(Read::Doc { space: NOTE, owner }, |_, _| Answer::done());
             return answer(turn, stanza, asked);
+        }
+        if let Some(who) = kernel::who_departed(&self.0, &stanza) {
+            turn.fx.write(Write::MapDelete { space: RIGHTS, owner, key: who.text() });
+            return Obeying::say(turn, &format!("{who} departed"));
         }
         match stanza.id.as_deref().unwrap_or_default() {
             "panic" => panic!("as expected by this test"),
@@ -77,6 +88,14 @@ impl Service for Obeying {
 
     fn farewell(&self, turn: &mut Turn<'_, Spot>) {
         Obeying::say(turn, "farewell");
+    }
+
+    fn rights(&self) -> Option<Space> {
+        Some(RIGHTS)
+    }
+
+    fn asks_max(&self) -> u32 {
+        self.1
     }
 
     fn rest(&self, spot: &Spot) -> Rest {
@@ -127,19 +146,42 @@ struct World {
     /// Questions that are kept without answer.
     kept: Option<Vec<(Ticket, Found)>>,
     loads: usize,
+    /// Where somebody has rights, and who.
+    rights: BTreeSet<(String, String)>,
+    /// The accounts that were removed, or were not.
+    removed: Vec<String>,
 }
 
 impl World {
     fn new() -> World {
+        World::with(ASKS_SPOT_MAX)
+    }
+
+    fn with(asks_max: u32) -> World {
         let heard = Arc::default();
         let domain = |text| Jid::parse(text).unwrap();
         let services: [Arc<dyn Service>; 2] = [
-            Arc::new(Obeying(domain("obeys.example"))),
+            Arc::new(Obeying(domain("obeys.example"), asks_max)),
             Arc::new(Hearing(domain("heard.example"), Arc::clone(&heard))),
         ];
         let time = Time { now: Now { unix_ms: 1 }, mono_ms: 0 };
-        let engine = Engine::new(Kernel::new(Vec::new()), Vec::new(), 0, time, Box::new(|_| ()));
-        World { engine: engine.with_services(services), heard, ms: 0, full: false, kept: None, loads: 0 }
+        let hosts = vec![(domain("ours.example"), Arc::default())];
+        let mut drawn = 0u8;
+        let random = Box::new(move |bytes: &mut [u8]| {
+            drawn = drawn.wrapping_add(1);
+            bytes.fill(drawn);
+        });
+        let engine = Engine::new(Kernel::new(Vec::new()), hosts, 0, time, random);
+        World {
+            engine: engine.with_services(services),
+            heard,
+            ms: 0,
+            full: false,
+            kept: None,
+            loads: 0,
+            rights: BTreeSet::new(),
+            removed: Vec::new(),
+        }
     }
 
     fn input(&mut self, input: Input) {
@@ -152,12 +194,31 @@ impl World {
                 Output::Commit(ticket, _) if self.full => {
                     Input::Committed(ticket, Err(Condition::ResourceConstraint.into()))
                 }
-                Output::Commit(ticket, _) => Input::Committed(ticket, Ok(())),
+                Output::Commit(ticket, batch) => {
+                    for write in batch.0 {
+                        if let Write::MapDelete { space: RIGHTS, owner, key } = write {
+                            self.rights.remove(&(owner.to_string(), key.to_string()));
+                        }
+                    }
+                    Input::Committed(ticket, Ok(()))
+                }
+                Output::Ask(ticket, Query::Read(Read::Owners { space: RIGHTS, after, limit })) => {
+                    let after = after.map(|after| after.to_string()).unwrap_or_default();
+                    let all: BTreeSet<&String> = self.rights.iter().map(|(place, _)| place).collect();
+                    let page = all.into_iter().filter(|place| **place > after).take(limit as usize);
+                    let page = page.map(|place| Owner::from(place.as_str())).collect();
+                    Input::Found(ticket, Ok(Found::Loaded(Loaded::Owners(page))))
+                }
+                Output::Ask(ticket, Query::Account(AccountQuery::Remove { account })) => {
+                    assert!(self.rights.iter().all(|(_, who)| *who != account.as_str()), "not before");
+                    self.removed.push(account.to_string());
+                    Input::Found(ticket, Ok(Found::Account(AccountFound::Done)))
+                }
                 Output::Ask(ticket, Query::Read(read)) => {
                     let loaded = match read {
                         Read::Many(reads) => {
                             self.loads += reads.len();
-                            Loaded::Many(reads.iter().map(|_| Loaded::Doc(None)).collect())
+                            Loaded::Many(reads.iter().map(|read| self.answer(read)).collect())
                         }
                         _ => Loaded::Doc(None),
                     };
@@ -173,6 +234,27 @@ impl World {
             };
             self.engine.handle(time, answer);
         }
+    }
+
+    fn answer(&self, read: &Read) -> Loaded {
+        match read {
+            Read::MapGet { space: RIGHTS, owner, key } => {
+                let has = self.rights.contains(&(owner.to_string(), key.to_string()));
+                Loaded::Doc(has.then(Default::default))
+            }
+            Read::Map { .. } => Loaded::Map(Vec::new()),
+            _ => Loaded::Doc(None),
+        }
+    }
+
+    fn remove(&mut self, account: &str) {
+        let (account, removed) = (Bare::parse(account).unwrap(), Arc::new(Mutex::new(None)));
+        let heard = removed.clone();
+        let reply =
+            move |found: AccountFound| *heard.lock().unwrap() = Some(matches!(found, AccountFound::Done));
+        self.input(Input::Account(AccountQuery::Remove { account: account.clone() }, Box::new(reply)));
+        let removed = removed.lock().unwrap().unwrap();
+        assert_eq!(removed, self.removed.last().is_some_and(|last| *last == account.as_str()));
     }
 
     fn bring(&mut self, kind: Kind, to: &str, id: &str) {
@@ -266,20 +348,52 @@ fn a_place_that_cannot_be_stored_starts_anew() {
 
 #[test]
 fn requests_are_answered_and_too_many_are_not() {
-    let mut world = World::new();
+    for most in [ASKS_SPOT_MAX, 3 * ASKS_SPOT_MAX] {
+        no_more_than(most);
+    }
+}
+
+fn no_more_than(most: u32) {
+    let mut world = World::with(most);
     world.bring(Kind::Iq(IqType::Get), ROOM, "1");
     assert_eq!(world.heard(), ["1"]);
     world.kept = Some(Vec::new());
-    for _ in 0..limits::ASKS_SPOT_MAX + 1 {
+    for _ in 0..most + 1 {
         world.bring(Kind::Iq(IqType::Get), ROOM, "2");
     }
     assert_eq!(world.heard(), ["2: resource-constraint"]);
     for (ticket, found) in world.kept.take().unwrap() {
         world.input(Input::Found(ticket, Ok(found)));
     }
-    assert_eq!(world.heard().len(), limits::ASKS_SPOT_MAX as usize);
+    assert_eq!(world.heard().len(), most as usize);
     world.bring(Kind::Iq(IqType::Get), ROOM, "3");
     assert_eq!(world.heard(), ["3"]);
+}
+
+/// Whoever gets the name later would have the rights of who had it before.
+#[test]
+fn who_is_removed_is_taken_out_of_all_places_before() {
+    let mut world = World::new();
+    let places = 3 * limits::DEPARTURE_PAGE;
+    for n in 0..places {
+        let who = if n % 2 == 0 { "romeo@a.example" } else { "juliet@a.example" };
+        world.rights.insert((format!("{n:04}@obeys.example"), who.to_owned()));
+    }
+    world.rights.insert(("old@gone.example".to_owned(), "eve@a.example".to_owned()));
+    world.tell("0000@obeys.example", "");
+    world.heard();
+    world.remove("romeo@a.example");
+    let heard = world.heard();
+    assert_eq!(heard.len() as u32, places / 2);
+    assert!(heard.iter().all(|said| said == "romeo@a.example departed"), "{heard:?}");
+    // What cannot be stored has not happened: the account stays, and whoever wants it gone may try again.
+    world.full = true;
+    world.remove("juliet@a.example");
+    world.heard();
+    world.full = false;
+    world.remove("juliet@a.example");
+    assert_eq!((world.heard().len() as u32, world.rights.len()), (places / 2, 1));
+    assert_eq!(world.removed, ["romeo@a.example", "juliet@a.example"]);
 }
 
 #[test]
@@ -294,4 +408,57 @@ fn a_place_has_one_alarm() {
     assert_eq!(world.heard(), ["awake"]);
     world.pass(10_000);
     assert!(world.heard().is_empty(), "the second wish took the place of the first");
+}
+
+/// What an operator hears; `None`: nothing yet.
+type Heard = Arc<Mutex<Option<Result<Stanza, Condition>>>>;
+
+fn request(world: &mut World, from: &str, to: &str, id: &str) -> Heard {
+    let heard = Heard::default();
+    let told = Arc::clone(&heard);
+    let jid = |text| Jid::parse(text).unwrap();
+    let stanza = Stanza::new(Kind::Iq(IqType::Set)).id(id).from(&jid(from)).to(&jid(to));
+    let reply = Box::new(move |answer: Result<Stanza, stanza::StanzaError>| {
+        *told.lock().unwrap() = Some(answer.map_err(|error| error.condition));
+    });
+    world.input(Input::Request(Box::new(stanza), reply));
+    heard
+}
+
+#[test]
+fn operators_hear_an_answer_when_it_is_stored() {
+    let mut world = World::new();
+    let heard = request(&mut world, "ours.example", ROOM, "any");
+    let answer = heard.lock().unwrap().take();
+    assert!(matches!(&answer, Some(Ok(answer)) if answer.kind == Kind::Iq(IqType::Result)), "{answer:?}");
+    for (from, to) in [
+        ("ours.example", "nobody.example"),
+        ("ours.example", "alice@ours.example"),
+        ("other.example", ROOM),
+        ("alice@ours.example", ROOM),
+    ] {
+        let heard = request(&mut world, from, to, "any");
+        assert!(matches!(*heard.lock().unwrap(), Some(Err(Condition::ItemNotFound))), "{from} {to}");
+    }
+    world.full = true;
+    let heard = request(&mut world, "ours.example", ROOM, "any");
+    assert!(
+        matches!(*heard.lock().unwrap(), Some(Err(Condition::ResourceConstraint))),
+        "not stored: not done"
+    );
+    world.full = false;
+    world.kept = Some(Vec::new());
+    // Nobody else answers for the place, and what waits too long gives way to others.
+    let first = request(&mut world, "ours.example", "a@obeys.example", "any");
+    world.bring(Kind::Iq(IqType::Result), "ours.example", "operator-010101010101010101010101");
+    assert!(first.lock().unwrap().is_none());
+    for _ in 0..limits::REQUESTS_MAX {
+        request(&mut world, "ours.example", "a@obeys.example", "any");
+    }
+    assert!(matches!(*first.lock().unwrap(), Some(Err(Condition::ResourceConstraint))));
+    let last = request(&mut world, "ours.example", "a@obeys.example", "any");
+    world.pass(limits::REQUEST_MS_MAX - 1);
+    assert!(last.lock().unwrap().is_none());
+    world.pass(1);
+    assert!(matches!(*last.lock().unwrap(), Some(Err(Condition::RemoteServerTimeout))));
 }

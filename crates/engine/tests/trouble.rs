@@ -11,7 +11,8 @@ use address::Jid;
 use bytes::Bytes;
 use engine::{Engine, Input, Output, Ticket, Time, limits};
 use kernel::{
-    Account, Answer, Card, Feature, Flow, Host, HostFacts, Iq, IqRoute, Kernel, Now, ROSTER, Step, Turn, Way,
+    Account, Answer, Card, Event, Feature, Flow, Host, HostFacts, Iq, IqRoute, Kernel, Now, ROSTER, Step,
+    Turn, Way,
 };
 use model::grant::{Grant, Grants};
 use model::link::{
@@ -33,6 +34,7 @@ const ASKS: &str = "urn:test:asks";
 const LOOPS: &str = "urn:test:loops";
 const HOLDS: &str = "urn:test:holds";
 const RELEASES: &str = "urn:test:releases";
+const WAKES: &str = "urn:test:wakes";
 
 impl Feature for Troublesome {
     fn card(&self) -> &'static Card {
@@ -62,10 +64,20 @@ impl Feature for Troublesome {
                 turn.fx.release(session);
             }
         }
+        if stanza.payload.has("x", WAKES) {
+            turn.fx.wake(1_000);
+        }
         if stanza.payload.has("x", LOOPS) {
             turn.fx.route(stanza.clone());
         }
         Flow::On
+    }
+
+    fn event(&self, turn: &mut Turn<'_, Account>, event: &Event) {
+        if matches!(event, Event::Woken) {
+            let to = Jid::parse(JULIET).unwrap();
+            turn.fx.route(message(1).from(turn.place.jid.jid()).to(&to));
+        }
     }
 
     fn host_iq(&self, _: &mut Turn<'_, Host>, _: &Iq<'_>) -> Answer<Host> {
@@ -798,6 +810,24 @@ fn stanzas_that_cause_each_other_come_to_an_end() {
     assert_eq!(hers.said().len(), usize::from(limits::HOPS_MAX));
     world.send(romeo, ROMEO, ROMEO, message(1));
     assert_eq!(his.said().len(), 1, "the server goes on");
+}
+
+#[test]
+fn an_account_that_wants_to_be_woken_stays_until_then() {
+    let mut world = World::new();
+    let (juliet, hers) = world.connect(JULIET, None);
+    let order = Stanza::message(MessageType::Chat).with_inner(format!("<x xmlns='{WAKES}'/>").into());
+    world.send(juliet, JULIET, "romeo@a.example", order);
+    for number in 0..limits::IDLE_ACCOUNTS_MAX {
+        world.send(juliet, JULIET, &format!("{number}@a.example"), message(1));
+    }
+    hers.said();
+    world.pass(999);
+    assert!(hers.said().is_empty());
+    world.pass(1);
+    assert_eq!(hers.said().len(), 1);
+    world.pass(10_000);
+    assert!(hers.said().is_empty());
 }
 
 /// C-28: a stream that logged in with what is no password any more gets no resource, however late it asks.

@@ -93,20 +93,16 @@ const SPEAKING: [&str; 5] =
 fn eligible(way: Way, stanza: &Stanza) -> bool {
     let Kind::Message(ty) = stanza.kind else { return false };
     let payload = &stanza.payload;
-    let refused = payload.has_ns(ns::CARBONS) || payload.has("no-copy", ns::HINTS);
-    let from_room = way == Way::Arrive && payload.has("x", ns::MUC_USER) && !is_invitation(stanza);
-    if refused || (from_room && ty != MessageType::Normal) {
-        return false;
-    }
-    match ty {
-        MessageType::Chat => true,
+    let wanted = match ty {
+        MessageType::Chat => way != Way::Arrive || !payload.has("x", ns::MUC_USER) || is_invitation(stanza),
         MessageType::Normal => {
             payload.has("body", ns::CLIENT)
                 || is_invitation(stanza)
                 || SPEAKING.iter().any(|ns| payload.has_ns(ns))
         }
         MessageType::Groupchat | MessageType::Headline | MessageType::Error => false,
-    }
+    };
+    wanted && !payload.has_ns(ns::CARBONS) && !payload.has("no-copy", ns::HINTS)
 }
 
 fn is_invitation(stanza: &Stanza) -> bool {

@@ -3,14 +3,15 @@
 //! XEP-0424 0.4.2, XEP-0066 1.5, XEP-0447 0.3.1
 //!
 //! Nothing is deleted on the word of the retraction alone: the message must stand in the account's archive as sent by
-//! it to the same recipient, and the file must be an upload of that account (crate `files` looks).
+//! it to the same recipient, and the file must be an upload of that account (crate `files` looks). What waits to be looked
+//! for is in memory only: if the process ends before, the file stays for its time.
 //!
 //! Not here: the retraction itself, which clients carry out; rooms, whose messages accounts do not keep.
 
 use kernel::{Account, Card, Feature, Flow, Spec, Step, Turn, Way};
 use model::query::{Found, Query, UploadQuery};
 use model::spaces::ARCHIVE;
-use model::storage::{Entry, LogQuery, Owner, Paging, Read, With};
+use model::storage::{Entry, LogQuery, Owner, Page, Paging, Read, With};
 use stanza::{Kind, MessageType, Stanza, ns};
 
 /// Newest messages with the recipient among which the retracted one is looked for.
@@ -19,6 +20,8 @@ const LOOKED_AT_MAX: u32 = 500;
 const PAGE: u32 = 100;
 /// Bytes of messages that are read at once.
 const PAGE_BYTES: u64 = 1_048_576;
+/// Retracted messages of an account that wait to be looked for.
+const WAITING_MAX: usize = 128;
 /// Files that one message may take with it.
 const FILES_MAX: usize = 30;
 /// Bytes of an id.
@@ -49,21 +52,44 @@ impl Feature for RetractedFiles {
         let Some(retract) = stanza.payload.child("retract", ns::RETRACT) else { return Flow::On };
         let id = retract.attr("id").filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX);
         if let (Some(id), Some(to)) = (id, &stanza.to) {
-            let search = Search { id, with: to.bare_str().into(), left: LOOKED_AT_MAX };
-            search.go_on(turn, None);
+            let searches = turn.place.slots.of::<Searches>();
+            if searches.waiting.len() < WAITING_MAX {
+                searches.waiting.push((to.bare_str().into(), id));
+            }
+            if !searches.running {
+                Search::begin(turn);
+            }
         }
         Flow::On
     }
 }
 
-/// Looks for a message, from the newest back.
+/// What an account looks for: one search at a time, of which each page is a turn of its own.
+#[derive(Default)]
+struct Searches {
+    running: bool,
+    /// With whom, and which id.
+    waiting: Vec<(Box<str>, String)>,
+}
+
+/// Looks for messages, from the newest back.
 struct Search {
-    id: String,
+    ids: Vec<String>,
     with: Box<str>,
     left: u32,
 }
 
 impl Search {
+    /// Begins the next search, if one waits: for all with the same person at once.
+    fn begin(turn: &mut Turn<'_, Account>) {
+        let searches = turn.place.slots.of::<Searches>();
+        searches.running = false;
+        let Some(with) = searches.waiting.first().map(|(with, _)| with.clone()) else { return };
+        searches.running = true;
+        let ids = searches.waiting.extract_if(.., |(who, _)| *who == with).map(|(_, id)| id).collect();
+        Search { ids, with, left: LOOKED_AT_MAX }.go_on(turn, None);
+    }
+
     fn go_on(self, turn: &mut Turn<'_, Account>, before: Option<u64>) {
         let query = LogQuery {
             with: Some(With::Bare((&*self.with).into())),
@@ -73,31 +99,44 @@ impl Search {
             ..LogQuery::new(ARCHIVE, Owner::from(turn.place.jid.text()))
         };
         let account = turn.place.jid.clone();
-        turn.fx.ask(&account, Query::Read(Read::Log(query)), move |turn, found| {
-            let Ok(Found::Loaded(loaded)) = found else { return };
-            let page = loaded.into_page();
-            let own = turn.place.jid.as_str().to_owned();
-            if let Some(urls) = page.entries.iter().rev().find_map(|entry| self.shared(entry, &own)) {
-                return delete(turn, urls);
-            }
-            let left = self.left.saturating_sub(page.entries.len() as u32);
-            match page.entries.first() {
-                Some(first) if !page.complete && left > 0 => {
-                    Search { left, ..self }.go_on(turn, Some(first.id))
-                }
-                _ => {}
-            }
+        turn.fx.ask(&account, Query::Read(Read::Log(query)), move |turn, found| match found {
+            Ok(Found::Loaded(loaded)) => self.look_at(turn, loaded.into_page()),
+            _ => Search::begin(turn),
         });
     }
 
-    /// The addresses in a message, if it is the one, and this account's own.
-    fn shared(&self, entry: &Entry, own: &str) -> Option<Vec<String>> {
+    fn look_at(mut self, turn: &mut Turn<'_, Account>, page: Page) {
+        let own = turn.place.jid.as_str().to_owned();
+        for entry in page.entries.iter().rev() {
+            if let Some(urls) = self.shared(entry, &own) {
+                delete(turn, urls);
+            }
+        }
+        self.left = self.left.saturating_sub(page.entries.len() as u32);
+        match page.entries.first() {
+            Some(first) if !page.complete && self.left > 0 && !self.ids.is_empty() => {
+                self.go_on(turn, Some(first.id));
+            }
+            _ => Search::begin(turn),
+        }
+    }
+
+    /// The addresses in a message, if it is one that is looked for, and this account's own.
+    fn shared(&mut self, entry: &Entry, own: &str) -> Option<Vec<String>> {
+        if self.ids.is_empty() {
+            return None;
+        }
         let message = Stanza::from_stored(&entry.value).ok()?;
         let is_own = message.from.as_ref().is_some_and(|from| from.bare_str() == own);
         // XEP-0424 section 4: the origin id where there is one.
         let origin = message.payload.child("origin-id", ns::SID).and_then(|origin| origin.attr("id"));
-        let known = origin.as_deref().into_iter().chain(message.id.as_deref()).any(|id| id == self.id);
-        (is_own && known).then(|| urls(&message))
+        let named = |id: &str| origin.as_deref() == Some(id) || message.id.as_deref() == Some(id);
+        let known = self.ids.iter().any(|id| named(id));
+        if !is_own || !known {
+            return None;
+        }
+        self.ids.retain(|id| !named(id));
+        Some(urls(&message))
     }
 }
 
@@ -251,6 +290,58 @@ mod tests {
             assert_eq!(!retract(&mut scene, BOB, "1").is_empty(), found, "{between}");
         }
     }
+
+    /// Many retractions at once cost one walk through the archive, and no turn looks at more than a page.
+    #[test]
+    fn an_account_looks_for_one_person_at_a_time() {
+        let mut scene = scene();
+        for id in 0..3 * PAGE {
+            say(&mut scene, &format!("{BOB} id='{id}'"), &format!("<body>{FILE}{id}</body>"));
+        }
+        let (mut asked, mut walks, mut deleted) = (std::collections::VecDeque::new(), 0, 0);
+        let session = scene.account.sessions[0].id;
+        let own = scene.account.sessions[0].jid.clone();
+        let mut play = |scene: &mut Scene, asked: &mut std::collections::VecDeque<_>, act: Act<'_>| {
+            let mut fx = kernel::Effects::default();
+            let now = kernel::Now { unix_ms: scene.now_ms };
+            scene.next_id += 1;
+            act(
+                &scene.kernel,
+                &mut Turn::new(now, scene.next_id, &mut scene.account, Some(session), &mut fx),
+            );
+            for effect in fx.take() {
+                match effect {
+                    kernel::Effect::Ask(_, Query::Read(Read::Log(query)), resume) => {
+                        assert!(query.limit <= PAGE && query.bytes <= PAGE_BYTES);
+                        walks += 1;
+                        asked.push_back((query, resume));
+                    }
+                    kernel::Effect::Ask(_, Query::Upload(_), _) => deleted += 1,
+                    _ => {}
+                }
+            }
+        };
+        for id in 0..50 {
+            for to in ["bob@a.example", "carl@a.example"] {
+                let retract = format!(
+                    "<message to='{to}' type='chat'><retract xmlns='{}' id='{id}'/></message>",
+                    ns::RETRACT
+                );
+                let stanza = crate::scene::stanza(&retract).from(&own);
+                play(&mut scene, &mut asked, Box::new(|kernel, turn| kernel.leave(turn, stanza)));
+                assert_eq!(asked.len(), 1);
+            }
+        }
+        while let Some((query, resume)) = asked.pop_front() {
+            let found = Ok(Found::Loaded(scene.read(Read::Log(query))));
+            play(&mut scene, &mut asked, Box::new(|_, turn| resume(turn, found)));
+            assert!(asked.len() <= 1);
+        }
+        // For the first, for all others with bob, for carl.
+        assert_eq!((walks, deleted), (3 + 3 + 1, 50));
+    }
+
+    type Act<'a> = Box<dyn FnOnce(&kernel::Kernel, &mut Turn<'_, Account>) + 'a>;
 
     #[test]
     fn a_fault_leaves_everything_as_it_is() {

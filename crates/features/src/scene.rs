@@ -61,6 +61,8 @@ pub(crate) struct Scene {
     pub(crate) files: (UploadFound, Vec<UploadQuery>),
     /// Whether questions fail, as when the disk is full.
     pub(crate) broken: bool,
+    /// After how many milliseconds the account, or the host, wants to be woken, as it said last.
+    pub(crate) wish: Option<u64>,
     sessions: u64,
     names: BTreeMap<u64, String>,
 }
@@ -85,6 +87,7 @@ impl Scene {
             next_id: 1,
             files: (UploadFound::Off, Vec::new()),
             broken: false,
+            wish: None,
             sessions: 0,
             names: BTreeMap::new(),
         };
@@ -225,6 +228,7 @@ impl Scene {
     }
 
     fn take(&mut self, mut fx: Effects, lines: &mut Vec<String>, asked: &mut VecDeque<Asked>) {
+        self.wish = fx.take_wake().or(self.wish);
         for effect in fx.take() {
             match effect {
                 Effect::Send { to, stanza, token } => {
@@ -258,13 +262,19 @@ impl Scene {
         }
     }
 
-    fn answer(&mut self, query: Query) -> Result<Found, stanza::StanzaError> {
+    /// The answer to a question.
+    pub(crate) fn answer(&mut self, query: Query) -> Result<Found, stanza::StanzaError> {
         if self.broken {
             return Err(Condition::InternalServerError.into());
         }
         Ok(match query {
             Query::Read(read) => Found::Loaded(self.read(read)),
             Query::Upload(query) => Found::Upload(self.files(query)),
+            Query::Request(request) => {
+                let refused = request.error(Condition::ItemNotFound.into());
+                Found::Answer(Box::new(refused.expect("a request may be answered")))
+            }
+            Query::Activate(_) => Found::Activated(model::bytestream::Activated::Off),
             Query::Push(_) => Found::Push(model::push::PushFound::Off),
             Query::Sessions(filter) => Found::Sessions(self.sessions(&filter)),
             Query::Account(query) => Found::Account(self.accounts(query)),

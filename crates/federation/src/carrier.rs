@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use address::Bare;
@@ -21,12 +22,16 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::attempt::Seen;
+use crate::certificate::Doubt;
 use crate::counters::Failure;
 use crate::courier::{Command, Courier, InFlight, Kept, Waiting, Word};
 use crate::dial::now;
 use crate::limits;
 use crate::probe::Probe;
 use crate::shared::{Open, Shared, closing, pair_of};
+use crate::shown::Shown;
+use crate::standing::StreamStanding;
 use crate::wire::Wire;
 
 /// Bytes read at once.
@@ -47,6 +52,8 @@ pub(crate) struct Finish {
     pub(crate) refusal: Option<Refusal>,
     /// Whether it ever took stanzas.
     pub(crate) was_up: bool,
+    /// What it showed of the peer.
+    pub(crate) seen: Seen,
 }
 
 /// An answer, and what of a broken stream comes with it.
@@ -61,6 +68,15 @@ pub(crate) struct Carrier {
     commands: mpsc::UnboundedReceiver<Command>,
     /// The peer's certificates.
     pub(crate) chain: Vec<CertificateDer<'static>>,
+    /// Why they prove nothing.
+    pub(crate) doubt: Option<Doubt>,
+    /// What the handshake brought: version and cipher, or why it failed.
+    pub(crate) tls: Option<Result<String, String>>,
+    /// Where the peer is.
+    address: Option<SocketAddr>,
+    since: Instant,
+    /// It only looks whether it comes up, and takes nothing.
+    pub(crate) trial: bool,
     pub(crate) share: Share,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) in_flight: InFlight,
@@ -76,8 +92,6 @@ pub(crate) struct Carrier {
     pub(crate) refusal: Option<Refusal>,
     pub(crate) ended: Option<Box<Ended>>,
     pub(crate) was_up: bool,
-    /// The last thing that happened was that all was written: what is acknowledged now, the peer did not.
-    pub(crate) only_written: bool,
     /// What was written to a peer that acknowledges nothing.
     pub(crate) probe: Probe,
     out: Outbox,
@@ -90,6 +104,11 @@ impl Carrier {
         let open = shared.open(matches!(side, Side::In { .. }))?;
         let (to, commands) = mpsc::unbounded_channel();
         Some(Carrier {
+            doubt: None,
+            tls: None,
+            address: wire.peer(),
+            since: Instant::now(),
+            trial: false,
             stream,
             wire,
             side,
@@ -108,7 +127,6 @@ impl Carrier {
             refusal: None,
             ended: None,
             was_up: false,
-            only_written: false,
             probe: Probe::default(),
             out: Outbox::new(limits::WRITE),
             _open: open,
@@ -184,7 +202,6 @@ impl Carrier {
     }
 
     fn moved(&mut self, moved: io::Result<Moved>, buffer: &[u8]) {
-        self.only_written = matches!(moved, Ok(Moved::Written));
         match moved {
             Ok(Moved::Read(n)) => self.stream.handle_input(now(), &buffer[..n]),
             Ok(Moved::Written) => self.stream.handle_written(now()),
@@ -234,6 +251,10 @@ impl Carrier {
             }
             Command::Verify(verification, answer) => self.verify(verification, answer),
             Command::Answered(id) => self.probe.answered(id),
+            Command::Tell(reply) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.told());
+            }
             Command::Detach => self.stream.detach(now()),
             Command::Close(why) => {
                 let error = StreamError::new(why, "not wanted any more");
@@ -282,6 +303,7 @@ impl Carrier {
         match outcome {
             Ok(secured) => {
                 self.chain = secured.chain;
+                self.tls = Some(Ok(secured.about.clone()));
                 let certificate = self.judged();
                 let tls = s2s::PeerTls { about: secured.about, certificate };
                 self.stream.handle_tls(now(), tls);
@@ -291,9 +313,36 @@ impl Carrier {
                 if let Some(left_out) = self.shared.log.handshake.write(now()) {
                     tracing::info!(left_out, "TLS handshake with another server failed: {error}");
                 }
+                self.tls = Some(Err(error.to_string()));
                 self.wire = Wire::Gone;
                 false
             }
+        }
+    }
+
+    /// What is known of the peer.
+    fn seen(&self) -> Seen {
+        Seen {
+            tls: self.tls.clone(),
+            certificate: self.chain.first().and_then(|leaf| Shown::read(leaf)),
+            doubt: self.doubt,
+            external: self.stream.is_external(),
+        }
+    }
+
+    /// How it stands, for operators.
+    fn told(&self) -> StreamStanding {
+        StreamStanding {
+            incoming: matches!(self.side, Side::In { .. }),
+            direct_tls: matches!(
+                self.side,
+                Side::In { direct_tls: true } | Side::Out { direct_tls: true, .. }
+            ),
+            address: self.address,
+            age: self.since.elapsed(),
+            both_ways: matches!(self.side, Side::In { .. }) && !self.ready.is_empty(),
+            unacknowledged: self.in_flight.len() + self.pending.len(),
+            seen: self.seen(),
         }
     }
 
@@ -310,6 +359,7 @@ impl Carrier {
             None => (End::Broken, false, None),
         };
         tracing::debug!(incoming = matches!(self.side, Side::In { .. }), "stream ended: {why:?}");
+        let seen = self.seen();
         if why == End::Clean {
             // Who has closed its half too has read to the end; of others only time tells.
             let read = if heard { self.probe.all() } else { self.probe.aged(Instant::now()) };
@@ -353,6 +403,6 @@ impl Carrier {
             }
         };
         let _ = tokio::time::timeout(limits::CLOSE, goodbye).await;
-        Finish { why, refusal: self.refusal, was_up: self.was_up }
+        Finish { why, refusal: self.refusal, was_up: self.was_up, seen }
     }
 }

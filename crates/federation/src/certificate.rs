@@ -16,6 +16,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, Error, KeyUsage};
 
 use crate::san;
+use crate::shown::Shown;
+use crate::targets::ascii;
 
 /// Certificates that are looked at in one chain.
 const CHAIN_MAX: usize = 10;
@@ -102,6 +104,17 @@ impl Roots {
             return Err(invalid("it holds no certificate".to_owned()));
         }
         Ok(Roots(store))
+    }
+
+    /// What the first certificate of a PEM file says, and whether the file proves `domain` now.
+    pub fn judge(&self, pem: &[u8], domain: &str) -> (Option<Shown>, Result<(), Doubt>) {
+        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(pem).flatten().collect();
+        let shown = chain.first().and_then(|leaf| Shown::read(leaf));
+        let proof = match ascii(domain) {
+            Some(name) => self.prove(&chain, &name, UnixTime::now()),
+            None => Err(Doubt::OtherName),
+        };
+        (shown, proof)
     }
 
     /// Whether the chain, the peer's own certificate first, is one of `domain` (in ASCII).

@@ -28,7 +28,11 @@ pub(crate) struct Endpoint {
 
 /// What a domain has left to try.
 #[derive(Debug, Default)]
-pub(crate) struct Endpoints(VecDeque<Endpoint>);
+pub(crate) struct Endpoints {
+    left: VecDeque<Endpoint>,
+    /// What did not accept a connection, and why.
+    pub(crate) failed: Vec<(Endpoint, String)>,
+}
 
 /// Nothing more to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +79,12 @@ impl Endpoints {
                 }
             }
         }
-        if found.is_empty() { Err(none) } else { Ok(Endpoints(found)) }
+        if found.is_empty() { Err(none) } else { Ok(Endpoints { left: found, failed: Vec::new() }) }
+    }
+
+    /// All that are left to try, in their order.
+    pub(crate) fn into_left(self) -> impl Iterator<Item = Endpoint> {
+        self.left.into_iter()
     }
 
     /// Connects to the first that accepts; those that were tried, and did not win, are not tried again unless they were
@@ -95,17 +104,18 @@ impl Endpoints {
                     match outcome {
                         Ok(tcp) => {
                             // The slower ones may still be needed, if the faster one proves to be of no use.
-                            under_way.into_iter().rev().for_each(|other| self.0.push_front(other));
+                            under_way.into_iter().rev().for_each(|other| self.left.push_front(other));
                             return Ok((tcp, endpoint));
                         }
                         Err(error) => {
                             tracing::debug!(%endpoint.address, "no connection: {error}");
+                            self.failed.push((endpoint, io::Error::to_string(&error)));
                             head_start.as_mut().reset(tokio::time::Instant::now());
                         }
                     }
                 }
-                () = &mut head_start, if !self.0.is_empty() => {
-                    if let Some(endpoint) = self.0.pop_front() {
+                () = &mut head_start, if !self.left.is_empty() => {
+                    if let Some(endpoint) = self.left.pop_front() {
                         under_way.push(endpoint);
                         trying.push(open(endpoint));
                     }
@@ -117,7 +127,8 @@ impl Endpoints {
     }
 }
 
-async fn open(endpoint: Endpoint) -> (Endpoint, io::Result<TcpStream>) {
+/// Connects to one.
+pub(crate) async fn open(endpoint: Endpoint) -> (Endpoint, io::Result<TcpStream>) {
     let opening = tokio::time::timeout(limits::CONNECT, TcpStream::connect(endpoint.address));
     let outcome = opening.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     (endpoint, outcome.and_then(|tcp| net::prepare(&tcp).map(|()| tcp)))
@@ -239,7 +250,7 @@ mod tests {
             ("c", Err(Unanswered)),
         ]));
         let found = Endpoints::find(&hosts, &[target("a", 1), target("b", 2), target("a", 1)], false).await;
-        let found: Vec<String> = found.unwrap().0.iter().map(|end| end.address.to_string()).collect();
+        let found: Vec<String> = found.unwrap().left.iter().map(|end| end.address.to_string()).collect();
         assert_eq!(found, ["[2620:fe::fe]:1", "9.9.9.9:1", "9.9.9.10:1"]);
         for (host, want) in
             [("b", Unreachable::Forbidden), ("c", Unreachable::Unanswered), ("d", Unreachable::NoAddress)]
@@ -254,10 +265,11 @@ mod tests {
         let good = listener.local_addr().unwrap();
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let of = |address| Endpoint { address, direct_tls: false };
-        let mut endpoints = Endpoints(VecDeque::from([of(closed), of(good), of(good)]));
+        let mut endpoints = Endpoints { left: [of(closed), of(good), of(good)].into(), failed: Vec::new() };
         let connected = tokio::time::timeout(Duration::from_secs(5), endpoints.next()).await.unwrap();
         assert_eq!(connected.unwrap().1, of(good));
-        let mut endpoints = Endpoints(VecDeque::from([of(closed)]));
+        assert_eq!(endpoints.failed.iter().map(|(end, _)| *end).collect::<Vec<_>>(), [of(closed)]);
+        let mut endpoints = Endpoints { left: [of(closed)].into(), failed: Vec::new() };
         assert_eq!(endpoints.next().await.unwrap_err(), Unreachable::NoConnection);
     }
 }

@@ -13,11 +13,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::counters::Failure;
+use crate::standing::{StreamStanding, Told};
 
 /// A stanza that waits, or is on its way.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) away: Away,
+    /// When it came.
+    pub(crate) since: Instant,
     /// When it is given up.
     pub(crate) until: Instant,
 }
@@ -52,6 +55,8 @@ pub(crate) enum Command {
     Detach,
     /// The operator no longer wants it, and why.
     Close(StreamCondition),
+    /// The operator wants to know what it is.
+    Tell(oneshot::Sender<StreamStanding>),
 }
 
 /// To the lane of a pair of domains.
@@ -64,8 +69,12 @@ pub(crate) enum Word {
     Up(Courier),
     /// It no longer does. Whether it broke, and what is left of it if it may be resumed.
     Down { id: u64, broken: bool, kept: Option<Box<Kept>> },
+    /// The other end has just proven on a stream of its own that it lives.
+    Alive,
     /// The operator may have changed his mind about the domain.
     Enforce,
+    /// The operator wants to know how it stands.
+    Tell(oneshot::Sender<Told>),
     /// An attempt to reach the domain is over.
     Dialled(Result<(), Failure>),
 }

@@ -21,6 +21,7 @@ use crate::courier::{Command, Courier, Kept, Waiting, Word};
 use crate::dial;
 use crate::limits;
 use crate::shared::{Shared, closing};
+use crate::standing::{LaneStanding, Told};
 
 struct Lane {
     shared: Arc<Shared>,
@@ -33,6 +34,8 @@ struct Lane {
     failed: Option<Failure>,
     /// There is no attempt before that.
     rest: Option<Instant>,
+    /// The other end came to us while we tried to reach it.
+    alive: bool,
     /// Attempts in a row that failed, or whose stream did not last.
     failures: u32,
     up_since: Option<Instant>,
@@ -54,6 +57,7 @@ pub(crate) async fn run(shared: Arc<Shared>, pair: Pair, mut words: UnboundedRec
         dialling: false,
         failed: None,
         rest: None,
+        alive: false,
         failures: 0,
         up_since: None,
         broken: false,
@@ -75,6 +79,7 @@ pub(crate) async fn run(shared: Arc<Shared>, pair: Pair, mut words: UnboundedRec
             () = closing(&mut phase) => break,
         }
         lane.repair().await;
+        lane.refuse().await;
         lane.expire().await;
         lane.dial();
         if lane.is_idle() {
@@ -112,13 +117,60 @@ impl Lane {
                 }
             }
             Word::Dialled(outcome) => self.dialled(outcome).await,
+            Word::Alive => self.alive(),
             Word::Enforce => {
-                if let Some(why) = self.shared.unwanted(&self.pair)
-                    && let Some(link) = self.link.take()
-                {
-                    let _ = link.to.send(why);
+                if self.failed == Some(Failure::Blocked) {
+                    (self.failed, self.rest) = (None, None);
                 }
             }
+            Word::Tell(reply) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.told());
+            }
+        }
+    }
+
+    /// The other end has come to us: what we thought of it is out of date.
+    fn alive(&mut self) {
+        self.alive = self.dialling;
+        (self.failed, self.rest, self.failures) = (None, None, 0);
+    }
+
+    /// How it stands, for operators.
+    fn told(&self) -> Told {
+        let now = Instant::now();
+        Told {
+            link: self.link.clone(),
+            standing: LaneStanding {
+                local: self.pair.local.as_str().to_owned(),
+                waiting: self.queue.len(),
+                oldest: self.queue.iter().map(|one| one.since).min().map(|since| now - since),
+                connected: self.link.is_some(),
+                trying: self.dialling && self.link.is_none(),
+                retry_in: self
+                    .rest
+                    .filter(|_| self.link.is_none())
+                    .and_then(|at| at.checked_duration_since(now)),
+                failures: self.failures,
+                failed: self.failed,
+            },
+        }
+    }
+
+    /// Nothing goes to whom the operator does not want.
+    async fn refuse(&mut self) {
+        if self.queue.is_empty() && self.link.is_none() {
+            return;
+        }
+        let Some(why) = self.shared.unwanted(&self.pair) else { return };
+        if let Some(link) = self.link.take() {
+            let _ = link.to.send(why);
+        }
+        self.broken = false;
+        let refused = std::mem::take(&mut self.queue);
+        self.count(-(refused.len() as i64));
+        for one in refused {
+            self.shared.fail(&one.away, Failure::Blocked).await;
         }
     }
 
@@ -128,7 +180,8 @@ impl Lane {
             Patience::Brief => limits::BRIEF,
             Patience::Long => self.shared.settings.now().give_up,
         };
-        let one = Waiting { away, until: Instant::now() + patience };
+        let since = Instant::now();
+        let one = Waiting { away, since, until: since + patience };
         match self.failed.filter(|_| self.link.is_none() && self.rests()) {
             Some(why) if one.is_brief() || !why.may_pass() => self.shared.fail(&one.away, why).await,
             _ => {
@@ -166,6 +219,7 @@ impl Lane {
 
     async fn dialled(&mut self, outcome: Result<(), Failure>) {
         self.dialling = false;
+        let came = std::mem::take(&mut self.alive);
         if let Some(kept) = self.kept.take_if(|_| outcome.is_err()) {
             self.take_back(*kept);
         }
@@ -185,6 +239,10 @@ impl Lane {
         self.failures += 1;
         if self.link.is_some() {
             return; // it came to us meanwhile
+        }
+        if came && why.may_pass() {
+            // It did so, though we cannot use its stream: it must be there now.
+            return self.failures = 0;
         }
         let wait = match why.may_pass() {
             true => self.back_off(),

@@ -5,6 +5,8 @@
 //! Not here: what is said on a stream (s2s), what a stanza means (kernel), what is kept until it has arrived (engine),
 //! accepting connections (net).
 
+mod advice;
+mod attempt;
 mod carrier;
 mod certificate;
 mod connect;
@@ -22,24 +24,32 @@ mod resolve;
 mod san;
 mod settings;
 mod shared;
+mod shown;
+mod standing;
 mod targets;
+mod trial;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::Handle;
 use mailbox::Mailbox;
 use model::away::{Away, Neighbours};
 use net::{Guest, Phase, TlsStore};
-use s2s::{Accept, Stream};
+use s2s::{Accept, Pair, Stream};
 use tokio::runtime;
 use tokio::sync::watch;
 
+pub use advice::{advice, step, why};
+pub use attempt::{Attempt, Seen, Tried};
 pub use certificate::{Doubt, Roots};
 pub use counters::{Counters, Failure};
 pub use parts::PARTS;
-pub use resolve::{Dns, NoDns, Resolve, Resolving, Srv, Unanswered};
-pub use settings::{Rules, Settings};
+pub use resolve::{Dns, NoDns, Note, Resolve, Resolving, Srv, Unanswered};
+pub use settings::{Barred, Rules, Settings};
+pub use shown::Shown;
+pub use standing::{LaneStanding, Standing, StreamStanding};
 pub use targets::ascii;
 
 use carrier::{Carrier, Side};
@@ -95,6 +105,32 @@ impl Federation {
     /// From now on these are believed about certificates.
     pub fn replace_roots(&self, roots: Roots) {
         self.shared.roots.replace(roots);
+    }
+
+    /// What the operator blocks by command. After a change call [`Federation::enforce`].
+    pub fn barred(&self) -> Barred {
+        self.shared.settings.now().rules.barred.clone()
+    }
+
+    /// Who may be talked with, and how.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.shared.settings.now().rules.clone()
+    }
+
+    /// Ends what the rules do not allow any more, and lets go on what they allow again.
+    pub fn enforce(&self) {
+        self.shared.enforce();
+    }
+
+    /// How things stand with all domains that anything is known of, or with one.
+    pub async fn standing(&self, of: Option<&str>) -> BTreeMap<String, Standing> {
+        standing::ask(&self.shared, of).await
+    }
+
+    /// Connects to a domain anew, at all its addresses, on behalf of one of ours, and lets go again. `None`: too much is
+    /// tried already.
+    pub async fn test(&self, pair: &Pair) -> Option<Attempt> {
+        trial::run(&self.shared, pair).await
     }
 
     /// Waits until all streams are closed, which they do when the phase says so; not for ever.

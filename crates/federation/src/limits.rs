@@ -59,6 +59,20 @@ pub const INCOMING_PER_DOMAIN_MAX: usize = 32;
 pub const DIALS_MAX: usize = 512;
 /// Broken streams of others that may be resumed.
 pub const RESUMPTIONS_MAX: usize = 1_024;
+/// Domains whose last failure is remembered for operators.
+pub const RECENT_MAX: usize = 256;
+/// Names of a certificate that operators are shown.
+pub const SHOWN_NAMES_MAX: usize = 16;
+/// Bytes of one of them, and of an issuer's.
+pub const SHOWN_BYTES_MAX: usize = 512;
+/// Domains that operators may try at once.
+pub const TRIALS_MAX: usize = 4;
+/// Addresses of one of them that are tried at once.
+pub const TRIAL_ADDRESSES_MAX: usize = 4;
+/// How long that may take, with everything.
+pub const TRIAL: Duration = Duration::from_secs(45);
+/// How long a stream or a lane may take to tell how it stands.
+pub const TELL: Duration = Duration::from_secs(2);
 /// How long streams may take to close when the server stops.
 pub const CLOSE: Duration = Duration::from_secs(5);
 /// How often, and after what time each, a stream that is to be resumed is looked for after it was told to let go.

@@ -14,6 +14,7 @@ use stanza::{Stanza, StreamCondition, StreamError};
 use tokio::time::Instant;
 
 use crate::carrier::{Answered, Carrier, Side};
+use crate::certificate::Doubt;
 use crate::courier::{Command, Word};
 use crate::dial::{self, now};
 use crate::limits;
@@ -57,12 +58,14 @@ impl Carrier {
                     receipt(true);
                 }
                 Output::Acked(number) => {
-                    if self.only_written {
-                        if let Some(one) = self.in_flight.get(&number) {
-                            self.probe.written(number, !one.is_brief(), Instant::now());
-                        }
-                    } else if self.in_flight.remove(&number).is_some() {
+                    if self.in_flight.remove(&number).is_some() {
                         self.shared.delivered(number).await;
+                    }
+                    self.send_pending().await;
+                }
+                Output::Written(number) => {
+                    if let Some(one) = self.in_flight.get(&number) {
+                        self.probe.written(number, !one.is_brief(), Instant::now());
                     }
                     self.send_pending().await;
                 }
@@ -97,22 +100,29 @@ impl Carrier {
     }
 
     /// What is known of the peer's certificate at the end of the handshake.
-    pub(crate) fn judged(&self) -> Certificate {
+    pub(crate) fn judged(&mut self) -> Certificate {
         if self.chain.is_empty() {
+            self.doubt = Some(Doubt::None);
             return Certificate::None;
         }
-        let proven = match &self.side {
-            Side::Out { pair, .. } => self.shared.prove(&self.chain, pair.remote.as_str()).ok(),
-            Side::In { .. } => None, // whom it must prove is not known yet
+        let Side::Out { pair, .. } = &self.side else {
+            return Certificate::Presented; // whom it must prove is not known yet
         };
-        proven.map_or(Certificate::Presented, Certificate::Proven)
+        match self.shared.prove(&self.chain, pair.remote.as_str()) {
+            Ok(trust) => Certificate::Proven(trust),
+            Err(doubt) => {
+                self.doubt = Some(doubt);
+                Certificate::Presented
+            }
+        }
     }
 
     fn ask(&mut self, ask: Ask) {
         let answer = match ask {
             Ask::Certificate(pair) => {
-                let trust = self.shared.prove(&self.chain, pair.remote.as_str()).ok();
-                Answer::Certificate(pair.remote, trust)
+                let trust = self.shared.prove(&self.chain, pair.remote.as_str());
+                self.doubt = trust.err();
+                Answer::Certificate(pair.remote, trust.ok())
             }
             Ask::Verify(number, verification) => {
                 // A certificate that names the domain is proof, whichever domain the stream began with.
@@ -140,6 +150,9 @@ impl Carrier {
 
     async fn ready(&mut self, pair: Pair) {
         self.was_up = true;
+        if self.trial {
+            return self.stream.close(now(), None);
+        }
         if matches!(self.wire, Wire::Plain(_)) {
             self.shared.counters.exceptions[0].one();
             self.exception(&pair, "a stream without encryption");
@@ -182,6 +195,7 @@ impl Carrier {
         if first {
             counted.push(pair.remote.clone());
         }
+        self.shared.tell(&pair, Word::Alive);
         pairs.push(pair);
     }
 

@@ -3,6 +3,7 @@
 //! Not here: TLS on it (`wire.rs`), who read it (net).
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -19,6 +20,11 @@ pub(crate) struct Replay {
 impl Replay {
     pub(crate) fn new(tcp: TcpStream, read: Vec<u8>) -> Replay {
         Replay { tcp, read }
+    }
+
+    /// The other end.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.tcp.peer_addr().ok()
     }
 }
 

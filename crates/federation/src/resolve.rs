@@ -4,13 +4,15 @@
 //!
 //! Not here: what follows from the answers (`targets.rs`), connecting (`connect.rs`).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 use crate::limits;
 
@@ -55,6 +57,17 @@ impl Resolve for NoDns {
     }
 }
 
+/// Records that are only shown to operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Text.
+    Txt,
+    /// Who may issue certificates (RFC 8659).
+    Caa,
+    /// Which certificate is to be expected (RFC 6698).
+    Tlsa,
+}
+
 /// The resolver of this machine: the servers of `/etc/resolv.conf`, with a cache.
 pub struct Dns(TokioResolver);
 
@@ -64,7 +77,26 @@ impl Dns {
     /// # Errors
     /// If there is none, or it cannot be understood.
     pub fn of_system() -> Result<Dns, String> {
-        let mut builder = TokioResolver::builder_tokio().map_err(|error| error.to_string())?;
+        Dns::of(TokioResolver::builder_tokio().map_err(|error| error.to_string())?)
+    }
+
+    /// Asks these servers instead.
+    ///
+    /// # Errors
+    /// If there can be no resolver.
+    pub fn of_servers(servers: &[SocketAddr]) -> Result<Dns, String> {
+        let server = |address: &SocketAddr| {
+            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+                connection.port = address.port();
+                connection
+            });
+            NameServerConfig::new(address.ip(), true, connections.into())
+        };
+        let config = ResolverConfig::from_name_servers(servers.iter().map(server).collect());
+        Dns::of(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()))
+    }
+
+    fn of(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<Dns, String> {
         let options = builder.options_mut();
         options.timeout = limits::DNS_TIMEOUT;
         options.attempts = 1;
@@ -72,6 +104,20 @@ impl Dns {
         options.negative_max_ttl = Some(limits::DNS_NEGATIVE);
         options.positive_max_ttl = Some(Duration::from_secs(3600));
         builder.build().map(Dns).map_err(|error| error.to_string())
+    }
+
+    /// Other records of a name, as text; none if there are none.
+    ///
+    /// # Errors
+    /// DNS says nothing.
+    pub async fn notes(&self, name: &str, kind: Note) -> Result<Vec<String>, Unanswered> {
+        let kind = match kind {
+            Note::Txt => RecordType::TXT,
+            Note::Caa => RecordType::CAA,
+            Note::Tlsa => RecordType::TLSA,
+        };
+        let found = self.lookup(name, kind).await?;
+        Ok(found.iter().filter(|data| data.record_type() == kind).map(ToString::to_string).collect())
     }
 
     async fn lookup(&self, name: &str, ty: RecordType) -> Result<Vec<RData>, Unanswered> {

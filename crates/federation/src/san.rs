@@ -17,6 +17,8 @@ const IA5: u8 = 0x16;
 /// A context tag that is constructed: `[0]` and `[3]`.
 const TAG_0: u8 = 0xa0;
 const TAG_3: u8 = 0xa3;
+/// A context tag that is not: `[2]`, a name of DNS.
+const DNS_NAME: u8 = 0x82;
 
 /// 2.5.29.17, subjectAltName.
 const SAN: &[u8] = &[0x55, 0x1d, 0x11];
@@ -38,6 +40,22 @@ pub(crate) fn names(certificate: &[u8], domain: &str) -> bool {
         }
     }
     false
+}
+
+/// The names of servers in it, at most so many: of DNS, and those that are made for XMPP.
+pub(crate) fn list(certificate: &[u8], most: usize) -> Vec<String> {
+    let mut names = alternative_names(certificate).unwrap_or_default();
+    let mut found = Vec::new();
+    for _ in 0..NAMES_MAX {
+        let Some((tag, name)) = next(&mut names).filter(|_| found.len() < most) else { break };
+        let name = match tag {
+            DNS_NAME => std::str::from_utf8(name).ok().map(str::to_owned),
+            TAG_0 => other_name(name),
+            _ => None,
+        };
+        found.extend(name.filter(|name| !found.contains(name)));
+    }
+    found
 }
 
 /// The domain that an otherName is for.
@@ -80,12 +98,12 @@ fn alternative_names(certificate: &[u8]) -> Option<&[u8]> {
 }
 
 /// Takes an element of that tag off the front.
-fn take<'a>(from: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
+pub(crate) fn take<'a>(from: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
     next(from).and_then(|(found, content)| (found == tag).then_some(content))
 }
 
 /// Takes the next element off the front: tag and content. Each is at least two bytes long, so this comes to an end.
-fn next<'a>(from: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+pub(crate) fn next<'a>(from: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     let (&tag, rest) = from.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = match first {
@@ -109,12 +127,12 @@ mod tests {
     fn no_piece_of_a_certificate_panics() {
         let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
         let der = made.cert.der();
-        assert!(alternative_names(der).is_some());
+        assert_eq!(list(der, 9), ["a.example"]);
         for cut in 0..der.len() {
-            let _ = names(&der[..cut], "a.example");
+            let _ = (names(&der[..cut], "a.example"), list(&der[..cut], 9));
             let mut changed = der.to_vec();
             changed[cut] ^= 0x80;
-            let _ = names(&changed, "a.example");
+            let _ = (names(&changed, "a.example"), list(&changed, 9));
         }
     }
 }

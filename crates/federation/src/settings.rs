@@ -4,8 +4,8 @@
 //!
 //! Not here: where the values come from (config), what one stream does with them (s2s).
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use s2s::{Domains, Policy};
@@ -37,14 +37,52 @@ pub struct Rules {
     pub allowed: HashSet<String>,
     /// These are not talked with.
     pub blocked: HashSet<String>,
+    /// Nor with these.
+    pub barred: Barred,
+}
+
+/// Domains that the operator blocks by command, not in the configuration. All that are cloned from one are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Barred(Arc<RwLock<BTreeSet<String>>>);
+
+impl Barred {
+    /// Domains, prepared.
+    pub fn new(domains: impl IntoIterator<Item = String>) -> Barred {
+        Barred(Arc::new(RwLock::new(domains.into_iter().collect())))
+    }
+
+    /// Adds or removes one.
+    pub fn set(&self, domain: &str, barred: bool) {
+        let mut domains = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        match barred {
+            true => domains.insert(domain.to_owned()),
+            false => domains.remove(domain),
+        };
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// The one that holds for a domain, if there is any: itself or one above it.
+    pub fn of<'a>(&self, domain: &'a str) -> Option<&'a str> {
+        let domains = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        upwards(domain).find(|domain| domains.contains(*domain))
+    }
 }
 
 impl Rules {
+    /// Whether the configuration lets us talk with a domain.
+    pub fn configured(&self, domain: &str) -> bool {
+        let listed = |list: &HashSet<String>| upwards(domain).any(|domain| list.contains(domain));
+        (self.allowed.is_empty() || listed(&self.allowed)) && !listed(&self.blocked)
+    }
+
     /// What is wanted of a domain.
     pub fn of(&self, domain: &str) -> Policy {
         let policy = upwards(domain).find_map(|domain| self.domains.get(domain)).copied();
-        let listed = |list: &HashSet<String>| upwards(domain).any(|domain| list.contains(domain));
-        let allowed = (self.allowed.is_empty() || listed(&self.allowed)) && !listed(&self.blocked);
+        let allowed = self.configured(domain) && self.barred.of(domain).is_none();
         let policy = policy.unwrap_or(self.policy);
         Policy { allowed: policy.allowed && allowed, ..policy }
     }
@@ -113,6 +151,10 @@ mod tests {
             assert_eq!(rules.of(domain), want, "{domain}");
         }
         assert_eq!(rules.policy("ours.example", None), lax);
+        rules.barred.set("a.example", true);
+        assert!(!rules.clone().of("x.a.example").allowed && rules.configured("x.a.example"));
+        rules.barred.set("a.example", false);
+        assert!(rules.of("x.a.example").allowed);
         let only = Rules { allowed: set(&["a.example"]), ..rules };
         assert!(only.of("a.example").allowed && !only.of("b.example").allowed);
     }

@@ -22,6 +22,7 @@ use crate::counters::{Counters, Failure};
 use crate::courier::{Command, Courier, Kept, Waiting, Word};
 use crate::resolve::Resolve;
 use crate::settings::Settings;
+use crate::standing::Recent;
 use crate::targets::ascii;
 use crate::{failure, lane, limits, probe};
 
@@ -37,6 +38,10 @@ pub(crate) struct Shared {
     pub(crate) log: Logs,
     /// Bounds the connections that are being opened.
     pub(crate) dials: Semaphore,
+    /// Attempts that failed.
+    pub(crate) recent: Recent,
+    /// Bounds what operators try.
+    pub(crate) trials: Semaphore,
     table: Mutex<Table>,
     open: AtomicUsize,
     closed: Notify,
@@ -104,6 +109,8 @@ impl Shared {
             phase,
             log: Logs::default(),
             dials: Semaphore::new(limits::DIALS_MAX),
+            recent: Recent::default(),
+            trials: Semaphore::new(limits::TRIALS_MAX),
             table: Mutex::default(),
             open: AtomicUsize::new(0),
             closed: Notify::new(),
@@ -304,6 +311,26 @@ impl Shared {
         let table = self.table();
         let couriers = table.incoming.get(pair).into_iter().flatten();
         couriers.filter(|courier| courier.id != but).cloned().collect()
+    }
+
+    /// Ways to all lanes, or to those of one domain.
+    pub(crate) fn lanes(&self, of: Option<&str>) -> Vec<(Pair, mpsc::UnboundedSender<Word>)> {
+        let table = self.table();
+        let fits = |pair: &Pair| of.is_none_or(|domain| pair.remote.as_str() == domain);
+        table
+            .lanes
+            .iter()
+            .filter(|(pair, _)| fits(pair))
+            .map(|(pair, to)| (pair.clone(), to.clone()))
+            .collect()
+    }
+
+    /// Streams that came in, of all domains or of one.
+    pub(crate) fn visitors(&self, of: Option<&str>) -> Vec<(Pair, Courier)> {
+        let table = self.table();
+        let fits = |pair: &Pair| of.is_none_or(|domain| pair.remote.as_str() == domain);
+        let pairs = table.incoming.iter().filter(|(pair, _)| fits(pair));
+        pairs.flat_map(|(pair, all)| all.iter().map(|one| (pair.clone(), one.clone()))).collect()
     }
 
     /// Ends what the rules no longer allow.

@@ -5,6 +5,7 @@
 //! Not here: certificates of ours (net), what a peer's certificate proves (`certificate.rs`).
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -40,6 +41,14 @@ impl Wire {
     /// A socket, and what was read of it already.
     pub(crate) fn new(tcp: TcpStream, read: Vec<u8>) -> Wire {
         Wire::Plain(Replay::new(tcp, read))
+    }
+
+    /// The other end, before any TLS.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Wire::Plain(replay) => replay.peer(),
+            _ => None,
+        }
     }
 
     /// Shakes hands as the side that connected, on behalf of `local`.

@@ -9,6 +9,7 @@
 //! `crates/net`).
 
 mod client;
+pub mod dns;
 mod login;
 mod meter;
 mod report;

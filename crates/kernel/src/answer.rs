@@ -47,6 +47,8 @@ pub enum Answer<P> {
     Refuse(StanzaError),
     /// Nothing yet: this must be known first.
     Ask(Query, Then<P>),
+    /// Nothing here: it waits with others, and is answered by [`answer_at_host`] in another turn.
+    Later,
 }
 
 impl<P> Answer<P> {
@@ -152,6 +154,11 @@ fn permitted(route: &IqRoute, set: bool, own: bool, stranger: bool) -> Result<()
     }
 }
 
+/// Answers a request to a host that was told to wait ([`Answer::Later`]).
+pub fn answer_at_host(turn: &mut Turn<'_, Host>, request: Stanza, answer: Answer<Host>) {
+    conclude(turn, request, answer);
+}
+
 /// Answers a request to a service's place: sends what there is to say, or asks first and goes on then.
 pub fn answer(turn: &mut Turn<'_, Spot>, request: Stanza, answer: Answer<Spot>) {
     conclude(turn, request, answer);
@@ -199,6 +206,7 @@ fn conclude<P: Asks + Replies + 'static>(turn: &mut Turn<'_, P>, request: Stanza
                 Err(error) => conclude(turn, request, Answer::Refuse(error)),
             }),
         ),
+        Answer::Later => {}
     }
 }
 

@@ -139,8 +139,8 @@ impl Effects {
         self.push(Effect::Ask(account.clone(), query, Box::new(then)));
     }
 
-    /// Wakes this place of a service ([`crate::Service::woken`]) or this host ([`crate::Feature::host_woken`]) after so
-    /// many milliseconds, in place of what it wished before: it has one alarm. Accounts have none.
+    /// Wakes this place of a service ([`crate::Service::woken`]), this host ([`crate::Feature::host_woken`]) or this
+    /// account ([`crate::Event::Woken`]) after so many milliseconds, in place of what it wished before: it has one alarm.
     pub fn wake(&mut self, after_ms: u64) {
         self.wake = Some(after_ms);
     }

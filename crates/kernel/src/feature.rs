@@ -91,6 +91,8 @@ pub enum Event {
     },
     /// A session of which that was said reads again.
     Attentive(SessionId),
+    /// The time that [`crate::Effects::wake`] asked for has come.
+    Woken,
 }
 
 /// A feature of accounts or hosts. All functions are pure but for the turn that they are given.

@@ -56,6 +56,11 @@ impl Kernel {
         self.tell(turn, &Event::Attentive(session));
     }
 
+    /// The time that [`crate::Effects::wake`] asked for has come.
+    pub fn woken(&self, turn: &mut Turn<'_, Account>) {
+        self.tell(turn, &Event::Woken);
+    }
+
     /// A stanza from the session `turn.session`. Its `from` is the session's full address.
     pub fn leave(&self, turn: &mut Turn<'_, Account>, mut stanza: Stanza) {
         if !self.step(Way::Leave, Step::Screen, turn, &mut stanza)

@@ -32,7 +32,7 @@ mod subscriptions;
 mod turn;
 
 pub use account::{Account, Available, Session};
-pub use answer::{Answer, Iq, Then, answer};
+pub use answer::{Answer, Iq, Then, answer, answer_at_host};
 pub use card::{Card, Form, IqRoute, Kept, Target, Who};
 pub use effects::{Effect, Effects, Resume, Watched};
 pub use feature::{Event, Feature, Flow, Step, Way};
@@ -42,6 +42,6 @@ pub use kernel::Kernel;
 pub use model::spec::{Spec, Status};
 pub use roster::{Direction, Item, ROSTER, Roster};
 pub use safety::{BlockList, Directory, SafetyFacts, StrangerPolicy, Tally};
-pub use service::{Rest, Service, Spot};
+pub use service::{Rest, Service, Spot, departed, who_departed};
 pub use slots::Slots;
 pub use turn::{Now, Turn};

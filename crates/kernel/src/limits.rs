@@ -20,3 +20,6 @@ pub const ROSTER_GROUPS_MAX: usize = 100;
 pub const ROSTER_BYTES_MAX: usize = 2 << 20;
 /// Most bytes of a subscription request that are kept for a contact who is offline; the rest of it is left out.
 pub const REQUEST_BYTES_MAX: usize = 4_096;
+/// Most questions of one place of a service, such as a room, that wait for an answer, unless the service says otherwise
+/// ([`crate::Service::asks_max`]).
+pub const ASKS_SPOT_MAX: u32 = 256;

@@ -5,10 +5,11 @@
 use std::fmt;
 
 use address::{Bare, Jid};
-use model::storage::{Loaded, Read};
-use stanza::{Kind, PresenceType, Stanza};
+use model::storage::{Loaded, Read, Space};
+use stanza::{Kind, MessageType, PresenceType, Stanza, ns};
+use xml::Writer;
 
-use crate::{Slots, Turn};
+use crate::{Slots, Turn, limits};
 
 /// A place of a service: a room, a node, or the service's own domain. Owned by one task and changed only inside a turn.
 #[derive(Debug)]
@@ -77,8 +78,36 @@ pub trait Service: Send + Sync {
         let _ = turn;
     }
 
+    /// Where each of its places writes down who has rights in it: in a map, by bare address. A place that has something
+    /// there of an account that is removed is told so ([`departed`]).
+    fn rights(&self) -> Option<Space> {
+        None
+    }
+
+    /// Most questions of one of its places that wait for an answer; what would ask one more hears
+    /// `resource-constraint`.
+    fn asks_max(&self) -> u32 {
+        limits::ASKS_SPOT_MAX
+    }
+
     /// What keeps a place in memory, asked after each turn.
     fn rest(&self, spot: &Spot) -> Rest;
+}
+
+/// What tells a place that an account is about to be removed. It comes from the service's own address, in whose name
+/// nobody else can speak.
+pub fn departed(service: &Jid, place: &Bare, account: &Bare) -> Stanza {
+    let mut w = Writer::new(ns::CLIENT);
+    w.open("departed", ns::DEPARTED).attr("account", account.as_str()).close();
+    Stanza::message(MessageType::Normal).with_inner(w.finish()).from(service).to(place)
+}
+
+/// Whose account that is, if a stanza says so.
+pub fn who_departed(service: &Jid, stanza: &Stanza) -> Option<Bare> {
+    if stanza.kind != Kind::Message(MessageType::Normal) || stanza.from.as_ref() != Some(service) {
+        return None;
+    }
+    Bare::parse(&stanza.payload.child("departed", ns::DEPARTED)?.attr("account")?).ok()
 }
 
 impl fmt::Debug for dyn Service {

@@ -3,6 +3,7 @@
 //! Not here: any rule about what the values mean; I/O, clocks, XML.
 
 pub mod away;
+pub mod bytestream;
 pub mod grant;
 pub mod invite;
 pub mod link;

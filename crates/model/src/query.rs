@@ -6,7 +6,9 @@
 //! Not here: who answers (engine, accounts, files), and what a feature does with the answer.
 
 use address::Bare;
+use stanza::Stanza;
 
+use crate::bytestream::{Activated, Activation};
 use crate::invite::{Invitation, Invite, Made};
 use crate::push::{PushFound, PushQuery};
 use crate::storage::{Loaded, Read};
@@ -25,6 +27,10 @@ pub enum Query {
     Upload(UploadQuery),
     /// About push. Answer: [`Found::Push`].
     Push(PushQuery),
+    /// To the mediator of bytestreams. Answer: [`Found::Activated`].
+    Activate(Activation),
+    /// To a place of a service of ours, in the name of the domain that asks. Answer: [`Found::Answer`].
+    Request(Box<Stanza>),
 }
 
 /// Which sessions.
@@ -49,6 +55,10 @@ pub enum Found {
     Upload(UploadFound),
     /// About push.
     Push(PushFound),
+    /// From the mediator of bytestreams.
+    Activated(Activated),
+    /// From a place of a service: a result or an error.
+    Answer(Box<Stanza>),
 }
 
 impl Found {

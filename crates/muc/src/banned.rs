@@ -29,13 +29,16 @@ pub(crate) fn looked_up(shared: &Arc<Shared>, turn: &mut Turn<'_, Spot>, stanza:
     let Some(read) = banned::look_up(safety, shared.settings.host.as_str(), from) else { return false };
     let (shared, stanza) = (shared.clone(), stanza.clone());
     turn.ask(Query::Read(read), move |turn, found| {
-        // A list that cannot be read bans nobody.
-        if found.is_ok_and(|found| banned::is_banned(found.into_loaded())) {
-            Tally::count(&shared.settings.safety.tally.banned);
-            let error = StanzaError::from(Condition::Forbidden).text("you are on a list of banned addresses");
-            return Here::of(&shared, turn).refuse_entry(&stanza, error);
-        }
-        join::come(&shared, turn, stanza);
+        let error = match found.map(|found| banned::is_banned(found.into_loaded())) {
+            Ok(false) => return join::come(&shared, turn, stanza),
+            Ok(true) => {
+                Tally::count(&shared.settings.safety.tally.banned);
+                StanzaError::from(Condition::Forbidden).text("you are on a list of banned addresses")
+            }
+            // Nobody enters because too many come at once: he may try again.
+            Err(error) => error,
+        };
+        Here::of(&shared, turn).refuse_entry(&stanza, error);
     });
     true
 }
@@ -67,6 +70,14 @@ mod tests {
         assert_eq!(outcome(&stage.enter("fool@worse.example/x", "fool")), "forbidden");
         assert_eq!(outcome(&stage.enter(WITCH, "witch")), "ok");
         assert_eq!(outcome(&stage.enter(WITCH, "weird")), "ok", "an occupant is not looked up");
+        stage.busy = true;
+        assert_eq!(
+            outcome(&stage.enter("bob@b.example/x", "bob")),
+            "resource-constraint",
+            "nobody has looked"
+        );
+        stage.busy = false;
+        assert_eq!(outcome(&stage.enter("bob@b.example/x", "bob")), "ok");
         stage.admin(CRONE, "<item affiliation='member' jid='hag@a.example'/>");
         assert_eq!(outcome(&stage.enter(HAG, "hag")), "ok");
     }

@@ -28,6 +28,18 @@ pub(crate) struct Wanted {
     owners: Option<BTreeSet<String>>,
 }
 
+impl Wanted {
+    /// Owners and admins that were named; who is both is an owner.
+    pub(crate) fn people(&self) -> Result<(Vec<Jid>, Vec<Jid>), StanzaError> {
+        let parse = |text: &String| Jid::parse(text).map_err(|_| Condition::JidMalformed);
+        let all =
+            |list: &Option<BTreeSet<String>>| list.iter().flatten().map(parse).collect::<Result<Vec<_>, _>>();
+        let (owners, mut admins) = (all(&self.owners)?, all(&self.admins)?);
+        admins.retain(|jid| !owners.contains(jid));
+        Ok((owners, admins))
+    }
+}
+
 const PRIVATE: [(&str, Least); 4] = [
     ("anyone", Least::Visitor),
     ("participants", Least::Participant),
@@ -71,6 +83,21 @@ const NUMBERS: [Number; 3] = [
 
 /// The largest pause of slow mode, in seconds.
 const SLOW_MAX: u32 = 86_400;
+
+/// The names of all fields that a form may have, for programs that fill it in.
+pub fn fields() -> impl Iterator<Item = &'static str> {
+    let others = [
+        "muc#roomconfig_passwordprotectedroom",
+        "muc#roomconfig_roomsecret",
+        "muc#roomconfig_whois",
+        "muc#roomconfig_allowpm",
+        "muc#roomconfig_presencebroadcast",
+        "muc#roomconfig_roomadmins",
+        "muc#roomconfig_roomowners",
+    ];
+    let texts = TEXTS.iter().map(|(var, ..)| *var);
+    texts.chain(FLAGS.iter().map(|(var, ..)| *var)).chain(NUMBERS.iter().map(|(var, ..)| *var)).chain(others)
+}
 
 /// Writes the form as it stands.
 pub(crate) fn write(w: &mut Writer, here: &Here<'_>) {

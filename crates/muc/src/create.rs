@@ -70,7 +70,7 @@ fn permitted(shared: &Shared, room: &Bare, from: &Jid) -> Result<(), StanzaError
 
 impl Here<'_> {
     /// Makes the room: nothing of an earlier one under this address is left.
-    fn make(&mut self, creator: &Bare) {
+    pub(crate) fn make(&mut self, creator: &Bare) {
         let mut key = [0; 32];
         (self.shared.random)(&mut key);
         *self.room = Room {

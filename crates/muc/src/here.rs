@@ -67,6 +67,9 @@ impl<'t> Here<'t> {
 
     /// What somebody is to the room.
     pub(crate) fn affiliation(&self, jid: &Jid) -> Affiliation {
+        if self.shared.is_operator(jid) {
+            return Affiliation::Owner;
+        }
         self.room.affiliation(jid)
     }
 

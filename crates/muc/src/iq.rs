@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use kernel::{Answer, Iq, Spot, Turn, answer};
-use stanza::{Condition, Stanza, ns};
+use stanza::{Condition, Stanza, StanzaError, ns};
 
 use crate::here::Here;
 use crate::service::Shared;
 use crate::{
-    admin, archive, avatar, disco, forward, hats_commands, listing, owner, register, retract, search,
+    admin, archive, avatar, disco, forward, hats_commands, listing, operator, owner, register, retract,
+    search,
 };
 
 /// Finds who answers, and answers.
@@ -41,17 +42,26 @@ fn dispatch(shared: &Arc<Shared>, turn: &mut Turn<'_, Spot>, iq: &Iq<'_>) -> Opt
             (ns::DISCO_ITEMS, false) => listing::rooms(shared, iq),
             (ns::CHANNEL_SEARCH, false) => search::asked(shared, iq),
             (ns::PING, false) => Answer::done(),
+            (ns::ROOMS, false) if shared.is_operator(iq.from()) => operator::rooms(shared, iq),
             _ => Condition::ServiceUnavailable.into(),
         });
     }
     let mut here = Here::of(shared, turn);
+    let operates = shared.is_operator(iq.from());
     if !here.is_there_for(iq.from()) {
+        if operates && set && iq.payload.is("create", ns::ROOMS) {
+            return done(operator::create(&mut here, iq));
+        }
         return Some(Condition::ItemNotFound.into());
     }
     Some(match (iq.payload.ns(), set) {
         (ns::DISCO_INFO, false) => disco::room(&here, iq),
         (ns::DISCO_ITEMS, false) => disco::items(&here, iq),
         (ns::PING, false) => Answer::done(),
+        (ns::ROOMS, false) if operates => operator::room(&here),
+        (ns::ROOMS, true) if operates => {
+            StanzaError::from(Condition::Conflict).text("there is one already").into()
+        }
         (ns::MUC_ADMIN, false) => admin::list(&here, iq),
         (ns::MUC_ADMIN, true) => return done(admin::change(&mut here, iq)),
         (ns::MUC_OWNER, false) => owner::form(&here, iq),
@@ -66,7 +76,7 @@ fn dispatch(shared: &Arc<Shared>, turn: &mut Turn<'_, Spot>, iq: &Iq<'_>) -> Opt
     })
 }
 
-fn done(outcome: Result<(), stanza::StanzaError>) -> Option<Answer<Spot>> {
+fn done(outcome: Result<(), StanzaError>) -> Option<Answer<Spot>> {
     outcome.err().map(Answer::from)
 }
 

@@ -8,6 +8,8 @@ pub const STAFF_EXTRA_MAX: usize = 20;
 pub const VISITS_MAX: usize = 16;
 /// Most affiliations of one room: owners, admins, members and outcasts together.
 pub const AFFILIATIONS_MAX: usize = 20_000;
+/// Most who become owners of a room whose only owner is removed from the server.
+pub const HEIRS_MAX: usize = 100;
 /// Most items in one request that changes roles or affiliations.
 pub const ITEMS_MAX: usize = 500;
 /// Most bytes of a nickname.
@@ -65,6 +67,8 @@ pub const PEOPLE_MAX: usize = 10_000;
 pub const VCARD_BYTES_MAX: usize = 262_144;
 /// Most rooms in one answer of discovery or search.
 pub const LIST_MAX: u32 = 100;
+/// Most rooms that are looked at for one page of an operator's list.
+pub const OPERATOR_LIST_MAX: u32 = 200;
 /// Most entries of the list of rooms that one search looks at.
 pub const SEARCH_MAX: u32 = 2_000;
 /// Most bytes of a text to search for.

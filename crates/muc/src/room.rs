@@ -11,6 +11,7 @@ use address::{Bare, Jid};
 use model::spaces::ARCHIVE;
 use model::storage::{Loaded, LogQuery, Owner, Paging, Read, Space};
 use serde::{Deserialize, Serialize};
+use xml::Writer;
 
 use crate::activity::Activity;
 use crate::affiliation::{Affiliation, Role};
@@ -18,6 +19,7 @@ use crate::archive::SPOKEN;
 use crate::config::Config;
 use crate::forward::Forwarded;
 use crate::hats::Hats;
+use crate::here::Here;
 use crate::history::History;
 use crate::limits;
 use crate::occupant_id::{Key, hex, unhex};
@@ -117,6 +119,40 @@ struct Document {
     /// It is over with the run of the server that began then (Unix milliseconds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<u64>,
+}
+
+/// What a list of rooms says of one.
+pub(crate) struct Glance {
+    name: String,
+    public: bool,
+    lasting: bool,
+    creator: Option<String>,
+}
+
+impl Glance {
+    /// Out of a stored document; `None` if the room is no more.
+    pub(crate) fn of(document: &[u8], started_ms: u64) -> Option<Glance> {
+        let Document { gone, config, creator, run, .. } = serde_json::from_slice(document).ok()?;
+        let is_over = gone.is_some() || run.is_some_and(|run| run != started_ms);
+        (!is_over).then(|| Glance::new(&config, creator))
+    }
+
+    /// Of a room in memory.
+    pub(crate) fn here(here: &Here<'_>) -> Glance {
+        Glance::new(&here.room.config, here.room.creator.as_ref().map(|creator| creator.as_str().to_owned()))
+    }
+
+    fn new(config: &Config, creator: Option<String>) -> Glance {
+        Glance { name: config.name.clone(), public: config.public, lasting: config.persistent, creator }
+    }
+
+    /// As attributes.
+    pub(crate) fn write(&self, w: &mut Writer) {
+        let flag = |flag: bool| if flag { "1" } else { "0" };
+        w.attr_opt("name", (!self.name.is_empty()).then_some(self.name.as_str()));
+        w.attr("public", flag(self.public)).attr("lasting", flag(self.lasting));
+        w.attr_opt("creator", self.creator.as_deref());
+    }
 }
 
 impl Room {

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use address::{Bare, Jid};
 use kernel::{Rest, Service, Spot, Turn};
-use model::storage::{Loaded, Read};
+use model::storage::{Loaded, Read, Space};
 use stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 
 use crate::here::Here;
-use crate::room::{Room, Standing};
+use crate::room::{AFFILIATIONS, Room, Standing};
 use crate::settings::Settings;
-use crate::{create, forward, ghosts, groupchat, invite, iq, join, leave, private, voice};
+use crate::{create, departed, forward, ghosts, groupchat, invite, iq, join, leave, private, voice};
 
 /// Fills a buffer with bytes that nobody can guess.
 pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
@@ -57,6 +57,11 @@ impl Service for Rooms {
 
     fn arrive(&self, turn: &mut Turn<'_, Spot>, stanza: Stanza) {
         let shared = &self.0;
+        if !turn.place.is_service()
+            && let Some(who) = kernel::who_departed(self.domain(), &stanza)
+        {
+            return departed::left(&mut Here::of(shared, turn), &who);
+        }
         match stanza.kind {
             Kind::Iq(IqType::Get | IqType::Set) => iq::asked(shared, turn, stanza),
             _ if turn.place.is_service() => refuse_post(turn, &stanza),
@@ -70,6 +75,10 @@ impl Service for Rooms {
             // Nobody can subscribe to a room; silence tells a prober nothing.
             Kind::Presence(_) => {}
         }
+    }
+
+    fn rights(&self) -> Option<Space> {
+        Some(AFFILIATIONS)
     }
 
     fn woken(&self, turn: &mut Turn<'_, Spot>) {

@@ -9,7 +9,7 @@ use address::{Bare, Jid};
 use kernel::{Effect, Effects, Now, Rest, Resume, Service, Spot, Turn};
 use model::query::{Found, Query};
 use model::storage::{Batch, Read};
-use stanza::Stanza;
+use stanza::{Condition, Stanza};
 use store::memory::Memory;
 use store::{Store, block_on};
 
@@ -35,6 +35,8 @@ pub(crate) struct Stage {
     pub(crate) now_ms: u64,
     id: u64,
     alarm: Option<u64>,
+    /// Whether questions fail: too many are open.
+    pub(crate) busy: bool,
 }
 
 impl Stage {
@@ -55,6 +57,7 @@ impl Stage {
             now_ms,
             id: 0,
             alarm: None,
+            busy: false,
         }
     }
 
@@ -150,11 +153,14 @@ impl Stage {
         act(&self.rooms, &mut Turn::new(now, self.id, spot, None, &mut fx));
         self.take(fx, &mut lines, &mut asked);
         while let Some((address, read, resume)) = asked.pop_front() {
-            let found = Found::Loaded(self.read(read));
+            let found = match self.busy {
+                true => Err(Condition::ResourceConstraint.into()),
+                false => Ok(Found::Loaded(self.read(read))),
+            };
             let mut fx = Effects::default();
             self.id += 1;
             let spot = self.spots.get_mut(&address).unwrap();
-            resume(&mut Turn::new(now, self.id, spot, None, &mut fx), Ok(found));
+            resume(&mut Turn::new(now, self.id, spot, None, &mut fx), found);
             self.take(fx, &mut lines, &mut asked);
         }
         if self.rooms.rest(&self.spots[address]) == Rest::Nothing {

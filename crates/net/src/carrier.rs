@@ -275,7 +275,9 @@ impl Carrier {
         if self.wire.pending() || !matches!(self.wire.poll_shutdown(cx), Poll::Ready(Ok(()))) {
             return Poll::Ready(()); // the last words do not get through
         }
-        if self.wire.poll_drain(cx).is_ready() {
+        // Only the time is its bound.
+        let mut left = u64::MAX;
+        if self.wire.poll_drain(cx, &mut left).is_ready() {
             return Poll::Ready(());
         }
         alarm::poll(sleep, cx, Some(until))

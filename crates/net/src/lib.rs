@@ -59,7 +59,7 @@ pub use pushes::{PUSH_BYTES_MAX, PUSH_PATH, Pushes};
 pub use quiet::Quiet;
 pub use relay::{Duplex, Relay};
 pub use servers::{Guest, Servers};
-pub use tls::{TlsError, TlsNote, TlsStore};
+pub use tls::{Fields as CertificateFields, TlsError, TlsNote, TlsStore, fields as certificate_fields};
 
 use shared::Shared;
 

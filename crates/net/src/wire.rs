@@ -237,14 +237,15 @@ impl Wire {
         Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 
-    /// Throws away what the peer still sends, until it closes. Closing a socket with unread bytes in it would reset the
+    /// Throws away what the peer still sends, until it closes or nothing is `left` of what it may. Closing a socket with unread bytes in it would reset the
     /// connection and take our last words from the peer.
-    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>, left: &mut u64) -> Poll<()> {
         loop {
             let end = with_scratch(|scratch| {
                 let mut buffer = ReadBuf::new(scratch);
                 let read = ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buffer));
-                Poll::Ready(read.is_err() || buffer.filled().is_empty())
+                *left = left.saturating_sub(buffer.filled().len() as u64);
+                Poll::Ready(read.is_err() || buffer.filled().is_empty() || *left == 0)
             });
             if ready!(end) {
                 return Poll::Ready(());

@@ -60,7 +60,10 @@ pub(crate) const INVALID_GRAPH: StanzaError =
     with(Condition::NotAllowed, ErrorType::Cancel, "invalid-options");
 /// A request whose parts are not where they must be.
 pub(crate) const MALFORMED: StanzaError = StanzaError::new(Condition::BadRequest, ErrorType::Modify);
-pub(crate) const NOT_FOUND: StanzaError = StanzaError::new(Condition::ItemNotFound, ErrorType::Cancel);
+/// With its number: profanity (up to 0.15 at least) takes a missing list of OMEMO devices for an empty one, and so adds
+/// itself, only if it sees 404.
+pub(crate) const NOT_FOUND: StanzaError =
+    StanzaError::new(Condition::ItemNotFound, ErrorType::Cancel).code("404");
 pub(crate) const FORBIDDEN: StanzaError = StanzaError::new(Condition::Forbidden, ErrorType::Auth);
 pub(crate) const NOT_ACCEPTABLE: StanzaError = StanzaError::new(Condition::NotAcceptable, ErrorType::Modify);
 pub(crate) const CONFLICT: StanzaError = StanzaError::new(Condition::Conflict, ErrorType::Cancel);

@@ -27,6 +27,7 @@ mod notify;
 mod options;
 mod own;
 mod owner;
+mod pending;
 mod pep;
 pub mod portable;
 mod publish;
@@ -49,7 +50,7 @@ pub const PARTS: &[Part] = &[Part {
     name: "pubsub",
     path: "crates/pubsub/src/service.rs",
     specs: &[
-        Spec::partial("XEP-0060", "1.30.0", "as for accounts; without the command for pending requests"),
+        Spec::partial("XEP-0060", "1.30.0", "as for accounts"),
         Spec::partial("XEP-0248", "0.5.0", "one collection for a node; the root cannot be subscribed to"),
     ],
 }];

@@ -60,3 +60,5 @@ pub const WISHES_MAX: usize = 64;
 pub const WISHES_BYTES_MAX: usize = 4_096;
 /// Most features, identities and values in a client's answer that is looked at.
 pub const CAPS_PARTS_MAX: usize = 1_024;
+/// Most pending requests that are shown again to an owner at once.
+pub const PENDING_ASKED_MAX: usize = 100;

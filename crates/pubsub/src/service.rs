@@ -15,7 +15,7 @@ use xml::Writer;
 use crate::config::{Access, Offer};
 use crate::home::{Home, Rules};
 use crate::node::{AFFILIATIONS, NODES, Nodes, SUBSCRIPTIONS};
-use crate::{defaults, disco, limits, request, subscribe};
+use crate::{defaults, disco, limits, pending, request, subscribe};
 
 static RULES: Rules = Rules {
     default: defaults::of_service,
@@ -32,6 +32,7 @@ pub(crate) const ACCESS: &[Access] = &[Access::Open, Access::Authorize, Access::
 const FEATURES: &[&str] = &[
     ns::DISCO_INFO,
     ns::DISCO_ITEMS,
+    ns::COMMANDS,
     ns::PING,
     ns::PUBSUB,
     ns::PUBSUB_ACCESS_OPEN,
@@ -42,6 +43,7 @@ const FEATURES: &[&str] = &[
     ns::PUBSUB_CREATE_NODES,
     ns::PUBSUB_DELETE_ITEMS,
     ns::PUBSUB_DELETE_NODES,
+    ns::PUBSUB_GET_PENDING,
     ns::PUBSUB_INSTANT_NODES,
     ns::PUBSUB_ITEM_IDS,
     ns::PUBSUB_LEASED_SUBSCRIPTION,
@@ -120,6 +122,9 @@ impl Service for PubSub {
     fn arrive(&self, turn: &mut Turn<'_, Spot>, stanza: Stanza) {
         let to_service = turn.place.is_service() && stanza.to.as_ref().is_some_and(Jid::is_bare);
         match stanza.kind {
+            Kind::Iq(IqType::Set) if to_service && stanza.payload.has_ns(ns::COMMANDS) => {
+                pending::answer(turn, stanza);
+            }
             Kind::Iq(IqType::Get | IqType::Set) if to_service => {
                 let answer = asked(turn, &stanza);
                 kernel::answer(turn, stanza, answer);
@@ -155,10 +160,14 @@ fn asked(turn: &mut Turn<'_, Spot>, stanza: &Stanza) -> Answer<Spot> {
         (ns::PUBSUB | ns::PUBSUB_OWNER, _) => request::answer(turn, &iq),
         (ns::PING, false) => Answer::done(),
         (ns::DISCO_INFO, false) => match iq.payload.attr("node").filter(|node| !node.is_empty()) {
-            Some(node) => disco::info(turn, &iq, &node),
+            Some(node) => match pending::info(&node) {
+                Some(info) => Answer::Reply(info),
+                None => disco::info(turn, &iq, &node),
+            },
             None => Answer::Reply(info()),
         },
         (ns::DISCO_ITEMS, false) => match iq.payload.attr("node").filter(|node| !node.is_empty()) {
+            Some(node) if node == ns::COMMANDS => Answer::Reply(pending::items(turn.place)),
             Some(node) => disco::items(turn, iq.from(), node.into_owned()),
             None => {
                 let mut w = Writer::new(ns::CLIENT);

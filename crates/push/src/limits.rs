@@ -4,6 +4,9 @@
 
 /// Most subscriptions of one account; one more takes the place of the oldest.
 pub const SUBSCRIPTIONS_MAX: usize = 10;
+/// Most questions that wait for an answer: each notification asks two, one after the other, and one message may wake that
+/// many devices.
+pub const ASKS_MAX: u32 = 4_096;
 /// Most bytes of an endpoint's address.
 pub const ENDPOINT_BYTES_MAX: usize = 2_048;
 /// Most bytes of a name of a node.

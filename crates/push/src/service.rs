@@ -13,7 +13,7 @@ use model::storage::{Loaded, Read};
 use stanza::{Condition, IqType, Kind, MessageType, Stanza, ns};
 use xml::Writer;
 
-use crate::{commands, nodes, publish, unified};
+use crate::{commands, limits, nodes, publish, unified};
 
 /// Fills a buffer with bytes that nobody can guess.
 pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
@@ -89,6 +89,10 @@ impl Service for Pushes {
             }
             _ => {}
         }
+    }
+
+    fn asks_max(&self) -> u32 {
+        limits::ASKS_MAX
     }
 
     fn rest(&self, spot: &Spot) -> Rest {

@@ -324,3 +324,9 @@ fn bad_input() {
         assert_eq!(String::from_utf8(sent.text).unwrap(), text);
     }
 }
+
+/// One message may wake the devices of many accounts, and each asks.
+#[test]
+fn more_devices_are_woken_at_once_than_a_room_may_ask() {
+    assert!(Stage::new().service.asks_max() >= 10 * kernel::limits::ASKS_SPOT_MAX);
+}

@@ -221,7 +221,7 @@ impl World {
             }
             Output::Stanza(stanza) => self.hear(&stanza),
             Output::Unusable(_) => self.unstored += 1,
-            Output::Acked(token) => self.back(token),
+            Output::Acked(token) | Output::Written(token) => self.back(token),
             Output::NotResumed(tokens) => tokens.into_iter().for_each(|token| self.back(token)),
             Output::Verified(token, _) => assert!(self.verifications.remove(&token), "answered twice"),
             Output::Closed(ended) => {

@@ -28,8 +28,9 @@ pub(crate) fn handle(io: &mut Io, now: Instant, element: &Element) -> Next {
         ("resumed", Managed::Resuming) => handle_resumed(io, now, element)?,
         ("failed", Managed::Asked) => {
             io.clock.asked = None;
-            let arrived = io.sending.unmanage();
-            acked(io, arrived);
+            for token in io.sending.unmanage() {
+                io.out(Output::Written(token));
+            }
         }
         ("failed", Managed::Resuming) => handle_not_resumed(io, now, element)?,
         ("r" | "a", _) => io.note(Misbehaviour::UnexpectedManagement),

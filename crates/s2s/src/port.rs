@@ -49,9 +49,11 @@ pub enum Output {
     /// Something that counts as a stanza and is unusable. The error, if any, is for its sender: route it to its `to`
     /// like any stanza of ours. Counts for `Stream::handle_stored`.
     Unusable(Option<Box<Stanza>>),
-    /// The stanza of that token has arrived: the peer has acknowledged it (XEP-0198), or, where the peer has no stream
-    /// management, it was written to the socket (`Stream::handle_written`). In the order of sending.
+    /// The stanza of that token has arrived: the peer has acknowledged it (XEP-0198). In the order of sending.
     Acked(u64),
+    /// The stanza of that token was written to the socket (`Stream::handle_written`), and the peer has no stream
+    /// management: the stream will learn no more of it. In the order of sending.
+    Written(u64),
     /// Answers `Stream::verify` of that token.
     Verified(u64, Verdict),
     /// A broken stream goes on in this one (XEP-0198 section 5); what was not acknowledged is sent again by the stream
@@ -192,7 +194,7 @@ pub enum Unsendable {
     NotReady,
     /// The peer takes at most this many bytes (XEP-0478): the sender gets `policy-violation`.
     TooLarge(u32),
-    /// Too much is not yet acknowledged, or not yet written: again after the next [`Output::Acked`].
+    /// Too much is not yet acknowledged, or not yet written: again after the next [`Output::Acked`] or [`Output::Written`].
     Full,
 }
 

@@ -127,7 +127,7 @@ impl Stream {
     pub fn handle_written(&mut self, _now: Instant) {
         if !self.io.over {
             for token in self.io.sending.write() {
-                self.io.out(Output::Acked(token));
+                self.io.out(Output::Written(token));
             }
         }
     }
@@ -140,7 +140,8 @@ impl Stream {
     }
 
     /// Sends a stanza of a pair that is [`Output::Ready`]: from the domain of its `from` to that of its `to`. `token` is
-    /// the shell's name for it, and comes back by [`Output::Acked`], [`Output::NotResumed`] or
+    /// the shell's name for it, and comes back by [`Output::Acked`], [`Output::Written`],
+    /// [`Output::NotResumed`] or
     /// [`Ended::unacked`](crate::Ended::unacked), exactly once, except that a resumption carries it along.
     ///
     /// # Errors
@@ -258,6 +259,11 @@ impl Stream {
             Role::Outgoing(_) | Role::Incoming => self.io.book.sends(local, remote),
         };
         proven && self.io.may_send()
+    }
+
+    /// Whether SASL EXTERNAL has succeeded on it, as opposed to dialback.
+    pub fn is_external(&self) -> bool {
+        self.io.authenticated
     }
 
     /// The identifier of the stream, given by whoever accepted it: names incoming streams in dialback. Empty before.

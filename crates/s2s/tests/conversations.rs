@@ -337,7 +337,7 @@ fn without_stream_management_written_counts() {
     });
     duo.run();
     duo.a.send(1, &message("a@them.example", "b@ours.example", "x")).unwrap();
-    assert!(duo.a.has("acked 1"));
+    assert!(duo.a.has("written 1"));
     duo.cut();
     assert_eq!(duo.a.log.last().unwrap(), "closed Broken []");
 }

@@ -123,6 +123,22 @@ fn the_peer_cannot_have_handled_more_than_was_sent() {
     assert_eq!(side.resumption.take().unwrap().into_unacked(), [1, 2]);
 }
 
+/// A peer that offers to count and then does not: what was written is no better known than with one that never offered.
+#[test]
+fn what_was_written_has_not_arrived_because_the_peer_will_not_count() {
+    let (sender, _) = broken();
+    let mut side = bring_resuming(sender);
+    side.hear(b"<failed xmlns='urn:xmpp:sm:3'/>");
+    side.send(3, &message("a@them.example", "b@ours.example", "x")).unwrap();
+    side.serve();
+    assert!(!side.has("written 3"), "it may count yet: {:?}", side.log);
+    side.hear(b"<failed xmlns='urn:xmpp:sm:3'/>");
+    assert!(side.has("written 3") && !side.has("acked 3"), "{:?}", side.log);
+    side.send(4, &message("a@them.example", "b@ours.example", "y")).unwrap();
+    side.serve();
+    assert!(side.has("written 4") && !side.has("acked 4"), "{:?}", side.log);
+}
+
 #[test]
 fn who_does_not_answer_is_gone() {
     let (sender, _) = broken();

@@ -11,6 +11,7 @@ use engine::{Engine, Input, Output, Ticket, Time};
 use kernel::{
     BlockList, Directory, Group, Groups, HostFacts, Kernel, Now, SafetyFacts, Service, StrangerPolicy,
 };
+use model::bytestream::Activated;
 use model::grant::Grant;
 use model::link::{
     About, Bind, Client, ClientState, Down, Enable, End, Resource, Resume, StreamId, Transport, Up,
@@ -160,6 +161,8 @@ impl Pure {
                     // Whatever is sent to the web is taken, and gets nowhere.
                     Query::Push(PushQuery::Key) => Ok(Found::Push(PushFound::Key("BKey".into()))),
                     Query::Push(_) => Ok(Found::Push(PushFound::Done)),
+                    Query::Request(_) => Err(Fault::new(FaultKind::Misuse, "a request for the engine")),
+                    Query::Activate(_) => Ok(Found::Activated(Activated::Missing)),
                     Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
                 };
                 Input::Found(ticket, found.map_err(|fault| refusal(&fault)))

@@ -200,6 +200,8 @@ impl World {
             Query::Read(read) => self.server.disk.read(read).map(Found::Loaded),
             Query::Account(query) => Ok(Found::Account(self.order(&query))),
             Query::Upload(_) => Err(Broken::new(FaultKind::Io, "there is no place for files")),
+            Query::Request(_) => Err(store::Fault::new(store::FaultKind::Misuse, "a request for the engine")),
+            Query::Activate(_) => Ok(Found::Activated(model::bytestream::Activated::Off)),
             Query::Push(_) => Ok(Found::Push(model::push::PushFound::Off)),
             Query::Sessions(_) => Ok(Found::Sessions(Vec::new())),
         };

@@ -22,12 +22,14 @@ pub struct StanzaError {
     pub app: Option<(&'static str, &'static str)>,
     /// An application-specific condition with content of its own, in canonical form below [`ns::CLIENT`].
     pub details: Option<Bytes>,
+    /// The number by which clients of old knew errors (XEP-0086), where one in use still asks for it.
+    pub code: Option<&'static str>,
 }
 
 impl StanzaError {
     /// An error of the type that the RFC recommends for `condition`.
     pub const fn new(condition: Condition, ty: ErrorType) -> StanzaError {
-        StanzaError { condition, ty, text: None, app: None, details: None }
+        StanzaError { condition, ty, text: None, app: None, details: None, code: None }
     }
 
     /// The same error with an explanation.
@@ -51,6 +53,13 @@ impl StanzaError {
         self
     }
 
+    /// The same error with a number of old (XEP-0086).
+    #[must_use]
+    pub const fn code(mut self, code: &'static str) -> StanzaError {
+        self.code = Some(code);
+        self
+    }
+
     /// The same error with another type.
     #[must_use]
     pub const fn ty(mut self, ty: ErrorType) -> StanzaError {
@@ -60,7 +69,7 @@ impl StanzaError {
 
     /// Writes `<error/>` as a child of a stanza.
     pub fn write(&self, w: &mut Writer) {
-        w.open("error", ns::CLIENT).attr("type", self.ty.name());
+        w.open("error", ns::CLIENT).attr("type", self.ty.name()).attr_opt("code", self.code);
         w.open(self.condition.name(), ns::STANZAS).close();
         if let Some(text) = self.text {
             w.open("text", ns::STANZAS).attr("xml:lang", "en").text(text).close();

@@ -115,6 +115,9 @@ pubsub! {
     PUBSUB_SUBSCRIPTION_NOTIFICATIONS "subscription-notifications",
     PUBSUB_SUBSCRIPTION_OPTIONS "subscription-options",
 }
+// XEP-0065
+pub const BYTESTREAMS: &str = "http://jabber.org/protocol/bytestreams";
+
 // XEP-0066
 pub const OOB: &str = "jabber:x:oob";
 // XEP-0077
@@ -326,5 +329,9 @@ pub const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
 pub const DISPLAYED_ASSIST: &str = "urn:xmpp:mds:server-assist:0";
 // XEP-0502
 pub const MUC_ACTIVITY: &str = "{urn:xmpp:muc-activity}message-activity";
+// Ours: what the server tells accounts of strangers, and rooms of those whose accounts are removed.
+// Ours: what operators ask of rooms.
+pub const ROOMS: &str = "urn:x-detente:rooms:0";
 // Ours: what the server tells an account of its own about strangers.
 pub const STRANGERS: &str = "urn:x-detente:strangers:0";
+pub const DEPARTED: &str = "urn:x-detente:departed:0";

@@ -4,7 +4,6 @@
 //!
 //! Not here: the meaning of any element.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,27 +18,38 @@ use crate::ns;
 pub struct Payload {
     inner: Bytes,
     /// Where the child elements are.
-    at: Arc<[(u32, u32)]>,
+    parts: Arc<[Part]>,
+}
+
+/// Where a child element is, and how long its name and namespace are: each is asked for many times on its way.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    from: u32,
+    to: u32,
+    name: u32,
+    /// 0: the namespace of the content.
+    ns: u32,
 }
 
 /// A child element of a stanza.
 #[derive(Clone, Copy)]
 pub struct Child<'a> {
     raw: &'a [u8],
+    part: Part,
 }
 
 impl Payload {
     /// The content of an element that was just parsed.
     pub fn of(element: &Element) -> Payload {
-        let at =
-            element.children().map(|child| (child.range().start as u32, child.range().end as u32)).collect();
-        Payload { inner: element.inner(), at }
+        let inner = element.inner();
+        let parts = element.children().map(|child| Part::of(&inner, child.range())).collect();
+        Payload { inner, parts }
     }
 
     /// Canonical content that we wrote ourselves or stored.
     pub fn canonical(inner: Bytes) -> Payload {
-        let at = positions(&inner).into();
-        Payload { inner, at }
+        let parts = parts(&inner).into();
+        Payload { inner, parts }
     }
 
     /// The whole content.
@@ -54,7 +64,7 @@ impl Payload {
 
     /// The child elements, in order.
     pub fn children(&self) -> impl ExactSizeIterator<Item = Child<'_>> {
-        self.at.iter().map(|(from, to)| Child { raw: &self.inner[*from as usize..*to as usize] })
+        self.parts.iter().map(|part| part.child(&self.inner))
     }
 
     /// The first child with that name and namespace.
@@ -69,7 +79,7 @@ impl Payload {
 
     /// Whether there is a child in that namespace.
     pub fn has_ns(&self, ns: &str) -> bool {
-        self.children().any(|child| child.ns() == ns)
+        self.children().any(|child| child.is_in(ns))
     }
 
     /// The text of the first child with that name and namespace.
@@ -97,19 +107,15 @@ impl Payload {
         inner.extend_from_slice(&self.inner);
         inner.extend_from_slice(&added);
         let shift = self.inner.len() as u32;
-        let more = positions(&added).into_iter().map(|(from, to)| (from + shift, to + shift));
-        Payload { inner: inner.into(), at: self.at.iter().copied().chain(more).collect() }
+        let more = parts(&added).into_iter().map(|part| part.later(shift));
+        Payload { inner: inner.into(), parts: self.parts.iter().copied().chain(more).collect() }
     }
 
     /// The same content without the children that `drop` names. Costs nothing if there are none.
     #[must_use]
     pub fn without(&self, drop: impl Fn(&Child<'_>) -> bool) -> Payload {
-        let gone: Vec<Range<usize>> = self
-            .at
-            .iter()
-            .map(|(from, to)| *from as usize..*to as usize)
-            .filter(|range| drop(&Child { raw: &self.inner[range.clone()] }))
-            .collect();
+        let gone: Vec<Range<usize>> =
+            self.parts.iter().filter(|part| drop(&part.child(&self.inner))).map(Part::range).collect();
         if gone.is_empty() {
             return self.clone();
         }
@@ -124,6 +130,34 @@ impl Payload {
     }
 }
 
+/// How a declaration of a namespace begins. In canonical form it is the first attribute.
+const XMLNS: &[u8] = b" xmlns='";
+
+impl Part {
+    fn of(inner: &[u8], range: Range<usize>) -> Part {
+        let raw = &inner[range.clone()];
+        let name = raw.iter().skip(1).position(|b| matches!(b, b' ' | b'/' | b'>'));
+        let name = name.unwrap_or(raw.len().saturating_sub(1));
+        let ns = match raw.get(1 + name..).and_then(|rest| rest.strip_prefix(XMLNS)) {
+            Some(rest) => memchr::memchr(b'\'', rest).unwrap_or(rest.len()),
+            None => 0,
+        };
+        Part { from: range.start as u32, to: range.end as u32, name: name as u32, ns: ns as u32 }
+    }
+
+    fn range(&self) -> Range<usize> {
+        self.from as usize..self.to as usize
+    }
+
+    fn later(self, shift: u32) -> Part {
+        Part { from: self.from + shift, to: self.to + shift, ..self }
+    }
+
+    fn child<'a>(&self, inner: &'a [u8]) -> Child<'a> {
+        Child { raw: &inner[self.range()], part: *self }
+    }
+}
+
 impl<'a> Child<'a> {
     /// Its canonical bytes, valid under the content namespace.
     pub fn raw(&self) -> &'a [u8] {
@@ -132,22 +166,34 @@ impl<'a> Child<'a> {
 
     /// Its local name.
     pub fn name(&self) -> &'a str {
-        let end = self.raw.iter().position(|b| matches!(b, b' ' | b'/' | b'>')).unwrap_or(self.raw.len());
-        str_of(self.raw.get(1..end).unwrap_or_default())
+        str_of(self.name_bytes())
+    }
+
+    fn name_bytes(&self) -> &'a [u8] {
+        self.raw.get(1..1 + self.part.name as usize).unwrap_or_default()
     }
 
     /// Its namespace, as escaped in XML (no namespace in use has anything to escape).
     pub fn ns(&self) -> &'a str {
-        let after = &self.raw[(1 + self.name().len()).min(self.raw.len())..];
-        match after.strip_prefix(b" xmlns='") {
-            Some(rest) => str_of(&rest[..rest.iter().position(|b| *b == b'\'').unwrap_or(rest.len())]),
-            None => ns::CLIENT,
+        str_of(self.ns_bytes())
+    }
+
+    fn ns_bytes(&self) -> &'a [u8] {
+        let from = 1 + self.part.name as usize + XMLNS.len();
+        match self.part.ns {
+            0 => ns::CLIENT.as_bytes(),
+            length => self.raw.get(from..from + length as usize).unwrap_or_default(),
         }
     }
 
     /// Whether it has that name and namespace.
     pub fn is(&self, name: &str, ns: &str) -> bool {
-        self.name() == name && self.ns() == ns
+        self.name_bytes() == name.as_bytes() && self.is_in(ns)
+    }
+
+    /// Whether it has that namespace.
+    pub fn is_in(&self, ns: &str) -> bool {
+        self.ns_bytes() == ns.as_bytes()
     }
 
     /// The element as a tree to read.
@@ -160,8 +206,22 @@ impl<'a> Child<'a> {
 
     /// The value of an attribute.
     pub fn attr(&self, name: &str) -> Option<String> {
-        let tree = self.tree().ok()?;
-        tree.root()?.attr(name).map(Cow::into_owned)
+        self.raw_attr(name).map(|value| xml::unescape(value).into_owned())
+    }
+
+    /// The value of an attribute, as it stands in the canonical form: with references.
+    pub fn raw_attr(&self, name: &str) -> Option<&'a str> {
+        let mut rest = self.raw.get(1 + self.part.name as usize..)?;
+        while let [b' ', attribute @ ..] = rest {
+            let equals = memchr::memchr(b'=', attribute)?;
+            let (key, value) = (&attribute[..equals], attribute.get(equals + 2..)?);
+            let end = memchr::memchr(b'\'', value)?;
+            if key == name.as_bytes() {
+                return std::str::from_utf8(&value[..end]).ok();
+            }
+            rest = value.get(end + 1..)?;
+        }
+        None
     }
 }
 
@@ -169,8 +229,8 @@ fn str_of(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Where the elements of the outermost level are. Canonical XML has `<` and `>` only in tags.
-fn positions(inner: &[u8]) -> Vec<(u32, u32)> {
+/// The elements of the outermost level. Canonical XML has `<` and `>` only in tags.
+fn parts(inner: &[u8]) -> Vec<Part> {
     let (mut found, mut depth, mut start, mut at) = (Vec::new(), 0_usize, 0, 0);
     while let Some(open) = next(inner, at, b'<') {
         let Some(close) = next(inner, open, b'>') else { break };
@@ -184,7 +244,7 @@ fn positions(inner: &[u8]) -> Vec<(u32, u32)> {
             depth += 1;
         }
         if depth == 0 {
-            found.push((start as u32, close as u32 + 1));
+            found.push(Part::of(inner, start..close + 1));
         }
         at = close + 1;
     }
@@ -192,7 +252,7 @@ fn positions(inner: &[u8]) -> Vec<(u32, u32)> {
 }
 
 fn next(bytes: &[u8], from: usize, wanted: u8) -> Option<usize> {
-    bytes.get(from..)?.iter().position(|b| *b == wanted).map(|at| at + from)
+    memchr::memchr(wanted, bytes.get(from..)?).map(|at| at + from)
 }
 
 #[cfg(test)]
@@ -221,8 +281,21 @@ mod tests {
     }
 
     #[test]
+    fn attributes_are_those_of_the_element_itself() {
+        let inner = "<x xmlns='urn:x' a='1 &lt; &apos;2&apos;' empty=''><y b='3'/></x>";
+        let payload = Payload::canonical(inner.as_bytes().to_vec().into());
+        let x = payload.child("x", "urn:x").unwrap();
+        let read = ["a", "empty", "b", "c", "1"].map(|name| x.attr(name));
+        let expected = [Some("1 < '2'"), Some(""), None, None, None];
+        assert_eq!(read, expected.map(|value| value.map(str::to_owned)));
+        assert_eq!(x.raw_attr("a"), Some("1 &lt; &apos;2&apos;"));
+    }
+
+    #[test]
     fn survives_corrupt_bytes() {
-        for bytes in ["<", "<a", "</a></a>", "<>", "></", "<a><b></a>", "<a xmlns='"] {
+        for bytes in
+            ["<", "<a", "</a></a>", "<>", "></", "<a><b></a>", "<a xmlns='", "<a x>", "<a x=>", "<a x='>"]
+        {
             let payload = Payload::canonical(bytes.as_bytes().to_vec().into());
             for child in payload.children() {
                 let _ = (child.name(), child.ns(), child.attr("x"));

@@ -10,16 +10,19 @@ use model::storage::BlobId;
 use store::{BlobHash, Blobs, BoxFuture, Fault, FaultKind, Intake};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::bucket::{Bucket, Settings};
 use crate::chunks::Chunks;
-use crate::limits::CHUNK_BYTES;
+use crate::limits::{CHUNK_BYTES, FETCH_WAIT, FETCHES_MAX};
 use crate::spool::{Spool, Spooled, fault};
 
 /// Blobs in a bucket, and those that were stored here before there was one. Within a runtime only.
 pub struct Objects {
     bucket: Arc<Bucket>,
     chunks: Chunks,
+    fetches: Semaphore,
     spool: Spool,
     /// What was stored before; nothing new goes there.
     before: Arc<dyn Blobs>,
@@ -32,7 +35,8 @@ impl Objects {
     /// The folder for files on their way cannot be made, or this system trusts no authority for TLS.
     pub fn open(settings: Settings, before: Arc<dyn Blobs>) -> Result<Objects, Fault> {
         let spool = Spool::open(settings.spool.clone())?;
-        Ok(Objects { bucket: Arc::new(Bucket::new(settings)?), chunks: Chunks::default(), spool, before })
+        let (bucket, fetches) = (Arc::new(Bucket::new(settings)?), Semaphore::new(FETCHES_MAX));
+        Ok(Objects { bucket, chunks: Chunks::default(), fetches, spool, before })
     }
 
     /// Asks whether the bucket is there and may be used.
@@ -44,6 +48,13 @@ impl Objects {
     }
 
     async fn chunk(&self, id: BlobId, number: u64) -> Result<Option<Bytes>, Fault> {
+        if let Some(known) = self.chunks.find((id, number)) {
+            return Ok(Some(known));
+        }
+        let wait = timeout(FETCH_WAIT, self.fetches.acquire()).await;
+        let _fetch =
+            wait.map_err(|_| Fault::new(FaultKind::Away, "too many read from the object storage"))?;
+        // Another reader may have waited for the same.
         if let Some(known) = self.chunks.find((id, number)) {
             return Ok(Some(known));
         }
@@ -66,7 +77,9 @@ impl Objects {
             at += part.len() as u64;
             let last = at >= range.end || length < CHUNK_BYTES;
             match last && all.is_empty() {
-                // Most often it is a part of one chunk, and nothing is copied.
+                // Most often it is a part of one chunk. A small one would keep all of it in memory as long as its reader
+                // takes.
+                true if part.len() * 2 < chunk.len() => return Ok(Some(Bytes::copy_from_slice(&part))),
                 true => return Ok(Some(part)),
                 false => all.extend_from_slice(&part),
             }

@@ -8,6 +8,10 @@ use std::time::Duration;
 pub const CHUNK_BYTES: u64 = 1024 * 1024;
 /// Chunks that are kept.
 pub const CHUNKS_MAX: usize = 32;
+/// Chunks that are fetched at once, for all readers together.
+pub const FETCHES_MAX: usize = 16;
+/// How long a reader waits until its chunk is one of them.
+pub const FETCH_WAIT: Duration = Duration::from_secs(30);
 /// Connections that wait for the next request.
 pub const IDLE_MAX: usize = 8;
 /// How long a connection waits: less than what servers allow.

@@ -29,6 +29,9 @@ struct World {
     failures: Vec<u16>,
     asked: Vec<String>,
     connections: usize,
+    /// How many parts are being asked for, and how many ever were at once.
+    now: usize,
+    most: usize,
 }
 
 type Shared = Arc<Mutex<World>>;
@@ -58,6 +61,18 @@ async fn answer(world: Shared, request: Request<Incoming>) -> Result<Response<Wh
         bytes.extend(frame.into_data().unwrap_or_default());
     }
     let header = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    if head.method == Method::GET {
+        let count = |by: isize| {
+            let mut world = world.lock().unwrap();
+            world.now = world.now.checked_add_signed(by).unwrap();
+            world.most = world.most.max(world.now);
+        };
+        count(1);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        count(-1);
+    }
     let mut world = world.lock().unwrap();
     let path = head.uri.path().to_owned();
     world.asked.push(format!("{} {path}", head.method));
@@ -255,6 +270,29 @@ async fn equal_bytes_go_once_and_readers_share_chunks() {
     let name = format!("/files/xmpp/{id}");
     let asked = std::mem::take(&mut house.world.lock().unwrap().asked);
     assert_eq!(asked, ["HEAD", "PUT", "HEAD", "GET"].map(|method| format!("{method} {name}")));
+}
+
+/// However many read: so many fetch, and what is handed out keeps no more in memory than it is long.
+#[tokio::test]
+async fn many_readers_are_bounded() {
+    let house = Arc::new(house("many").await);
+    let mut ids = Vec::new();
+    for n in 0..2 * limits::FETCHES_MAX {
+        ids.push(house.put(&[n as u8; 1_000]).await.unwrap());
+    }
+    // Twice each: who waits for the same chunk shares it.
+    let readers = ids.iter().chain(&ids).map(|id| {
+        let (house, id) = (house.clone(), *id);
+        tokio::spawn(async move { house.objects.blob_read(id, 0..100).await.unwrap().unwrap() })
+    });
+    for reader in readers.collect::<Vec<_>>() {
+        let part = reader.await.unwrap();
+        assert!(part.len() == 100 && part.is_unique(), "the chunk is not held by its part");
+    }
+    let world = house.world.lock().unwrap();
+    assert!(world.most > 1 && world.most <= limits::FETCHES_MAX, "{}", world.most);
+    let gets = world.asked.iter().filter(|asked| asked.starts_with("GET")).count();
+    assert!(gets <= ids.len() + limits::FETCHES_MAX, "{gets}");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod post;
 mod sealed;
 mod secret;
 mod sender;
+mod shares;
 mod vapid;
 mod ways;
 

@@ -6,8 +6,16 @@ use std::time::Duration;
 
 /// Most notifications that wait to be sent, again or for the first time; more are refused.
 pub const QUEUE_MAX: usize = 2_000;
+/// The same of one account: twice as many as it may have subscriptions, and some.
+pub const QUEUE_PER_ACCOUNT_MAX: usize = 32;
+/// The same for one host.
+pub const QUEUE_PER_HOST_MAX: usize = 1_000;
 /// Most connections to push services at once.
-pub const CONNECTIONS_MAX: usize = 32;
+pub const CONNECTIONS_MAX: usize = 64;
+/// The same of one account.
+pub const CONNECTIONS_PER_ACCOUNT_MAX: usize = 4;
+/// The same to one host: browsers of most users have one of a few.
+pub const CONNECTIONS_PER_HOST_MAX: usize = 16;
 /// For one try: the look-up of the address, the connection, the answer.
 pub const TRY: Duration = Duration::from_secs(20);
 /// How long to wait after a first, a second... failure that may pass; then the notification is dropped.

@@ -5,7 +5,6 @@
 //! Not here: one request (`post.rs`).
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,11 +12,12 @@ use address::Bare;
 use bytes::Bytes;
 use model::push::{Notification, Subscription};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use turn::peers::Peers;
 
 use crate::endpoint::Endpoint;
 use crate::post::{Post, Said, post};
+use crate::shares::{Share, Shares};
 use crate::vapid::Vapid;
 use crate::{encrypt, limits};
 
@@ -64,9 +64,18 @@ struct Inner {
     tls: Arc<ClientConfig>,
     room: Arc<Semaphore>,
     connections: Semaphore,
-    /// The latest notification of each node: an older one is not sent again.
-    latest: Mutex<HashMap<(Bare, String), u64>>,
-    count: AtomicU64,
+    accounts: Shares<Bare>,
+    hosts: Shares<String>,
+    /// The latest notification of each node: an older one is not sent any more, and hears of that.
+    latest: Mutex<HashMap<(Bare, String), Arc<Place>>>,
+}
+
+/// A notification's place in the queue, in all that bounds it.
+struct Place {
+    overtaken: Notify,
+    account: Share<Bare>,
+    host: Share<String>,
+    _room: OwnedSemaphorePermit,
 }
 
 /// What is to be done after an answer.
@@ -98,8 +107,9 @@ impl Sender {
             tls: Arc::new(tls),
             room: Arc::new(Semaphore::new(limits::QUEUE_MAX)),
             connections: Semaphore::new(limits::CONNECTIONS_MAX),
+            accounts: Shares::new(limits::QUEUE_PER_ACCOUNT_MAX, limits::CONNECTIONS_PER_ACCOUNT_MAX),
+            hosts: Shares::new(limits::QUEUE_PER_HOST_MAX, limits::CONNECTIONS_PER_HOST_MAX),
             latest: Mutex::default(),
-            count: AtomicU64::new(0),
         }))
     }
 
@@ -122,25 +132,23 @@ impl Sender {
         encrypt::is_usable(to).then_some(()).ok_or("the key is none of a browser")
     }
 
-    /// Takes a notification to be sent; `false` if too many wait. Within a runtime only.
+    /// Takes a notification to be sent; `false` if too many wait, of all, of its account or for its host. Within a runtime
+    /// only.
     pub fn send(&self, notification: Notification) -> bool {
-        let Ok(permit) = self.0.room.clone().try_acquire_owned() else { return false };
         let inner = self.0.clone();
-        let number = inner.enlist(&notification);
-        tokio::spawn(async move { inner.carry(notification, number, permit).await });
+        // It was looked at when the subscription was made.
+        let Ok(endpoint) = Endpoint::parse(&notification.to.endpoint) else { return true };
+        let Some(place) = inner.enlist(&notification, &endpoint) else { return false };
+        tokio::spawn(async move { inner.carry(notification, endpoint, place).await });
         true
     }
 }
 
 impl Inner {
-    async fn carry(&self, notification: Notification, number: u64, _room: OwnedSemaphorePermit) {
+    async fn carry(&self, notification: Notification, endpoint: Endpoint, place: Arc<Place>) {
         let account = &notification.account;
-        // Both were looked at when the subscription was made.
-        if let (Ok(endpoint), Ok(body)) = (
-            Endpoint::parse(&notification.to.endpoint),
-            encrypt::encrypt(&notification.to, &notification.text),
-        ) {
-            match self.insist(&notification, &endpoint, body.into(), number).await {
+        if let Ok(body) = encrypt::encrypt(&notification.to, &notification.text) {
+            match self.insist(&notification, &endpoint, body.into(), &place).await {
                 Next::Done => {}
                 Next::Gone => {
                     tracing::info!(%account, host = endpoint.host, "a browser has ended its subscription");
@@ -153,44 +161,63 @@ impl Inner {
         }
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (notification.account, notification.node);
-        if latest.get(&key) == Some(&number) {
+        if latest.get(&key).is_some_and(|latest| Arc::ptr_eq(latest, &place)) {
             latest.remove(&key);
         }
     }
 
-    /// Notes that this is the latest of its node.
-    fn enlist(&self, notification: &Notification) -> u64 {
-        let number = self.count.fetch_add(1, Ordering::Relaxed);
+    /// Gives a notification its place: it is the latest of its node. `None` if there is none for it.
+    fn enlist(&self, notification: &Notification, endpoint: &Endpoint) -> Option<Arc<Place>> {
+        let place = Arc::new(Place {
+            overtaken: Notify::new(),
+            account: self.accounts.join(&notification.account)?,
+            host: self.hosts.join(&endpoint.host)?,
+            _room: self.room.clone().try_acquire_owned().ok()?,
+        });
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        latest.insert((notification.account.clone(), notification.node.clone()), number);
-        number
+        let key = (notification.account.clone(), notification.node.clone());
+        if let Some(older) = latest.insert(key, place.clone()) {
+            older.overtaken.notify_one();
+        }
+        Some(place)
     }
 
-    fn is_latest(&self, notification: &Notification, number: u64) -> bool {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        latest.get(&(notification.account.clone(), notification.node.clone())) == Some(&number)
-    }
-
-    /// Tries, and tries again.
-    async fn insist(&self, of: &Notification, endpoint: &Endpoint, body: Bytes, number: u64) -> Next {
+    /// Tries, and tries again. What is overtaken while it waits goes no further.
+    async fn insist(&self, of: &Notification, endpoint: &Endpoint, body: Bytes, place: &Place) -> Next {
         let mut pauses = self.settings.pauses.iter();
         loop {
+            let connection = tokio::select! {
+                biased;
+                () = place.overtaken.notified() => return Next::Done,
+                connection = self.connection(place) => connection,
+            };
             let next = match self.attempt(of, endpoint, body.clone()).await {
                 Some(said) => judge(&said),
                 None => Next::Again(None),
             };
+            drop(connection);
             let Next::Again(asked) = next else { return next };
             let Some(pause) = pauses.next() else { return Next::Drop };
-            tokio::time::sleep(asked.unwrap_or_default().max(*pause).min(limits::PAUSE_MAX)).await;
-            if !self.is_latest(of, number) {
-                return Next::Done;
+            let pause = asked.unwrap_or_default().max(*pause).min(limits::PAUSE_MAX);
+            tokio::select! {
+                biased;
+                () = place.overtaken.notified() => return Next::Done,
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
+    /// Waits for a connection: first in the shares, so that nobody holds one of all while he waits for his own.
+    async fn connection<'a>(&'a self, place: &'a Place) -> [Option<SemaphorePermit<'a>>; 3] {
+        // None of them is ever closed.
+        [
+            place.account.connection().await,
+            place.host.connection().await,
+            self.connections.acquire().await.ok(),
+        ]
+    }
+
     async fn attempt(&self, of: &Notification, endpoint: &Endpoint, body: Bytes) -> Option<Said> {
-        // It is never closed.
-        let _connection = self.connections.acquire().await.ok()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let authorization = self.settings.vapid.authorization(&endpoint.audience(), now)?;
         let topic = Some(&of.node[..]).filter(|node| is_topic(node));

@@ -93,6 +93,20 @@ fn notification(to: Subscription, text: &str) -> Notification {
 
 /// A sender that may reach this machine, and hears of ended subscriptions.
 fn sender(roots: &RootCertStore, local: bool, pauses: usize) -> (Sender, mpsc::UnboundedReceiver<String>) {
+    made(roots, local, pauses, Duration::from_millis(500))
+}
+
+/// One that waits for long.
+fn with_patience(roots: &RootCertStore, patience: Duration) -> (Sender, mpsc::UnboundedReceiver<String>) {
+    made(roots, true, 0, patience)
+}
+
+fn made(
+    roots: &RootCertStore,
+    local: bool,
+    pauses: usize,
+    patience: Duration,
+) -> (Sender, mpsc::UnboundedReceiver<String>) {
     let (tell, gone) = mpsc::unbounded_channel();
     let vapid = Vapid::new(&Secret::new([9; 32]), "mailto:admin@a.example");
     let mut settings = Settings::new(vapid, Box::new(move |of| tell.send(of.node.clone()).unwrap()));
@@ -103,7 +117,7 @@ fn sender(roots: &RootCertStore, local: bool, pauses: usize) -> (Sender, mpsc::U
     }
     settings.roots = roots.clone();
     settings.pauses = vec![Duration::from_millis(1); pauses];
-    settings.patience = Duration::from_millis(500);
+    settings.patience = patience;
     (Sender::new(settings), gone)
 }
 
@@ -185,8 +199,8 @@ async fn what_is_overtaken_is_not_tried_again() {
     while let Ok((_, body)) = service.got.try_recv() {
         texts.push(browser.read(&body).unwrap());
     }
-    texts.sort();
-    assert_eq!(texts, [&b"new"[..], b"new", b"new", b"new", b"old"]);
+    // The old one had not even begun.
+    assert_eq!(texts, [b"new"; 4]);
 }
 
 #[tokio::test]
@@ -219,13 +233,64 @@ async fn who_is_not_known_is_not_told() {
     assert_eq!(service.got.recv().await.unwrap().0, "no TLS");
 }
 
+/// A host that takes connections, and says nothing.
+async fn silent() -> (Subscription, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let to = Browser::new().unwrap();
+    let to = to.subscription(&format!("https://127.0.0.1:{}/", listener.local_addr().unwrap().port()));
+    let held = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            held.push(socket);
+        }
+    });
+    (to, held)
+}
+
+#[tokio::test]
+async fn whose_push_service_is_slow_waits_alone() {
+    let (slow, silent) = silent().await;
+    let most = webpush::limits::CONNECTIONS_MAX;
+    // One account with many browsers, then many accounts with a host in common.
+    for accounts in [1, most] {
+        let mut service = service(vec![CREATED]).await;
+        let (sender, _gone) = with_patience(&service.roots, Duration::from_secs(600));
+        for number in 0..2 * most {
+            let account = Bare::parse(&format!("{}@a.example", number % accounts)).unwrap();
+            let node = format!("n{number}");
+            sender.send(Notification { account, node, ..notification(slow.clone(), "a") });
+        }
+        // All who may have a connection have it.
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        let to = Browser::new().unwrap().subscription(&format!("https://localhost:{}/", service.port));
+        let bob = Bare::parse("bob@a.example").unwrap();
+        assert!(sender.send(Notification { account: bob, ..notification(to, "b") }));
+        let got = tokio::time::timeout(Duration::from_secs(20), service.got.recv()).await;
+        assert!(got.is_ok(), "{accounts}");
+    }
+    silent.abort();
+}
+
 #[tokio::test]
 async fn too_much_is_refused() {
     let (sender, _gone) = sender(&RootCertStore::empty(), true, 0);
-    let to = Browser::new().unwrap().subscription("https://localhost:1/");
+    let browser = Browser::new().unwrap();
+    let send = |account: usize, node: usize, host: usize| {
+        let to = browser.subscription(&format!("https://h{host}.localhost:1/"));
+        let account = Bare::parse(&format!("{account}@a.example")).unwrap();
+        sender.send(Notification { account, node: node.to_string(), ..notification(to, "a") })
+    };
+    use webpush::limits::{QUEUE_MAX, QUEUE_PER_ACCOUNT_MAX, QUEUE_PER_HOST_MAX};
     // Nothing is sent before this test waits for something.
-    for _ in 0..webpush::limits::QUEUE_MAX {
-        assert!(sender.send(notification(to.clone(), "a")));
+    for number in 0..=QUEUE_PER_ACCOUNT_MAX {
+        assert_eq!(send(0, number, 0), number < QUEUE_PER_ACCOUNT_MAX, "of one account");
     }
-    assert!(!sender.send(notification(to, "a")));
+    for number in QUEUE_PER_ACCOUNT_MAX..=QUEUE_PER_HOST_MAX {
+        assert_eq!(send(number, 0, 0), number < QUEUE_PER_HOST_MAX, "for one host");
+    }
+    for number in QUEUE_PER_HOST_MAX..=QUEUE_MAX {
+        assert_eq!(send(number, 0, 1), number < QUEUE_MAX, "of all");
+    }
 }

@@ -34,22 +34,36 @@ pub fn escape_attr(out: &mut Vec<u8>, value: &str) {
     });
 }
 
+/// Bytes that may have to be written in another way, in text or in attributes: nearly all others are passed over with one look.
+static UNUSUAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = b < 0x20 || b == 0xEF || matches!(b as u8, b'&' | b'<' | b'>' | b'\'');
+        b += 1;
+    }
+    table
+};
+
 fn escape(out: &mut Vec<u8>, text: &str, reference: impl Fn(u8) -> Option<&'static str>) {
     let bytes = text.as_bytes();
-    let mut from = 0;
-    let mut put = |upto: usize, with: &str, skip: usize| {
-        out.extend_from_slice(&bytes[from..upto]);
+    let (mut from, mut at) = (0, 0);
+    while let Some(next) = bytes[at..].iter().position(|b| UNUSUAL[*b as usize]) {
+        at += next;
+        let b = bytes[at];
+        let (with, length) = match reference(b) {
+            Some(with) => (with, 1),
+            None if b < b' ' && b != b'\n' && b != b'\t' => ("\u{FFFD}", 1),
+            None if b == 0xEF && !text[at..].starts_with(chars::is_xml_char) => ("\u{FFFD}", 3),
+            None => {
+                at += 1;
+                continue;
+            }
+        };
+        out.extend_from_slice(&bytes[from..at]);
         out.extend_from_slice(with.as_bytes());
-        from = upto + skip;
-    };
-    for (at, &b) in bytes.iter().enumerate() {
-        if let Some(with) = reference(b) {
-            put(at, with, 1);
-        } else if b < b' ' && b != b'\n' && b != b'\t' {
-            put(at, "\u{FFFD}", 1);
-        } else if b == 0xEF && !text[at..].starts_with(chars::is_xml_char) {
-            put(at, "\u{FFFD}", 3);
-        }
+        at += length;
+        from = at;
     }
     out.extend_from_slice(&bytes[from..]);
 }

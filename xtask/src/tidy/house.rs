@@ -3,9 +3,22 @@
 //! Not here: the floors, which each crate's `Cargo.toml` states for itself.
 
 /// Crates that do no I/O: they decide, and others do.
-pub(crate) const CORE: [&str; 14] = [
-    "address", "xml", "sasl", "turn", "stanza", "model", "stream", "s2s", "kernel", "features", "muc",
-    "pubsub", "push", "zoo",
+pub(crate) const CORE: [&str; 15] = [
+    "address",
+    "xml",
+    "sasl",
+    "turn",
+    "stanza",
+    "model",
+    "stream",
+    "s2s",
+    "kernel",
+    "features",
+    "muc",
+    "pubsub",
+    "push",
+    "bytestreams",
+    "zoo",
 ];
 
 /// The one crate that may name an engine (`store-*`, `cluster-*`, `gateway-*`).

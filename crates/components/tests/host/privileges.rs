@@ -119,6 +119,27 @@ async fn a_request_in_a_users_name_is_answered() {
     server.stop(true).await;
 }
 
+/// The user's own device is asked in his name, and answers to his own address, or to none.
+#[tokio::test]
+async fn a_request_to_the_users_own_device_is_answered() {
+    let rights = Rights { iq: vec![("urn:x".to_owned(), Reach::Both)], ..all() };
+    let server = Server::new(settings(rights)).await;
+    let mut romeo = server.client("romeo@a.example/garden").await;
+    let mut bridge = server.component().await;
+    for to in ["to='romeo@a.example'", ""] {
+        let inner = "<iq xmlns='jabber:client' type='get' id='own' to='romeo@a.example/garden'><x xmlns='urn:x'/></iq>";
+        bridge.send(&asked("get", inner)).await;
+        let heard = romeo.expect(&["type='get'", "urn:x", "from='romeo@a.example'"]).await;
+        let id = heard.split_once(" id='").unwrap().1.split_once('\'').unwrap().0.to_owned();
+        romeo.send(&format!("<iq {to} type='result' id='{id}'><y xmlns='urn:x'/></iq>")).await;
+        bridge.expect(&["id='asked' type='result'", "<y xmlns='urn:x'/>", "</privilege>"]).await;
+    }
+    // An answer that nobody waits for is no harm.
+    romeo.send("<iq type='result' id='commission-0'/>").await;
+    drop(bridge);
+    server.stop(true).await;
+}
+
 /// H-05, and what is ordinary stays so.
 #[tokio::test]
 async fn nothing_is_done_without_the_right_to_it() {

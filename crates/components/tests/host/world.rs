@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use address::Jid;
 use components::{Component, Components, Counters, Parts, Settings};
-use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
+use engine::{Engine, Handle, Input, NoBytestreams, NoFiles, NoPushes, Services};
 use kernel::{HostFacts, Kernel};
 use mailbox::{Mailbox, Share};
 use model::grant::Grant;
@@ -103,6 +103,7 @@ impl Server {
             accounts: Arc::new(Everybody),
             files: Arc::new(NoFiles),
             pushes: Arc::new(NoPushes),
+            bytestreams: Arc::new(NoBytestreams),
         };
         let engine_task = tokio::spawn(engine::run(machine, ups, inputs, services));
         Server { store, components, path, mailbox, engine, engine_task, phase }

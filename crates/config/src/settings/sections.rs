@@ -44,6 +44,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "Calls between networks: a relay (STUN and TURN) for people of this server. There is one as soon as `external_address` is set.",
     ),
     (
+        "bytestreams",
+        "Files from client to client, between networks: a proxy (XEP-0065) at `proxy.` before each domain. There is one as soon as `host` is set.",
+    ),
+    (
         "federation",
         "Other servers. Encryption and a valid certificate are asked of all, but for those named below [federation.domain.\"...\"].",
     ),

@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod domains;
+mod outside;
+mod rooms;
+mod s2s;
 mod secrets;
 mod server;
 mod stopped;

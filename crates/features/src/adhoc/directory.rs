@@ -60,7 +60,7 @@ fn set(turn: &mut Turn<'_, Host>, call: Call) -> Answer<Host> {
         if let Some(card) = found.into_doc().filter(|_| listed).and_then(|card| of(&card)) {
             card.keep(owner, turn.fx);
         }
-        forget(turn);
+        forget(turn, &call.from.bare());
         call.done(if listed { "Others find you from now on" } else { "Others do not find you any more" })
     })
 }

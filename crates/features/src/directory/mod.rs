@@ -79,7 +79,7 @@ impl Feature for Directory {
             let error = StanzaError::new(Condition::ResourceConstraint, ErrorType::Wait);
             return error.text("you search too often").into();
         }
-        index::people(turn, Box::new(move |_, people| Answer::Reply(answer(&search, &people))))
+        index::people(turn, iq.stanza, Box::new(move |people| answer(&search, people)))
     }
 }
 

@@ -157,3 +157,120 @@ fn results_have_an_end() {
     );
     assert_eq!(answer.matches("<item>").count(), 1, "{answer}");
 }
+
+/// Plays with questions that wait: what was answered, and the questions.
+struct Slow {
+    scene: Scene,
+    asked: std::collections::VecDeque<(model::query::Query, kernel::Resume<Host>)>,
+    scans: usize,
+    answered: Vec<String>,
+}
+
+impl Slow {
+    fn new(policy: Policy) -> Slow {
+        let mut scene = scene(policy);
+        wish(&mut scene, "1");
+        Slow { scene, asked: Default::default(), scans: 0, answered: Vec::new() }
+    }
+
+    fn play(&mut self, act: impl FnOnce(&kernel::Kernel, &mut Turn<'_, Host>)) {
+        use model::query::{AccountQuery, Query};
+        let mut fx = kernel::Effects::default();
+        let now = kernel::Now { unix_ms: self.scene.now_ms };
+        self.scene.next_id += 1;
+        act(&self.scene.kernel, &mut Turn::new(now, self.scene.next_id, &mut self.scene.host, None, &mut fx));
+        for effect in fx.take() {
+            match effect {
+                kernel::Effect::AskHost(_, query, resume) => {
+                    self.scans += usize::from(matches!(
+                        query,
+                        Query::Read(model::storage::Read::Owners { .. })
+                            | Query::Account(AccountQuery::List { .. })
+                    ));
+                    self.asked.push_back((query, resume));
+                }
+                kernel::Effect::Route(stanza) => self.answered.push(format!("{stanza:?}")),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn search(&mut self, who: &str) {
+        let request = format!(
+            "<iq from='{who}@example.org/x' to='example.org' type='set' id='s'><query xmlns='jabber:iq:search'><last>capu</last></query></iq>"
+        );
+        let stanza = crate::scene::stanza(&request);
+        self.play(|kernel, turn| kernel.host(turn, stanza));
+    }
+
+    /// So many questions are answered; and those who found nobody, and somebody, then.
+    fn answer(&mut self, count: usize) -> (usize, usize) {
+        for _ in 0..count {
+            let Some((query, resume)) = self.asked.pop_front() else { break };
+            let found = self.scene.answer(query);
+            self.play(|_, turn| resume(turn, found));
+        }
+        let found = |line: &&String| line.contains("<item ");
+        let some = self.answered.iter().filter(found).count();
+        (std::mem::take(&mut self.answered).len() - some, some)
+    }
+}
+
+#[test]
+fn those_who_search_at_once_wait_for_one_scan() {
+    for policy in [Policy::OptIn, Policy::All] {
+        let mut slow = Slow::new(policy);
+        ["bob", "carl", "dora"].iter().for_each(|who| slow.search(who));
+        assert_eq!((slow.answer(99), slow.scans), ((0, 3), 1));
+        slow.search("bob");
+        assert_eq!((slow.answer(99), slow.scans), ((0, 1), 1), "it is known");
+    }
+}
+
+/// Whoever does not want to be found any more is not shown, however far the reading has come.
+#[test]
+fn who_leaves_while_the_directory_is_read_is_not_in_it() {
+    for policy in [Policy::OptIn, Policy::All] {
+        for step in 0..3 {
+            let mut slow = Slow::new(policy);
+            slow.search("bob");
+            let answered = slow.answer(step);
+            wish(&mut slow.scene, "0");
+            let after = slow.answer(99);
+            match step {
+                // It was read before he said so.
+                2 => assert_eq!((answered, after), ((0, 1), (0, 0))),
+                _ => assert_eq!((answered, after), ((0, 0), (1, 0)), "{step}"),
+            }
+            slow.search("bob");
+            assert_eq!((slow.answer(99), slow.scans), ((1, 0), 2), "{step}: what was read is not kept");
+            wish(&mut slow.scene, "1");
+            slow.search("bob");
+            assert_eq!(slow.answer(99), (0, 1));
+        }
+    }
+}
+
+#[test]
+fn what_was_read_for_all_is_not_shown_where_only_some_want_it() {
+    let mut slow = Slow::new(Policy::All);
+    wish(&mut slow.scene, "0");
+    slow.search("bob");
+    slow.answer(1);
+    let safety = SafetyFacts { directory: Policy::OptIn, ..SafetyFacts::default() };
+    slow.scene.facts(HostFacts { safety, ..HostFacts::default() });
+    assert_eq!((slow.answer(99), slow.scans), ((1, 0), 2));
+}
+
+#[test]
+fn who_waits_hears_of_a_fault_and_not_too_many_wait() {
+    let mut slow = Slow::new(Policy::All);
+    (0..130).for_each(|n| slow.search(&format!("user{n}")));
+    assert_eq!(slow.answered.len(), 2, "they are told at once");
+    slow.scene.broken = true;
+    slow.answered.clear();
+    assert_eq!(slow.answer(99), (128, 0));
+    slow.scene.broken = false;
+    slow.search("bob");
+    assert_eq!(slow.answer(99), (0, 1));
+}

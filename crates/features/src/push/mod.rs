@@ -6,9 +6,10 @@
 //! affair, and only what nobody reads there ([`Event::Unread`]) is pushed; while it has none, every message of weight is.
 //!
 //! Not here: what a registration is (`registration.rs`), which messages are worth it (`worth.rs`), what clients do not
-//! want to hear of (`filter.rs`), how it is said and paced (`publish.rs`), any push service (crate `push`).
+//! want to hear of (`filter.rs`), how it is said (`publish.rs`), when (`pace.rs`), any push service (crate `push`).
 
 mod filter;
+mod pace;
 mod publish;
 mod registration;
 #[cfg(test)]
@@ -142,6 +143,7 @@ impl Feature for Push {
                 }
                 *registrations(turn) = known;
             }
+            Event::Woken => self.again(turn),
             _ => {}
         }
     }
@@ -221,6 +223,7 @@ impl Push {
         if let Some(at) = at.filter(|_| over) {
             forget(turn, |index, _| index == at);
         }
+        pace::alarm(turn);
         if at.is_some() { Flow::Stop } else { Flow::On }
     }
 }

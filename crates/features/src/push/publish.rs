@@ -1,49 +1,27 @@
-//! What push services are told, one thing at a time, and what becomes of their answers.
+//! What push services are told.
 //!
 //! XEP-0357 0.4.1 section 7
 //!
-//! Not here: to whom (`mod.rs`).
+//! Not here: to whom (`mod.rs`), when, and what becomes of their answers (`pace.rs`).
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use kernel::{Account, Turn};
+use kernel::Account;
 use serde::Serialize;
-use stanza::{Condition, IqType, Kind, Stanza, ns};
+use stanza::ns;
 use xml::Writer;
 
 use super::registration::Registration;
 use super::worth::{Notice, Weight, beginning};
 use super::{Content, Push};
 
-/// How long a push service may take to answer before it is told the next thing all the same, in milliseconds.
-const ANSWER_MS_MAX: u64 = 60_000;
-/// After so many failures in a row, which might pass, a registration ends.
-const FAILURES_MAX: u32 = 10;
 /// What is said of a message whose content is nobody's business. Services take a text for a sign of urgency.
 const NEW_MESSAGE: &str = "New message";
 
-/// How a registration is served: one notification on its way, and the last that came meanwhile.
-#[derive(Default)]
-pub(super) struct Pace {
-    /// Messages of which the client was told and that it has not come for.
-    count: u64,
-    way: Option<OnItsWay>,
-    next: Option<Summary>,
-    failures: u32,
-}
-
-/// What a service was told and has not answered.
-struct OnItsWay {
-    id: String,
-    /// Since when, in Unix milliseconds.
-    since: u64,
-    weight: Weight,
-}
-
 /// What there is to say.
 pub(super) struct Summary {
-    weight: Weight,
+    pub(super) weight: Weight,
     sender: Option<String>,
     body: Option<String>,
     /// What is sealed for the client, instead of all that.
@@ -65,19 +43,6 @@ struct Secret {
     sid: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     media: Vec<String>,
-}
-
-impl Pace {
-    /// Whether this is the name of what is on its way.
-    pub(super) fn waits_for(&self, id: Option<&str>) -> bool {
-        self.way.as_ref().is_some_and(|way| Some(&way.id[..]) == id)
-    }
-
-    /// The client is there, and has what it was told of.
-    pub(super) fn reset(&mut self) {
-        self.count = 0;
-        self.next = None;
-    }
 }
 
 impl Push {
@@ -115,7 +80,12 @@ impl Push {
     }
 
     /// Section 7: the notification itself.
-    fn write(&self, account: &Account, registration: &Registration, summary: &Summary) -> Option<Bytes> {
+    pub(super) fn write(
+        &self,
+        account: &Account,
+        registration: &Registration,
+        summary: &Summary,
+    ) -> Option<Bytes> {
         let mut w = Writer::new(ns::CLIENT);
         w.open("pubsub", ns::PUBSUB)
             .open("publish", ns::PUBSUB)
@@ -147,78 +117,6 @@ impl Push {
         w.text(BASE64_STANDARD.encode(sealed)).close();
         Some(())
     }
-
-    /// Tells the service of so many more messages now, or when it has answered.
-    pub(super) fn pace(
-        &self,
-        turn: &mut Turn<'_, Account>,
-        registration: &mut Registration,
-        at: usize,
-        summary: Summary,
-        more: u64,
-    ) {
-        registration.pace.count += more;
-        let now = turn.now.unix_ms;
-        let waits = |way: &OnItsWay| {
-            let recent = now.checked_sub(way.since).is_some_and(|passed| passed < ANSWER_MS_MAX);
-            // Who calls does not wait behind what was said.
-            recent && (summary.weight < Weight::Call || way.weight == Weight::Call)
-        };
-        match &registration.pace.way {
-            Some(way) if waits(way) => {
-                let pace = &mut registration.pace;
-                if pace.next.as_ref().is_none_or(|next| next.weight <= summary.weight) {
-                    pace.next = Some(summary);
-                }
-            }
-            _ => self.send(turn, registration, at, &summary),
-        }
-    }
-
-    fn send(
-        &self,
-        turn: &mut Turn<'_, Account>,
-        registration: &mut Registration,
-        at: usize,
-        summary: &Summary,
-    ) {
-        let Some(payload) = self.write(turn.place, registration, summary) else { return };
-        // Unique: the turn's own number, and which of its notifications.
-        let id = format!("push-{}-{at}", turn.id);
-        turn.fx.route(Stanza::iq_set(&id, payload).from(turn.place.jid.jid()).to(&registration.jid));
-        registration.pace.way = Some(OnItsWay { id, since: turn.now.unix_ms, weight: summary.weight });
-        registration.pace.next = None;
-    }
-
-    /// The service has answered what was on its way. Whether the registration is over.
-    pub(super) fn take_answer(
-        &self,
-        turn: &mut Turn<'_, Account>,
-        registration: &mut Registration,
-        at: usize,
-        answer: &Stanza,
-    ) -> bool {
-        registration.pace.way = None;
-        match answer.kind == Kind::Iq(IqType::Result) {
-            true => registration.pace.failures = 0,
-            false => {
-                let (condition, lasting) = failure(answer);
-                // Who is busy for a while has not failed.
-                registration.pace.failures += u32::from(condition != "resource-constraint");
-                let over = lasting || registration.pace.failures >= FAILURES_MAX;
-                let (account, service) = (&turn.place.jid, &registration.jid);
-                if over {
-                    tracing::info!(%account, %service, condition, "a push service refuses: the registration is ended");
-                    return true;
-                }
-                tracing::debug!(%account, %service, condition, "a push service failed");
-            }
-        }
-        if let Some(next) = registration.pace.next.take() {
-            self.send(turn, registration, at, &next);
-        }
-        false
-    }
 }
 
 fn write_summary(w: &mut Writer, account: &Account, summary: &Summary, count: u64) {
@@ -238,31 +136,4 @@ fn write_summary(w: &mut Writer, account: &Account, summary: &Summary, count: u6
         w.leaf("value", ns::FORMS, value).close();
     }
     w.close();
-}
-
-/// What a service says went wrong, and whether that will stay so (section 7.1).
-fn failure(answer: &Stanza) -> (&'static str, bool) {
-    let known = || {
-        let error = answer.payload.child("error", ns::CLIENT)?;
-        let tree = error.tree().ok()?;
-        let error = tree.root()?;
-        let mut conditions = error.children().filter(|child| child.ns() == ns::STANZAS);
-        let condition = conditions.find_map(|child| Condition::parse(child.name()))?;
-        Some((condition, error.attr("type").as_deref() == Some("wait")))
-    };
-    // Without a word of why, it may pass.
-    let Some((condition, wait)) = known() else { return ("none", false) };
-    use Condition::{
-        InternalServerError, RecipientUnavailable, RemoteServerNotFound, RemoteServerTimeout,
-        ResourceConstraint, ServiceUnavailable,
-    };
-    let passing = [
-        InternalServerError,
-        RecipientUnavailable,
-        RemoteServerNotFound,
-        RemoteServerTimeout,
-        ResourceConstraint,
-        ServiceUnavailable,
-    ];
-    (condition.name(), !wait && !passing.contains(&condition))
 }

@@ -16,7 +16,7 @@ use stanza::{Condition, StanzaError, ns};
 use xml::El;
 
 use super::filter::Filter;
-use super::publish::Pace;
+use super::pace::Pace;
 
 /// Most bytes of an `<enable/>`: with it is bounded what is kept of options and filters.
 const ENABLE_BYTES_MAX: usize = 16 * 1024;

@@ -254,6 +254,43 @@ fn answers_decide_whether_a_registration_lives() {
 }
 const FAILURES: u32 = 10;
 
+/// Nobody is forgotten because too many are woken at once.
+#[test]
+fn what_there_is_no_room_for_is_told_again() {
+    let mut scene = stage(Content::Body, "");
+    let full = error("wait", "resource-constraint");
+    let mut pauses = Vec::new();
+    let mut id = id_of(told(&scene.get(&chat("<body>1</body>")))[0]);
+    for _ in 0..10 {
+        assert!(answer(&mut scene, SERVICE, &id, "error", &full).is_empty(), "not at once");
+        let pause = scene.wish.take().unwrap();
+        pauses.push(pause);
+        scene.now_ms += pause - 1;
+        assert!(scene.play(None, |kernel, turn| kernel.woken(turn)).is_empty(), "not before");
+        assert_eq!(scene.wish.take(), Some(1));
+        scene.now_ms += 1;
+        let seen = scene.play(None, |kernel, turn| kernel.woken(turn));
+        assert_eq!(field(told(&seen)[0], "last-message-body"), Some("1"));
+        assert_eq!(field(told(&seen)[0], "message-count"), Some("1"));
+        id = id_of(told(&seen)[0]);
+    }
+    assert!(pauses[0] < 10_000 && pauses[9] >= 640_000 && pauses[9] < 2 * 640_000, "{pauses:?}");
+    // What came meanwhile takes its place; a result ends it.
+    assert!(told(&scene.get(&chat("<body>2</body>"))).is_empty());
+    answer(&mut scene, SERVICE, &id, "error", &full);
+    scene.now_ms += scene.wish.take().unwrap();
+    let seen = scene.play(None, |kernel, turn| kernel.woken(turn));
+    assert_eq!(field(told(&seen)[0], "last-message-body"), Some("2"));
+    answer(&mut scene, SERVICE, &id_of(told(&seen)[0]), "result", "");
+    assert_eq!(scene.wish, None);
+    // Who has come meanwhile need not be woken.
+    let id = id_of(told(&scene.get(&chat("<body>3</body>")))[0]);
+    scene.open("phone");
+    scene.available("phone", 1);
+    assert!(answer(&mut scene, SERVICE, &id, "error", &full).is_empty());
+    assert_eq!(scene.wish, None);
+}
+
 #[test]
 fn a_service_may_end_it() {
     let note = |from: &str, node: &str, affiliation: &str| {

@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use address::Bare;
 use kernel::{Account, Tally, Turn, banned};
 use model::query::Query;
+use model::storage::Read;
 use stanza::{Condition, Stanza};
 
 use super::State;
@@ -27,11 +28,35 @@ pub(super) enum Pass {
 #[derive(Default)]
 pub(super) struct Passes(Vec<(u64, Pass)>);
 
-/// Stanzas whose senders are being looked up, in the order in which they came; those that wait for others have their verdict.
+/// Whose senders are being looked up, in the order in which their stanzas came, and whether each has its verdict. A stanza
+/// itself is never kept here: as long as a question is open its sender has not been told that it is safe.
 #[derive(Default)]
 pub(super) struct Line {
     first: u64,
-    waiting: VecDeque<Option<(Stanza, bool)>>,
+    settled: VecDeque<bool>,
+}
+
+impl Line {
+    fn join(&mut self) -> u64 {
+        self.settled.push_back(false);
+        self.first + self.settled.len() as u64 - 1
+    }
+
+    /// Whether somebody who came earlier has no verdict yet.
+    fn is_behind(&self, number: u64) -> bool {
+        number > self.first
+    }
+
+    fn leave(&mut self, number: u64) {
+        let at = number.checked_sub(self.first).map(|at| at as usize);
+        if let Some(settled) = at.and_then(|at| self.settled.get_mut(at)) {
+            *settled = true;
+        }
+        while self.settled.front() == Some(&true) {
+            self.settled.pop_front();
+            self.first += 1;
+        }
+    }
 }
 
 fn print(stanza: &Stanza) -> u64 {
@@ -60,36 +85,31 @@ pub(super) fn pass(turn: &mut Turn<'_, Account>, stanza: &Stanza) -> Option<Pass
 
 /// Looks the sender up in the lists of banned addresses, if there are any; the stanza comes again, or is refused.
 pub(super) fn look_up(turn: &mut Turn<'_, Account>, who: &Bare, stanza: &Stanza) -> bool {
-    let account = turn.place.jid.clone();
-    let Some(read) = banned::look_up(&turn.place.facts.safety, account.domain(), who) else { return false };
-    let (line, stanza) = (&mut turn.place.slots.of::<State>().line, stanza.clone());
-    let number = line.first + line.waiting.len() as u64;
-    line.waiting.push_back(None);
-    turn.fx.ask(&account, Query::Read(read), move |turn, found| {
-        // A list that cannot be read bans nobody.
-        let banned = found.is_ok_and(|found| banned::is_banned(found.into_loaded()));
-        let line = &mut turn.place.slots.of::<State>().line;
-        // The account may have left memory and come back: then there is no line, and nothing before this one.
-        match number.checked_sub(line.first).and_then(|at| line.waiting.get_mut(at as usize)) {
-            Some(place) => *place = Some((stanza, banned)),
-            None => return verdict(turn, stanza, banned),
-        }
-        while let Some(Some(_)) = turn.place.slots.of::<State>().line.waiting.front() {
-            let line = &mut turn.place.slots.of::<State>().line;
-            let next = line.waiting.pop_front().flatten();
-            line.first += 1;
-            if let Some((stanza, banned)) = next {
-                verdict(turn, stanza, banned);
-            }
-        }
-    });
+    let Some(read) = banned::look_up(&turn.place.facts.safety, turn.place.jid.domain(), who) else {
+        return false;
+    };
+    let number = turn.place.slots.of::<State>().line.join();
+    ask(turn, read, number, stanza.clone());
     true
 }
 
-fn verdict(turn: &mut Turn<'_, Account>, stanza: Stanza, banned: bool) {
-    if banned {
-        Tally::count(&turn.place.facts.safety.tally.banned);
-        return turn.refuse(&stanza, Condition::PolicyViolation);
-    }
-    again(turn, stanza, Pass::Clean);
+fn ask(turn: &mut Turn<'_, Account>, read: Read, number: u64, stanza: Stanza) {
+    let account = turn.place.jid.clone();
+    turn.fx.ask(&account, Query::Read(read.clone()), move |turn, found| {
+        let verdict = found.map(|found| banned::is_banned(found.into_loaded()));
+        if verdict == Ok(false) && turn.place.slots.of::<State>().line.is_behind(number) {
+            // An answer has overtaken another. Kept until then it would count as arrived; with a question it does not.
+            return ask(turn, read, number, stanza);
+        }
+        turn.place.slots.of::<State>().line.leave(number);
+        match verdict {
+            Ok(false) => again(turn, stanza, Pass::Clean),
+            Ok(true) => {
+                Tally::count(&turn.place.facts.safety.tally.banned);
+                turn.refuse(&stanza, Condition::PolicyViolation);
+            }
+            // Nobody passes because too many come at once: he may try again.
+            Err(error) => turn.refuse(&stanza, error),
+        }
+    });
 }

@@ -7,4 +7,5 @@ mod believing;
 mod breaking;
 mod missing;
 mod talking;
+mod watching;
 mod world;

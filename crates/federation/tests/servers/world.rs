@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use address::Jid;
-use engine::{Engine, Handle, Input, NoFiles, NoPushes, Services};
+use engine::{Engine, Handle, Input, NoBytestreams, NoFiles, NoPushes, Services};
 use federation::{Counters, Federation, Parts, Resolve, Resolving, Roots, Rules, Settings, Srv, Unanswered};
 use kernel::{HostFacts, Kernel, Service};
 use mailbox::{Mailbox, Share};
@@ -226,6 +226,7 @@ impl World {
             accounts: Arc::new(Everybody),
             files: Arc::new(NoFiles),
             pushes: Arc::new(NoPushes),
+            bytestreams: Arc::new(NoBytestreams),
         };
         Server {
             store: plan.store,

@@ -50,7 +50,10 @@ pub(super) const ABSENT: &[(&str, &str)] = &[
         "I-51",
         "the relay for calls: `crates/turn/src/requests.rs`, `crates/relay/tests/loopback.rs`, `interop/tests/turn.py`",
     ),
-    ("I-52", "no proxy for bytestreams (XEP-0065)"),
+    (
+        "I-52",
+        "the proxy for bytestreams: `crates/bytestreams/src` (`handshake.rs`, `hall.rs`, `service.rs`), `crates/mediator/tests/loopback.rs`, `interop/tests/slixmpp_bytestreams.py`",
+    ),
     (
         "J-02",
         "registrations of one address: `j02_registration_is_limited` in `crates/accounts/tests/accounts.rs`; guesses: J-04",

@@ -7,6 +7,7 @@
 mod challenge;
 mod download;
 mod form;
+mod heads;
 mod host_meta;
 pub(crate) mod invite;
 mod push;
@@ -20,6 +21,7 @@ mod welcome;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -31,6 +33,7 @@ use crate::files::{FILES_PATH, Files};
 use crate::pushes::{PUSH_PATH, Pushes};
 use crate::shared::Shared;
 use crate::wire::Wire;
+use heads::{Ambiguous, Heads};
 pub(crate) use reply::{Body, Reply};
 pub(crate) use request::{Asked, one, read_body};
 pub(crate) use socket::Socket;
@@ -39,6 +42,11 @@ pub(crate) use socket::Socket;
 const HEAD_BYTES: usize = 16 * 1024;
 /// Header fields of a request.
 const HEADERS: usize = 100;
+/// How long a connection that was closed waits for the peer to close it, too, and throws away what still comes: otherwise the
+/// last answer might be lost to it.
+const LINGER: Duration = Duration::from_secs(2);
+/// Bytes that are thrown away.
+const LINGER_BYTES: u64 = 1024 * 1024;
 /// Bytes that hyper may buffer of one connection.
 const BUFFER: usize = 32 * 1024;
 
@@ -83,7 +91,8 @@ pub(crate) async fn serve_only(wire: Wire, ip: IpAddr, only: Only, shared: Arc<S
 async fn run(wire: Wire, web: Web) {
     let web = Arc::new(web);
     let shared = web.shared.clone();
-    let socket = TokioIo::new(Socket::new(wire, shared.limits.now().write));
+    let ambiguous = Ambiguous::default();
+    let socket = Socket::new(wire, shared.limits.now().write).for_http(Heads::new(ambiguous.clone()));
     let mut phase = shared.phase.clone();
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder
@@ -93,8 +102,8 @@ async fn run(wire: Wire, web: Web) {
         .max_header_size(HEAD_BYTES)
         .max_buf_size(BUFFER)
         .half_close(false);
-    let service = service_fn(move |request| answer(web.clone(), request));
-    let connection = builder.serve_connection(socket, service).with_upgrades();
+    let service = service_fn(move |request| answer(web.clone(), ambiguous.clone(), request));
+    let connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
     let mut connection = Box::pin(connection);
     tokio::select! {
         _ = connection.as_mut() => return, // errors are the peer's: a time-out, a bad head, a lost connection
@@ -104,9 +113,14 @@ async fn run(wire: Wire, web: Web) {
     let _ = connection.await;
 }
 
-async fn answer(web: Arc<Web>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    web: Arc<Web>,
+    ambiguous: Ambiguous,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     let nothing = || Reply::plain(StatusCode::NOT_FOUND, "There is nothing here.\n");
     let mut response = match web.only {
+        _ if ambiguous.is() => twice(),
         Only::Watch => watch::answer(&web, &request).await,
         Only::Challenges => challenge::answer(&web, &request).unwrap_or_else(nothing),
         Only::Public => route(&web, request).await,
@@ -115,6 +129,13 @@ async fn answer(web: Arc<Web>, request: Request<Incoming>) -> Result<Response<Bo
     web.shared.counters().http[usize::from(status / 100 - 1).min(4)].one();
     reply::protect(&mut response);
     Ok(response)
+}
+
+/// RFC 9112 section 6.1: nobody may be left in doubt where the request ends, so nothing may follow it.
+fn twice() -> Response<Body> {
+    let mut refusal = Reply::plain(StatusCode::BAD_REQUEST, "This request says twice how long it is.\n");
+    refusal.headers_mut().insert(hyper::header::CONNECTION, hyper::header::HeaderValue::from_static("close"));
+    refusal
 }
 
 async fn route(web: &Arc<Web>, request: Request<Incoming>) -> Response<Body> {

@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::heads::Heads;
+use super::{LINGER, LINGER_BYTES};
 use crate::wire::Wire;
 
 /// Bytes that may wait to be written before the writer waits.
@@ -23,11 +25,20 @@ pub(crate) struct Socket {
     stuck: Option<Pin<Box<Sleep>>>,
     written: u64,
     said_goodbye: bool,
+    /// For HTTP: watches what comes in.
+    heads: Option<Heads>,
+    /// For HTTP, while it is closed: until when it waits for the peer, and how many bytes it still throws away.
+    linger: Option<(Pin<Box<Sleep>>, u64)>,
 }
 
 impl Socket {
     pub(crate) fn new(wire: Wire, limit: Duration) -> Socket {
-        Socket { wire, limit, stuck: None, written: 0, said_goodbye: false }
+        Socket { wire, limit, stuck: None, written: 0, said_goodbye: false, heads: None, linger: None }
+    }
+
+    /// Its requests are watched, and it is closed in a way that does not take the last answer from the peer.
+    pub(crate) fn for_http(self, heads: Heads) -> Socket {
+        Socket { heads: Some(heads), ..self }
     }
 
     /// The socket itself, after an upgrade.
@@ -57,13 +68,17 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let Socket { wire, heads, .. } = &mut *self;
         let mut sink = |bytes: &[u8]| {
             let taken = bytes.len().min(buf.remaining());
             buf.put_slice(&bytes[..taken]);
+            if let Some(heads) = heads {
+                heads.feed(&bytes[..taken]);
+            }
             taken
         };
         // The end shows as nothing read, which is just what hyper expects.
-        self.wire.poll_read(cx, &mut sink).map_ok(|_| ())
+        wire.poll_read(cx, &mut sink).map_ok(|_| ())
     }
 }
 
@@ -85,7 +100,18 @@ impl AsyncWrite for Socket {
             self.said_goodbye = true;
             self.wire.say_goodbye();
         }
-        ready!(self.poll_out(cx))?;
-        self.wire.poll_shutdown(cx)
+        if self.linger.is_none() {
+            ready!(self.poll_out(cx))?;
+            ready!(self.wire.poll_shutdown(cx))?;
+            if self.heads.is_none() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let Socket { wire, linger, .. } = &mut *self;
+        let (over, left) = linger.get_or_insert_with(|| (Box::pin(tokio::time::sleep(LINGER)), LINGER_BYTES));
+        match over.as_mut().poll(cx).is_ready() || wire.poll_drain(cx, left).is_ready() {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Pending,
+        }
     }
 }

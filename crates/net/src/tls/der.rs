@@ -2,22 +2,22 @@
 //!
 //! RFC 5280 section 4.1 (structure), RFC 5929 section 4.1 (which hash), X.690 (DER).
 //!
-//! Only for our own certificates, which the operator gave us; still nothing here can panic or loop.
+//! A certificate may be a stranger's: nothing here can panic or loop.
 //!
 //! Not here: whether a certificate is valid or fits its key (rustls, `identity.rs`).
 
 use aws_lc_rs::digest::{self, Algorithm};
 
 /// What a certificate says of itself.
-pub(crate) struct Fields<'a> {
+pub struct Fields<'a> {
     /// Distinguished name of the issuer, as DER.
-    pub(crate) issuer: &'a [u8],
+    pub issuer: &'a [u8],
     /// Distinguished name of the subject, as DER.
-    pub(crate) subject: &'a [u8],
+    pub subject: &'a [u8],
     /// First second of validity, Unix time.
-    pub(crate) not_before: i64,
+    pub not_before: i64,
     /// Last second of validity, Unix time.
-    pub(crate) not_after: i64,
+    pub not_after: i64,
     /// OID of the algorithm with which the issuer signed, and its parameters.
     signature: (&'a [u8], &'a [u8]),
 }
@@ -29,7 +29,7 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
 /// Reads a certificate; `None` if it is none.
-pub(crate) fn fields(der: &[u8]) -> Option<Fields<'_>> {
+pub fn fields(der: &[u8]) -> Option<Fields<'_>> {
     let (mut certificate, _) = expect(der, SEQUENCE)?;
     let mut tbs = take(&mut certificate, SEQUENCE)?;
     let mut algorithm = take(&mut certificate, SEQUENCE)?;

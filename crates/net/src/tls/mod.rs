@@ -12,6 +12,7 @@ mod secure;
 mod servers;
 mod store;
 
+pub use der::{Fields, fields};
 pub(crate) use handshake::{go_on, read_hello};
 pub(crate) use identity::Purpose;
 pub use identity::{TlsError, TlsNote};

@@ -70,6 +70,8 @@ async fn bad_heads_are_refused() {
         ("many headers", format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n"), Some(431)),
         ("two lengths", "POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx".into(), Some(400)),
         ("length and chunks", "POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n".into(), Some(400)),
+        ("length, then chunks", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(), Some(400)),
+        ("chunks, then length", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n".into(), Some(400)),
         ("folded header", "GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n".into(), Some(400)),
         ("no HTTP", "\u{0}\u{1}\u{2}\r\n\r\n".into(), Some(400)),
     ] {
@@ -83,6 +85,57 @@ async fn bad_heads_are_refused() {
         client.request(&format!("{method} /"), "", "");
         assert_eq!(client.response().status, 405, "{method}");
     }
+}
+
+/// What follows a request that could be read in two ways is no request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_smuggled() {
+    let world = World::new();
+    let hidden = format!("GET / HTTP/1.1\r\nHost: {DOMAIN}\r\n\r\n");
+    for (first, second) in [
+        ("Content-Length: 5", "Transfer-Encoding: chunked"),
+        ("Transfer-Encoding: chunked", "Content-Length: 5"),
+    ] {
+        let mut client = Client::plain(world.http);
+        assert_eq!(client.get("/", "").status, 200);
+        client.send(format!(
+            "POST /http-bind HTTP/1.1\r\nHost: {DOMAIN}\r\n{first}\r\n{second}\r\n\r\n0\r\n\r\n{hidden}"
+        ));
+        let response = client.response();
+        assert_eq!(response.status, 400);
+        assert!(response.head.contains("connection: close"), "{}", response.head);
+        assert_eq!(client.rest(), "");
+    }
+}
+
+/// A socket that is closed with input that nobody read resets the connection, and its last answer may be lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_says_too_much_hears_the_answer_to_the_end() {
+    use std::io::{Read as _, Write as _};
+    let world = World::new();
+    let long = "y".repeat(300_000);
+    for (request, status) in [
+        (format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n"), 431),
+        (format!("GET / HTTP/9.9\r\nHost: a\r\n\r\n{long}"), 400),
+        (
+            format!(
+                "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n{long}"
+            ),
+            405,
+        ),
+    ] {
+        let mut client = Client::plain(world.http);
+        client.send(&request);
+        assert_eq!(client.response().status, status);
+        let end = client.tcp.read(&mut [0; 1]);
+        assert!(matches!(end, Ok(0)), "{status}: {end:?}");
+        // Who still speaks is not cut off in the middle of a word, and so does not lose what it has not yet read.
+        for _ in 0..20 {
+            client.tcp.write_all(&[b'y'; 1_000]).unwrap();
+        }
+        drop(client);
+    }
+    world.until("all sockets are closed", |c| c.sockets.value() == 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

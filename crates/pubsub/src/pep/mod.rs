@@ -29,7 +29,7 @@ static CARD: Card = Card {
         Spec::partial(
             "XEP-0060",
             "1.30.0",
-            "without ids of subscriptions, digests, bodies made of payloads, redirects",
+            "without ids of subscriptions, digests, bodies made of payloads, redirects; the command for pending requests only at the service",
         ),
         Spec::complete("XEP-0084", "1.1.4").note("the server keeps the nodes"),
         Spec::partial(
@@ -189,7 +189,8 @@ impl Feature for Pep {
             Event::SessionOpened { .. }
             | Event::Acknowledged { .. }
             | Event::Unread { .. }
-            | Event::Attentive(_) => {}
+            | Event::Attentive(_)
+            | Event::Woken => {}
         }
     }
 }

@@ -74,7 +74,9 @@ fn configure(scene: &mut Scene, node: &str, fields: &[(&str, &str)]) -> Vec<Stri
 
 fn refused(seen: &[String], ty: &str, condition: &str, special: &str) {
     let line = answer(seen);
-    let general = format!("<error type='{ty}'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>");
+    let code = if condition == "item-not-found" { " code='404'" } else { "" };
+    let general =
+        format!("<error type='{ty}'{code}><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>");
     let name = special.split(' ').next().unwrap();
     let attr = special.split_once(' ').map(|(_, value)| format!(" feature='{value}'")).unwrap_or_default();
     let special = format!("<{name} xmlns='http://jabber.org/protocol/pubsub#errors'{attr}/>");
@@ -567,6 +569,13 @@ fn every_refusal_to_owners_says_what_is_wrong() {
         eprintln!("{who} {inner}");
         refused(&seen, kind, condition, special);
     }
+}
+
+#[test]
+fn a_node_that_is_not_there_has_the_number_that_profanity_looks_for() {
+    let mut scene = stage();
+    let seen = own(&mut scene, "get", &pubsub("<items node='eu.siacs.conversations.axolotl.devicelist'/>"));
+    assert!(answer(&seen).contains("<error type='cancel' code='404'><item-not-found "), "{seen:?}");
 }
 
 #[test]

@@ -213,6 +213,7 @@ impl Side {
                 format!("unusable {reply:?}")
             }
             Output::Acked(token) => format!("acked {token}"),
+            Output::Written(token) => format!("written {token}"),
             Output::Verified(token, verdict) => format!("verified {token} {verdict:?}"),
             Output::Resumed => "resumed".to_owned(),
             Output::NotResumed(tokens) => format!("not resumed {tokens:?}"),

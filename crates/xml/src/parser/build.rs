@@ -18,6 +18,8 @@ use crate::escape::{escape_attr, escape_text};
 
 /// Buffers larger than this are given back after each element, so that one large stanza does not stay.
 const KEPT: usize = 16 * 1024;
+/// Room for a usual stanza, so that it is not asked for in small pieces.
+const USUAL: usize = 512;
 
 #[derive(Debug, Default)]
 pub(crate) struct Build {
@@ -47,6 +49,10 @@ impl Build {
     /// `ns`: its namespace if it is not that of its parent.
     pub(crate) fn start(&mut self, name: &[u8], ns: Option<&[u8]>) {
         self.end_start_tag();
+        if self.depth == 0 {
+            self.out.reserve(USUAL);
+            self.index.reserve(6);
+        }
         self.depth += 1;
         let at = self.out.len();
         self.out.push(b'<');

@@ -110,9 +110,10 @@ impl Scope {
         })
     }
 
+    /// Gives back what the next element would hardly need: most declare a namespace or two.
     pub(crate) fn shrink(&mut self) {
-        self.strings.shrink_to_fit();
-        self.declarations.shrink_to_fit();
+        self.strings.shrink_to(self.strings.len() + 64);
+        self.declarations.shrink_to(self.declarations.len() + 2);
     }
 }
 
@@ -166,7 +167,7 @@ impl Stack {
     }
 
     pub(crate) fn shrink(&mut self) {
-        self.names.shrink_to_fit();
-        self.open.shrink_to_fit();
+        self.names.shrink_to(self.names.len() + 32);
+        self.open.shrink_to(self.open.len() + 2);
     }
 }

@@ -17,8 +17,12 @@ pub(super) fn read<'a>(canonical: &'a [u8], parent_ns: &'a str) -> Result<Tree<'
     }
     let whole = Range { start: 0, end: text.len() as u32 };
     let top = Slot { element: true, ns: 1, outer: whole, inner: whole, ..Slot::default() };
-    let namespaces = vec![Cow::Borrowed(""), Cow::Borrowed(parent_ns), Cow::Borrowed(XML_NS)];
-    let tree = Tree { text, nodes: vec![top], attrs: Vec::new(), namespaces };
+    // Room for what most stanzas hold, at once.
+    let mut namespaces = Vec::with_capacity(8);
+    namespaces.extend([Cow::Borrowed(""), Cow::Borrowed(parent_ns), Cow::Borrowed(XML_NS)]);
+    let mut nodes = Vec::with_capacity(8);
+    nodes.push(top);
+    let tree = Tree { text, nodes, attrs: Vec::new(), namespaces };
     let mut reader = Reader { tree, s: canonical, at: 0, current: 0, prefixes: Vec::new() };
     while reader.at < canonical.len() {
         match (canonical[reader.at], canonical.get(reader.at + 1)) {

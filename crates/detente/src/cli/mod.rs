@@ -2,11 +2,15 @@
 //!
 //! Not here: what the commands do.
 
-use std::net::IpAddr;
+mod care;
+
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use care::*;
 
 use crate::exit::TABLE;
 
@@ -19,17 +23,19 @@ const STYLES: Styles = Styles::styled()
 const OVERVIEW: &str = "\
 Set it up:
   init         write a configuration and a certificate to start with
-  check        say whether a configuration is in order, and if not, why
+  check        say whether configuration, DNS and certificates are in order, and if not, why
   serve        run the server
 
 Look after it (also while it runs):
   user         make, list, show, suspend and remove accounts; set passwords
   invite       make links with which people make accounts
   group        say who sees whom in their contacts
+  room         list, make, configure and end rooms; say who is what there
   session      see who is connected, and end sessions
   component    see which components are connected
   domain       add and remove domains
   cert         see until when certificates hold, and renew them
+  s2s          see how things stand with other servers; test, block and allow them
   reports      read reports of spam and abuse
   announce     send a message to everybody who is online
   status       say how the server is doing
@@ -82,6 +88,10 @@ pub(crate) enum Command {
     ///
     /// With --data it looks at all that is stored, too: the database's structure and the checksum of every value. The
     /// server must be stopped for that.
+    ///
+    /// With a word behind it, it looks from outside: `dns`, `certs` and `connectivity` say what is there, what is missing
+    /// and what to do; the exit code is 1 if something does not work.
+    #[command(args_conflicts_with_subcommands = true, after_help = CHECK_EXAMPLES)]
     Check(Check),
     /// Make, list, show, suspend and remove accounts; set passwords
     ///
@@ -94,6 +104,12 @@ pub(crate) enum Command {
     /// contacts of each other.
     #[command(args_conflicts_with_subcommands = true)]
     Invite(Invite),
+    /// List, make, configure and end rooms; say who is what there
+    ///
+    /// Rooms obey as they obey an owner, whether they are listed or not, and those who are in them hear of it. Works while
+    /// the server runs and while it does not.
+    #[command(subcommand, after_help = ROOM_EXAMPLES)]
+    Room(Room),
     /// See who is connected, and end sessions
     #[command(subcommand)]
     Session(Session),
@@ -111,6 +127,9 @@ pub(crate) enum Command {
     /// Certificates in files are listed, too; only those that the server gets itself ([acme]) are renewed.
     #[command(subcommand)]
     Cert(Cert),
+    /// See how things stand with other servers; test, block and allow them
+    #[command(subcommand, after_help = S2S_EXAMPLES)]
+    S2s(S2s),
     /// Say who sees whom in their contacts
     ///
     /// Members of a group see one another without asking. Groups in the configuration are not listed here. Works while the
@@ -175,6 +194,13 @@ Examples:
   A second server beside the first, with ports 5322, 5323, 5380 and 5381:
     detente init second --domain b.localhost --port-offset 100";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  detente check
+  detente check dns
+  detente check certs example.org --json
+  detente check connectivity";
+
 const USER_EXAMPLES: &str = "\
 Examples:
   detente user add alice@example.org
@@ -182,6 +208,21 @@ Examples:
   echo \"$PASSWORD\" | detente user passwd alice@example.org --password-stdin
   detente user list --json
   detente user suspend spammer@example.org";
+
+const S2S_EXAMPLES: &str = "\
+Examples:
+  detente s2s list
+  detente s2s test example.net
+  detente s2s block spam.example";
+const ROOM_EXAMPLES: &str = "\
+Examples:
+  detente room list
+  detente room create team@conference.example.org --owner alice@example.org roomname=Team membersonly=1
+  detente room config team@conference.example.org
+  detente room config team@conference.example.org roomdesc='What the team talks about' publicroom=0
+  detente room affiliation team@conference.example.org bob@example.org member
+  detente room affiliation team@conference.example.org spam.example outcast --reason spam
+  detente room destroy team@conference.example.org --reason 'nobody came'";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -197,6 +238,30 @@ pub(crate) struct Check {
     /// Look at all that is stored, too; the server must be stopped
     #[arg(long)]
     pub(crate) data: bool,
+    #[command(subcommand)]
+    pub(crate) what: Option<CheckWhat>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckWhat {
+    /// Say whether DNS leads clients and other servers here, and which records to add
+    Dns(Outside),
+    /// Say which certificates there are, for which names and until when, and what is missing
+    Certs(Outside),
+    /// Say whether the listeners answer, here and where DNS says that they are
+    Connectivity(Outside),
+}
+
+/// What is seen from outside.
+#[derive(Debug, Args)]
+pub(crate) struct Outside {
+    /// Only this domain of the server, and what is below it
+    pub(crate) domain: Option<String>,
+    /// Ask this server of DNS, as in 192.0.2.53 or 127.0.0.1:5353; may be given several times
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::check::name_server)]
+    pub(crate) dns: Vec<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 /// `invite`.
@@ -326,196 +391,6 @@ pub(crate) enum LogFormat {
     Text,
     /// For programs
     Json,
-}
-
-/// What every command about accounts takes.
-#[derive(Debug, Args)]
-pub(crate) struct Common {
-    /// Print the answer as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) config: ConfigFile,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct One {
-    /// Address of the account, as in alice@example.org
-    pub(crate) jid: String,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct WithPassword {
-    #[command(flatten)]
-    pub(crate) one: One,
-    /// Read the password from the first line of standard input
-    #[arg(long)]
-    pub(crate) password_stdin: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum User {
-    /// Make an account
-    ///
-    /// The password is asked for twice, or read from standard input with --password-stdin. It is never an argument:
-    /// those can be seen by everybody on the machine.
-    Add {
-        #[command(flatten)]
-        with: WithPassword,
-        /// The account may administer its domain
-        #[arg(long)]
-        admin: bool,
-    },
-    /// Set a password; sessions and tokens of the account end
-    Passwd(WithPassword),
-    /// List accounts
-    List {
-        /// Only those of this domain
-        domain: Option<String>,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Show what is known of an account
-    Show(One),
-    /// Forbid an account to log in, and end its sessions
-    Suspend(One),
-    /// Allow a suspended account to log in again
-    Resume(One),
-    /// Make a link with which an account can choose a new password, once
-    Recover(Recover),
-    /// Let an account administer its domain
-    Promote(One),
-    /// Take the right to administer away from an account
-    Demote(One),
-    /// Remove an account and everything that it owns, for good
-    Remove {
-        #[command(flatten)]
-        one: One,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Domain {
-    /// List the domains of this server
-    List(Common),
-    /// Add a domain, which is served at once
-    Add {
-        /// The part behind the @ of its addresses
-        name: String,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Serve a domain no longer that was added by a command
-    ///
-    /// Everybody who is connected there is told. What is stored stays, and is there again when the domain is added again,
-    /// unless --purge says otherwise.
-    Remove {
-        /// The domain
-        name: String,
-        /// Remove its accounts, rooms and messages, too, for good
-        #[arg(long)]
-        purge: bool,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-        #[command(flatten)]
-        common: Common,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Cert {
-    /// List the certificates: until when they hold, and what is wrong
-    List(Common),
-    /// Get new certificates from the authority now
-    Renew {
-        /// Only for this domain
-        domain: Option<String>,
-        #[command(flatten)]
-        common: Common,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Component {
-    /// List the components, and which are connected
-    List(Common),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Group {
-    /// List the groups
-    List(Common),
-    /// Show who is in a group
-    Show {
-        /// Name of the group
-        name: String,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Add an account to a group; a group that is not there is made
-    Add {
-        #[command(flatten)]
-        member: Member,
-        /// What the others read as its name
-        #[arg(long, value_name = "NAME")]
-        called: Option<String>,
-    },
-    /// Take an account out of a group; a group without members is gone
-    Remove(Member),
-}
-
-/// An account in a group.
-#[derive(Debug, Args)]
-pub(crate) struct Member {
-    /// Name of the group
-    pub(crate) name: String,
-    /// Address of the account, as in alice@example.org
-    pub(crate) jid: String,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Reports {
-    /// List reports, the oldest first
-    List {
-        /// Only of this domain
-        domain: Option<String>,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Show a report
-    Show(Numbered),
-    /// Take a report from the list
-    Done(Numbered),
-}
-
-/// What has an id.
-#[derive(Debug, Args)]
-pub(crate) struct Numbered {
-    /// Its id, as it is listed
-    pub(crate) id: String,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Session {
-    /// List who is connected
-    List {
-        /// Only this account or domain
-        of: Option<String>,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// End all sessions of an account; it may log in again
-    End(One),
 }
 
 #[cfg(test)]
