@@ -9,6 +9,7 @@ pub(crate) fn title(xep: bool, number: &str) -> Option<&'static str> {
 }
 
 const RFCS: &[(&str, &str)] = &[
+    ("2136", "Dynamic Updates in the Domain Name System (DNS UPDATE)"),
     ("3920", "Extensible Messaging and Presence Protocol (XMPP): Core"),
     ("4422", "Simple Authentication and Security Layer (SASL)"),
     ("4616", "The PLAIN Simple Authentication and Security Layer (SASL) Mechanism"),
@@ -22,9 +23,12 @@ const RFCS: &[(&str, &str)] = &[
     ("7677", "SCRAM-SHA-256 and SCRAM-SHA-256-PLUS"),
     ("7702", "Interworking between SIP and XMPP: Groupchat"),
     ("7712", "Domain Name Associations in XMPP"),
+    ("8555", "Automatic Certificate Management Environment (ACME)"),
     ("8600", "Using XMPP for Security Information Exchange"),
+    ("8737", "ACME TLS Application-Layer Protocol Negotiation (ALPN) Challenge Extension"),
     ("9266", "Channel Bindings for TLS 1.3"),
     ("9525", "Service Identity in TLS"),
+    ("9773", "ACME Renewal Information (ARI) Extension"),
 ];
 
 #[rustfmt::skip]

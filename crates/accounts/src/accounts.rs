@@ -51,6 +51,8 @@ pub struct Accounts {
 
 /// What a reload may change.
 pub(crate) struct Policy {
+    /// Domains that may have accounts.
+    pub(crate) domains: Vec<String>,
     /// Domains that take registrations.
     pub(crate) registration: Vec<String>,
     pub(crate) hashes: Vec<Hash>,
@@ -65,6 +67,7 @@ impl Policy {
     fn new(settings: &Settings, secret: &[u8; 32]) -> Result<Policy, Fault> {
         let shape = Shape { iterations: settings.iterations, salt_len: sasl::limits::SALT_BYTES, weight: 1 };
         Ok(Policy {
+            domains: settings.domains.clone(),
             registration: settings.registration.clone(),
             hashes: settings.hashes.clone(),
             tokens: settings.tokens,
@@ -111,8 +114,8 @@ impl Accounts {
         })
     }
 
-    /// Takes over from these settings who may register, which keys new passwords get, and whether tokens are given
-    /// out. Domains, the key for tokens, threads and the clock stay.
+    /// Takes over from these settings which domains there are, who may register, which keys new passwords get, and
+    /// whether tokens are given out. The key for tokens, threads and the clock stay.
     ///
     /// # Errors
     /// There are no hashes, or too few iterations; nothing changes then.
@@ -208,7 +211,7 @@ impl Accounts {
 
     /// Whether accounts may live at that domain.
     pub(crate) fn serves(&self, domain: &str) -> bool {
-        self.settings.domains.iter().any(|ours| ours == domain)
+        self.policy().domains.iter().any(|ours| ours == domain)
     }
 
     pub(crate) fn now(&self) -> u64 {

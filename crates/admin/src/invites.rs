@@ -103,7 +103,7 @@ pub(crate) async fn list(port: &dyn Port, args: Args) -> Result<Value, Failure> 
 
 pub(crate) async fn revoke(port: &dyn Port, args: Args) -> Result<Value, Failure> {
     let id = args.text("id").unwrap_or_default().to_owned();
-    for domain in port.domains().to_vec() {
+    for domain in port.domains() {
         let revoke = AccountQuery::Revoke { domain, id: id.clone() };
         if let AccountFound::Done = port.account(revoke).await? {
             return Ok(json!({ "id": id }));

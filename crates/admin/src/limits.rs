@@ -30,3 +30,5 @@ pub const GROUP_NAME_BYTES_MAX: usize = 200;
 pub const REPORTS_LISTED_MAX: u32 = 200;
 /// Accounts in one answer, when nothing else is asked for.
 pub const LIST_DEFAULT: u32 = 1_000;
+/// Domains that commands may add.
+pub const DOMAINS_MAX: usize = 1_000;

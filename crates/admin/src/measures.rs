@@ -50,9 +50,9 @@ impl Measure {
 
 /// The kinds of listeners, in their order.
 #[rustfmt::skip]
-const DOORS: [&str; 12] = [
+const DOORS: [&str; 13] = [
     "c2s", "c2s_tls", "http", "https", "metrics", "turn", "turn_tls", "s2s", "s2s_tls", "component", "component_tls",
-    "shared",
+    "shared", "acme",
 ];
 
 /// All that the sockets count.

@@ -2,7 +2,8 @@
 //!
 //! Not here: how a command finds one or the other (detente).
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use engine::{Handle, Input};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
@@ -12,7 +13,7 @@ use stanza::{Stanza, StanzaError};
 use store::{BoxFuture, Store};
 use tokio::sync::{Notify, oneshot};
 
-use crate::{Failure, FailureKind, Gauges};
+use crate::{Certificates, Failure, FailureKind, Gauges};
 
 /// Where commands go.
 pub trait Port: Send + Sync {
@@ -28,6 +29,10 @@ pub trait Port: Send + Sync {
     fn components(&self) -> Option<Value> {
         None
     }
+    /// Who keeps certificates; `None` where no server runs.
+    fn certificates(&self) -> Option<&dyn Certificates> {
+        None
+    }
     /// Other servers; `None` where no server runs, or it talks with no others.
     fn servers(&self) -> Option<&dyn Servers> {
         None
@@ -38,8 +43,8 @@ pub trait Port: Send + Sync {
         Box::pin(std::future::ready(Err(crate::sessions::nobody())))
     }
     /// The services with rooms, and whose each is: the domain of the service, and that of its accounts.
-    fn rooms(&self) -> &[(String, String)] {
-        &[]
+    fn rooms(&self) -> Vec<(String, String)> {
+        Vec::new()
     }
     /// Asks something of a place of a service, in the name of the domain that the service belongs to; `from` and `to` are
     /// set.
@@ -59,8 +64,49 @@ pub trait Port: Send + Sync {
     }
     /// Groups have changed: those who are online shall see it.
     fn regroup(&self) {}
+    /// Domains have changed. Whether there is a running server that takes that over.
+    fn rehost(&self) -> bool {
+        false
+    }
+    /// How often a running server has taken domains over.
+    fn rehosted(&self) -> u64 {
+        0
+    }
     /// The domains of this server.
-    fn domains(&self) -> &[String];
+    fn domains(&self) -> Vec<String>;
+}
+
+/// Domains of accounts; services with rooms, and whose they are.
+type Names = (Vec<String>, Vec<(String, String)>);
+
+/// The domains of a server, which may change. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Domains {
+    names: Arc<RwLock<Names>>,
+    times: Arc<AtomicU64>,
+}
+
+impl Domains {
+    /// These, and the services with rooms: the domain of each, and that of its accounts.
+    pub fn new(names: &[String], rooms: Vec<(String, String)>) -> Domains {
+        Domains { names: Arc::new(RwLock::new((names.to_vec(), rooms))), times: Arc::default() }
+    }
+
+    /// Those of now.
+    pub fn names(&self) -> Vec<String> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// The services with rooms.
+    pub fn rooms(&self) -> Vec<(String, String)> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// From now on these.
+    pub fn replace(&self, names: &[String], rooms: Vec<(String, String)>) {
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = (names.to_vec(), rooms);
+        self.times.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Other servers, for operators. Domains are prepared.
@@ -81,31 +127,28 @@ pub trait Servers: Send + Sync {
 pub struct Live {
     engine: Handle,
     gauges: Option<Arc<Gauges>>,
-    domains: Vec<String>,
+    domains: Domains,
     components: Option<Box<dyn Fn() -> Value + Send + Sync>>,
+    certificates: Option<Box<dyn Certificates>>,
     servers: Option<Arc<dyn Servers>>,
-    rooms: Vec<(String, String)>,
     store: Arc<dyn Store>,
     regroup: Arc<Notify>,
+    rehost: Arc<Notify>,
 }
 
 impl Live {
     /// Through this way in. Without gauges nothing is told of how it is doing.
-    pub fn new(
-        engine: Handle,
-        gauges: Option<Arc<Gauges>>,
-        domains: Vec<String>,
-        store: Arc<dyn Store>,
-    ) -> Live {
+    pub fn new(engine: Handle, gauges: Option<Arc<Gauges>>, domains: Domains, store: Arc<dyn Store>) -> Live {
         Live {
             engine,
             gauges,
             domains,
             store,
             regroup: Arc::default(),
+            rehost: Arc::default(),
             components: None,
+            certificates: None,
             servers: None,
-            rooms: Vec::new(),
         }
     }
 
@@ -114,16 +157,21 @@ impl Live {
         self.regroup.clone()
     }
 
-    /// The same with these services of rooms: the domain of each, and that of its accounts.
-    #[must_use]
-    pub fn with_rooms(self, rooms: Vec<(String, String)>) -> Live {
-        Live { rooms, ..self }
+    /// What is told when domains have changed.
+    pub fn rehosting(&self) -> Arc<Notify> {
+        self.rehost.clone()
     }
 
     /// The same, knowing how components stand.
     #[must_use]
     pub fn with_components(self, standing: Box<dyn Fn() -> Value + Send + Sync>) -> Live {
         Live { components: Some(standing), ..self }
+    }
+
+    /// The same, with who keeps certificates.
+    #[must_use]
+    pub fn with_certificates(self, kept: Box<dyn Certificates>) -> Live {
+        Live { certificates: Some(kept), ..self }
     }
 
     /// The same, knowing other servers.
@@ -168,6 +216,10 @@ impl Port for Live {
         self.components.as_ref().map(|standing| standing())
     }
 
+    fn certificates(&self) -> Option<&dyn Certificates> {
+        self.certificates.as_deref()
+    }
+
     fn servers(&self) -> Option<&dyn Servers> {
         self.servers.as_deref()
     }
@@ -179,8 +231,8 @@ impl Port for Live {
         })
     }
 
-    fn rooms(&self) -> &[(String, String)] {
-        &self.rooms
+    fn rooms(&self) -> Vec<(String, String)> {
+        self.domains.rooms()
     }
 
     fn request(&self, request: Stanza) -> BoxFuture<'_, Result<Result<Stanza, StanzaError>, Failure>> {
@@ -199,7 +251,16 @@ impl Port for Live {
         self.regroup.notify_one();
     }
 
-    fn domains(&self) -> &[String] {
-        &self.domains
+    fn rehosted(&self) -> u64 {
+        self.domains.times.load(Ordering::Relaxed)
+    }
+
+    fn rehost(&self) -> bool {
+        self.rehost.notify_one();
+        true
+    }
+
+    fn domains(&self) -> Vec<String> {
+        self.domains.names()
     }
 }

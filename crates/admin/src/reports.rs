@@ -55,7 +55,7 @@ async fn find(port: &dyn Port, args: &Args) -> Result<(String, Entry), Failure> 
     let text = args.text("id").unwrap_or_default();
     let missing = || Failure::new(FailureKind::NotFound, format_args!("there is no report {text}"));
     let id: u64 = text.parse().map_err(|_| missing())?;
-    for domain in port.domains().to_vec() {
+    for domain in port.domains() {
         let query = LogQuery { ids: Some(vec![id]), ..LogQuery::new(REPORTS, Owner::from(&*domain)) };
         let page = port.read(query.into()).await?.into_page();
         if let Some(entry) = page.entries.into_iter().next() {

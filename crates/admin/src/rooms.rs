@@ -32,12 +32,12 @@ struct Room {
 impl Room {
     fn of(port: &dyn Port, args: &Args) -> Result<Room, Failure> {
         let jid = args.account("room")?;
-        let service = port.rooms().iter().find(|(domain, _)| domain == jid.domain());
-        let host = service.and_then(|(_, host)| Jid::parse(host).ok());
+        let service = port.rooms().into_iter().find(|(domain, _)| domain == jid.domain());
+        let host = service.and_then(|(_, host)| Jid::parse(&host).ok());
         match host {
             Some(host) => Ok(Room { jid, host }),
             None => {
-                let known: Vec<&str> = port.rooms().iter().map(|(domain, _)| domain.as_str()).collect();
+                let known: Vec<String> = port.rooms().into_iter().map(|(domain, _)| domain).collect();
                 let known = if known.is_empty() { "nowhere".to_owned() } else { known.join(", ") };
                 let text = format!("{} has no rooms of this server; they are at: {known}", jid.domain());
                 Err(Failure::new(FailureKind::NotFound, text))
@@ -122,10 +122,10 @@ fn glance(room: El<'_>) -> Value {
 /// A page: `rooms`, and `more` with what `after` has to say for the next one.
 pub(crate) async fn list(port: &dyn Port, args: Args) -> Result<Value, Failure> {
     let of = args.place("of")?;
-    let wanted = |(domain, host): &&(String, String)| {
+    let wanted = |(domain, host): &(String, String)| {
         of.as_ref().is_none_or(|of| of.as_str() == domain || of.as_str() == host)
     };
-    let services: Vec<(String, String)> = port.rooms().iter().filter(wanted).cloned().collect();
+    let services: Vec<(String, String)> = port.rooms().into_iter().filter(wanted).collect();
     if let Some(of) = of.filter(|_| services.is_empty()) {
         return Err(Failure::new(FailureKind::NotFound, format_args!("{of} has no rooms of this server")));
     }

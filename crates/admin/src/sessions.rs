@@ -13,7 +13,7 @@ pub(crate) async fn list(port: &dyn Port, args: Args) -> Result<Value, Failure> 
     let filters = match args.place("of")? {
         Some(place) if place.is_domain() => vec![SessionFilter::Domain(place.to_string())],
         Some(account) => vec![SessionFilter::Of(account)],
-        None => port.domains().iter().cloned().map(SessionFilter::Domain).collect(),
+        None => port.domains().into_iter().map(SessionFilter::Domain).collect(),
     };
     let mut rows: Vec<Value> = Vec::new();
     for filter in filters {

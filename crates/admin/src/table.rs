@@ -7,8 +7,8 @@ use store::BoxFuture;
 
 use crate::args::{Arg, ArgKind, Args};
 use crate::{
-    Failure, FailureKind, Port, components, groups, invites, notices, reports, rooms, servers, sessions,
-    users,
+    Failure, FailureKind, Port, certs, components, domains, groups, invites, notices, reports, rooms,
+    servers, sessions, users,
 };
 
 /// What a command comes to.
@@ -111,6 +111,38 @@ pub const COMMANDS: &[Command] = &[
         "Ends all sessions of an account; it may log in again.",
         [JID],
         sessions::end
+    ),
+    command!(
+        "cert list",
+        false,
+        "Lists the certificates: until when they hold, and what is wrong.",
+        [],
+        certs::list
+    ),
+    command!(
+        "cert renew",
+        true,
+        "Gets new certificates from the authority now.",
+        [arg("domain", ArgKind::Domain, false, "Only for this domain.")],
+        certs::renew
+    ),
+    command!("domain list", false, "Lists the domains of this server.", [], domains::list),
+    command!(
+        "domain add",
+        true,
+        "Adds a domain, which is served at once.",
+        [arg("name", ArgKind::Text, true, "The domain.")],
+        domains::add
+    ),
+    command!(
+        "domain remove",
+        true,
+        "Serves a domain no longer that was added by a command.",
+        [
+            arg("name", ArgKind::Text, true, "The domain."),
+            arg("purge", ArgKind::Flag, false, "Whether its accounts, rooms and all else are removed, too.")
+        ],
+        domains::remove
     ),
     command!("component list", false, "Lists the components, and which are connected.", [], components::list),
     command!(

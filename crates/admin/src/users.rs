@@ -105,7 +105,7 @@ pub(crate) fn of_ours(port: &dyn Port, args: &Args) -> Result<Vec<String>, Failu
             let text = format!("{domain} is not one of this server's domains: {}", port.domains().join(", "));
             Err(Failure::new(FailureKind::NotFound, text))
         }
-        None => Ok(port.domains().to_vec()),
+        None => Ok(port.domains()),
     }
 }
 

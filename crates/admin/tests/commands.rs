@@ -34,8 +34,8 @@ impl Port for Direct {
         Box::pin(async move { Ok(self.store.commit(batch).await?) })
     }
 
-    fn domains(&self) -> &[String] {
-        &self.domains
+    fn domains(&self) -> Vec<String> {
+        self.domains.clone()
     }
 }
 

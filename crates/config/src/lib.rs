@@ -12,6 +12,7 @@
 //!
 //! Not here: what the settings do (the crates that they are for), reading certificates (net, through [`Certificates`]).
 
+mod acme;
 mod around;
 mod bytestreams;
 mod calls;
@@ -36,6 +37,7 @@ mod template;
 mod tree;
 mod walk;
 
+pub use acme::{Acme, Challenge};
 pub use bytestreams::Bytestreams;
 pub use calls::{External, Turn};
 pub use components::{Component, Components, Hidden, Privileges, Requests, Speaking, Watching};

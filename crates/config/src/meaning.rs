@@ -9,7 +9,7 @@ use address::Jid;
 
 use crate::near::nearest;
 use crate::source::Source;
-use crate::{Config, bytestreams, calls, components, federation, groups, objects, push, safety};
+use crate::{Config, acme, bytestreams, calls, components, federation, groups, objects, push, safety};
 
 /// Checks everything and brings domains into their prepared form.
 pub(crate) fn check(source: &mut Source, config: &mut Config) {
@@ -21,6 +21,7 @@ pub(crate) fn check(source: &mut Source, config: &mut Config) {
     rooms(source, config);
     login(source, config);
     http(source, config);
+    acme::check(source, config);
     calls::check(source, config);
     bytestreams::check(source, config);
     federation::check(source, config);
@@ -146,7 +147,11 @@ fn listeners(source: &mut Source, config: &Config) {
     let mut seen: BTreeMap<u16, Vec<(SocketAddr, String)>> = BTreeMap::new();
     let of_proxy = [("bytestreams", &listen.bytestreams)];
     let of_proxy = if config.bytestreams.is_on() { &of_proxy[..] } else { &[] };
-    let of_components = [("components", &listen.components), ("components_tls", &listen.components_tls)];
+    let of_components = [
+        ("components", &listen.components),
+        ("components_tls", &listen.components_tls),
+        ("acme", &listen.acme),
+    ];
     for &(name, addresses) in all.iter().chain(of_servers).chain(of_proxy).chain(&of_components) {
         for (at, text) in addresses.iter().enumerate() {
             let path = format!("listen.{name}[{at}]");
@@ -234,11 +239,12 @@ fn certificates(source: &mut Source, config: &Config) {
     let with_tls = [&listen.c2s, &listen.c2s_tls, &listen.https, &listen.shared];
     let secure = with_tls.iter().any(|addresses| !addresses.is_empty());
     let with: Vec<String> = config.identities().into_iter().map(|identity| identity.domain).collect();
+    let secure = secure && !config.acme.enabled;
     for (at, domain) in config.server.domains.iter().enumerate().filter(|(_, d)| secure && !with.contains(d))
     {
         let path = format!("server.domains[{at}]");
         let fix = format!(
-            "set `certificate` and `key` in [domain.\"{domain}\"] or in [tls]; `detente init` makes a pair for tests"
+            "set `certificate` and `key` in [domain.\"{domain}\"] or in [tls], or let the server get one ([acme]); `detente init` makes a pair for tests"
         );
         source.error(&path, format!("{domain} has no certificate"), fix);
     }

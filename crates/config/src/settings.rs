@@ -139,6 +139,12 @@ const OWN: &[Setting] = &[
         "Who does not say there what it is: a web client, a client (c2s), or nobody (refuse).",
     ),
     s(
+        "listen.acme",
+        Kind::List,
+        "[]",
+        "For the authority of [acme] that looks at port 80 (http-01), and for nobody else. As in \"0.0.0.0:80\".",
+    ),
+    s(
         "listen.components",
         Kind::List,
         "[]",

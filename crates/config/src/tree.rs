@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::acme::Acme;
 use crate::bytestreams::Bytestreams;
 use crate::calls::{External, Turn};
 use crate::components::{Component, Components};
@@ -25,6 +26,7 @@ pub struct Config {
     pub server: Server,
     pub listen: Listen,
     pub tls: Tls,
+    pub acme: Acme,
     pub log: Log,
     pub auth: Auth,
     pub registration: Registration,
@@ -49,6 +51,9 @@ pub struct Config {
     /// The folder of the file, from which relative paths are seen.
     #[serde(skip)]
     pub base: PathBuf,
+    /// Those of `server.domains` that commands have added.
+    #[serde(skip)]
+    pub added: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +109,7 @@ pub struct Listen {
     pub s2s_tls: Vec<String>,
     pub shared: Vec<String>,
     pub shared_default: SharedDefault,
+    pub acme: Vec<String>,
     pub components: Vec<String>,
     pub components_tls: Vec<String>,
     pub components_socket: Option<String>,
@@ -266,6 +272,27 @@ pub struct Identity {
 }
 
 impl Config {
+    /// The same with domains that commands have added; those that cannot be there are given back, with why.
+    #[must_use]
+    pub fn with_added(mut self, names: &[String]) -> (Config, Vec<(String, String)>) {
+        let before = std::mem::take(&mut self.added);
+        self.server.domains.retain(|domain| !before.contains(domain));
+        let mut refused = Vec::new();
+        for name in names {
+            let service = self.server.domains.iter().find(|domain| self.rooms.domain_of(domain) == *name);
+            let other = self.server.domains.iter().find(|domain| self.rooms.domain_of(name) == **domain);
+            if let Some(domain) = service.or(other).filter(|_| self.rooms.enabled) {
+                refused.push((name.clone(), format!("rooms and accounts of {domain} would have one name")));
+            } else if self.component.contains_key(name) {
+                refused.push((name.clone(), "a component has that name".to_owned()));
+            } else if !self.server.domains.contains(name) {
+                self.server.domains.push(name.clone());
+                self.added.push(name.clone());
+            }
+        }
+        (self, refused)
+    }
+
     /// A path of the configuration as the system understands it.
     pub fn path(&self, path: &str) -> PathBuf {
         if Path::new(path).is_absolute() { PathBuf::from(path) } else { self.base.join(path) }
@@ -279,6 +306,10 @@ impl Config {
     /// The certificates, one for each domain that has one.
     pub fn identities(&self) -> Vec<Identity> {
         let own = |domain: &String| {
+            // That of [tls] is for those that the operator had in mind.
+            if self.acme.enabled && self.added.contains(domain) {
+                return None;
+            }
             let own = self.domain.get(domain).and_then(|d| Some((d.certificate.as_ref()?, d.key.as_ref()?)));
             let (certificate, key) =
                 own.or_else(|| Some((self.tls.certificate.as_ref()?, self.tls.key.as_ref()?)))?;
@@ -380,6 +411,7 @@ impl Default for Listen {
             s2s_tls: list(&["0.0.0.0:5270", "[::]:5270"]),
             shared: Vec::new(),
             shared_default: SharedDefault::Https,
+            acme: Vec::new(),
             components: Vec::new(),
             components_tls: Vec::new(),
             components_socket: None,

@@ -251,6 +251,47 @@ fn odd_files_are_explained_and_never_panic() {
     assert!(bytes.faults[0].what.contains("UTF-8"));
 }
 
+/// What is asked of an authority is asked with the operator's agreement, and in a way that can work.
+#[test]
+fn certificates_of_an_authority_are_checked() {
+    const BARE: &str = "[server]\ndomains = [\"a.example\"]\n[listen]\nshared = [\"127.0.0.1:443\"]\n";
+    for (more, want) in [
+        ("", vec!["a.example has no certificate"]),
+        ("[acme]\nenabled = true\n", vec!["nobody has agreed"]),
+        ("[acme]\nenabled = true\nagree_to_terms = true\n", vec![]),
+        ("[acme]\nenabled = true\nagree_to_terms = true\nchallenge = \"http-01\"\n", vec!["port 80"]),
+        (
+            "[acme]\nenabled = true\nagree_to_terms = true\nchallenge = \"dns-01\"\n",
+            vec!["how to change DNS"],
+        ),
+        (
+            "[acme]\nenabled = true\nagree_to_terms = true\nchallenge = \"dns-01\"\ndns_server = \"ns:53\"\ndns_key_name = \"k\"\n",
+            vec!["`dns_key_name` alone"],
+        ),
+        (
+            "[acme]\nenabled = true\nagree_to_terms = true\nexternal_key_id = \"k\"\nexternal_key = \"!\"\n",
+            vec!["Base64"],
+        ),
+        (
+            "[acme]\nenabled = true\nagree_to_terms = true\ndirectory = \"http://a\"\ncontact = [\"a@b\"]\n",
+            vec!["no such address", "no such address"],
+        ),
+    ] {
+        let found: Vec<String> = read(&format!("{BARE}{more}"), &[])
+            .faults
+            .into_iter()
+            .map(|fault| fault.what)
+            .filter(|what| !what.contains("privilege"))
+            .collect();
+        assert_eq!(found.len(), want.len(), "{more}: {found:?}");
+        assert!(want.iter().all(|want| found.iter().any(|what| what.contains(want))), "{more}: {found:?}");
+    }
+    let both = "[tls]\ncertificate = \"c\"\nkey = \"k\"\n[acme]\nenabled = true\nagree_to_terms = true\n";
+    let checked = read(&format!("{BARE}{both}"), &[]);
+    assert!(checked.faults.iter().any(|fault| fault.what.contains("certificates in files already")));
+    assert!(checked.config.unwrap().acme_domains().is_empty());
+}
+
 #[test]
 fn the_environment_overrides_the_file() {
     let changed = |variables: &[(&str, &str)]| read(GOOD, variables).config.unwrap();
@@ -379,6 +420,17 @@ fn table_and_types_agree() {
     full.turn.secret = text();
     full.bytestreams.host = text();
     full.push.contact = text();
+    full.acme = config::Acme {
+        ca_file: text(),
+        external_key_id: text(),
+        external_key: text(),
+        dns_program: text(),
+        dns_server: text(),
+        dns_zone: text(),
+        dns_key_name: text(),
+        dns_key_secret: text(),
+        ..Default::default()
+    };
     full.s3 = config::Objects {
         bucket: text(),
         endpoint: text(),

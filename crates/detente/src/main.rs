@@ -6,10 +6,12 @@ mod adapters;
 #[cfg(feature = "breakable")]
 mod breakable;
 mod calls;
+mod certs;
 mod check;
 mod cli;
 mod config_file;
 mod documents;
+mod domains;
 mod exit;
 mod first_run;
 mod gateways;
@@ -62,6 +64,8 @@ fn main() -> std::process::ExitCode {
         Command::Invite(args) => invite::run(args),
         Command::Session(command) => session::run(command),
         Command::Component(command) => gateways::run(command),
+        Command::Domain(command) => domains::run(command),
+        Command::Cert(command) => certs::run(command),
         Command::S2s(command) => s2s::run(command),
         Command::Group(command) => group::run(command),
         Command::Room(command) => room::run(command),

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use address::Jid;
@@ -39,7 +39,7 @@ struct Inner {
     sender: Sender,
     ways: Ways,
     /// What stands before the token in an address, for each service.
-    addresses: HashMap<Jid, String>,
+    addresses: RwLock<HashMap<Jid, String>>,
     engine: Handle,
     waiting: Mutex<HashMap<String, Waiting>>,
     ended: Mutex<Ended>,
@@ -91,16 +91,29 @@ impl Push {
         let mut settings = Settings::new(Vapid::new(&secret, &contact), Box::new(gone));
         settings.peers.allowed =
             config.push.allowed_addresses.iter().filter_map(|range| range.parse().ok()).collect();
-        let address = |(domain, service): (&String, Jid)| Some((service, config.push_address(domain)?));
         Some(Push(Arc::new(Inner {
             sender: Sender::new(settings),
             ways: Ways::new(&secret),
-            addresses: services.into_iter().filter_map(address).collect(),
+            addresses: RwLock::new(addresses(config)),
             engine,
             waiting: Mutex::default(),
             ended: Mutex::default(),
             count: AtomicU64::new(0),
         })))
+    }
+}
+
+/// Where programs post for clients of each domain's service.
+fn addresses(config: &Config) -> HashMap<Jid, String> {
+    let address =
+        |domain: &String| Some((crate::services::push_domain(config, domain)?, config.push_address(domain)?));
+    config.server.domains.iter().filter_map(address).collect()
+}
+
+impl Push {
+    /// Domains have come or gone.
+    pub(crate) fn replace(&self, config: &Config) {
+        *self.0.addresses.write().unwrap_or_else(PoisonError::into_inner) = addresses(config);
     }
 }
 
@@ -118,7 +131,8 @@ impl engine::Pushes for Push {
                 false => PushFound::Full,
             },
             PushQuery::Open { service, client, application, instance, until_ms } => {
-                let Some(address) = inner.addresses.get(&service) else {
+                let addresses = inner.addresses.read().unwrap_or_else(PoisonError::into_inner);
+                let Some(address) = addresses.get(&service).cloned() else {
                     return PushFound::Refused("this server is not reached with https");
                 };
                 let (service, client) = (service.to_string(), client.to_string());

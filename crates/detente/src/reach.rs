@@ -18,13 +18,14 @@ use tokio::task::JoinHandle;
 
 use crate::adapters::Known;
 use crate::cli::ConfigFile;
-use crate::{config_file, secret, serve, services, translate};
+use crate::{config_file, secret, serve, translate};
 
 /// The administration socket, in the data folder.
 pub(crate) const SOCKET: &str = "admin.sock";
 
 /// With what commands begin that make no sense without a running server.
-const NEEDS_SERVER: [&str; 6] = ["session ", "announce", "status", "s2s list", "s2s show", "s2s test"];
+const NEEDS_SERVER: [&str; 7] =
+    ["session ", "announce", "status", "cert ", "s2s list", "s2s show", "s2s test"];
 
 /// Arguments of a command.
 pub(crate) fn args<const N: usize>(args: [(&str, Value); N]) -> Map<String, Value> {
@@ -69,7 +70,7 @@ impl Port for Unconnected {
         self.0.bring(stanza)
     }
 
-    fn rooms(&self) -> &[(String, String)] {
+    fn rooms(&self) -> Vec<(String, String)> {
         self.0.rooms()
     }
 
@@ -80,7 +81,7 @@ impl Port for Unconnected {
         self.0.request(request)
     }
 
-    fn domains(&self) -> &[String] {
+    fn domains(&self) -> Vec<String> {
         self.0.domains()
     }
 }
@@ -138,6 +139,7 @@ impl Alone {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(FailureKind::Failed, error))?;
         let store = Arc::new(store);
+        let config = &runtime.block_on(crate::domains::with_added(config.clone(), &*store))?;
         let files = translate::files(config).map(|of| Arc::new(Files::new(store.clone(), store.clone(), of)));
         let store: Arc<dyn Store> = store;
         let settings = translate::accounts(config, secret::token_key(&data)?);
@@ -162,10 +164,8 @@ impl Alone {
             bytestreams: Arc::new(NoBytestreams),
         };
         let task = Some(runtime.spawn(engine::run(machine, streams, inputs, services)));
-        let port = Unconnected(
-            Live::new(engine.clone(), None, config.server.domains.clone(), store)
-                .with_rooms(services::of_rooms(config)),
-        );
+        let domains = crate::domains::of(config);
+        let port = Unconnected(Live::new(engine.clone(), None, domains, store));
         Ok(Alone { runtime, port, engine, task })
     }
 }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use accounts::Accounts;
+use acme::Keeper;
 use admin::Failure;
 use components::Components;
 use config::Config;
 use engine::{Handle, Input};
 use federation::Federation;
+use files::Files;
 use net::{Adjustable, TlsStore};
 use serde_json::Value;
 use store::Store;
@@ -20,8 +22,9 @@ use tokio::sync::Notify;
 use crate::adapters::Reader;
 use crate::calls::Secret;
 use crate::config_file::environment;
+use crate::push::Push;
 use crate::serve::{failed, leave_out_ipv6};
-use crate::{gateways, servers, translate};
+use crate::{certs, domains, gateways, servers, translate};
 
 /// Changes how much is logged.
 pub(crate) type Relevel = Box<dyn Fn(&str) -> Result<(), Failure>>;
@@ -29,6 +32,8 @@ pub(crate) type Relevel = Box<dyn Fn(&str) -> Result<(), Failure>>;
 /// The parts that take something over.
 pub(crate) struct Parts {
     pub(crate) tls: Arc<TlsStore>,
+    /// Certificates that are not in files.
+    pub(crate) keeper: Keeper,
     pub(crate) net: Adjustable,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) engine: Handle,
@@ -38,10 +43,21 @@ pub(crate) struct Parts {
     pub(crate) dials: Dials,
     pub(crate) federation: Option<Federation>,
     pub(crate) components: Components,
-    /// For groups that were made by commands.
+    pub(crate) files: Option<Arc<Files>>,
+    pub(crate) pushes: Option<Push>,
+    /// For groups and domains that were made by commands.
     pub(crate) store: Arc<dyn Store>,
-    /// Tells that they have changed.
+    pub(crate) notices: Notices,
+}
+
+/// What commands know, and what they tell.
+pub(crate) struct Notices {
+    /// The domains of which commands know.
+    pub(crate) domains: admin::Domains,
+    /// Groups have changed.
     pub(crate) regrouping: Arc<Notify>,
+    /// Domains have been added or removed.
+    pub(crate) rehosting: Arc<Notify>,
 }
 
 /// Numbers that parts look up each time they need them.
@@ -76,8 +92,11 @@ pub(crate) fn certificates(config: &Config, tls: &TlsStore) -> Result<(), Failur
             tls.load(&identity.domain, &chain, &key)
                 .map_err(|error| failed(format_args!("certificate of {}: {error}", identity.domain)))
         });
-        if let Err(failure) = loaded {
-            outcome = Err(failure);
+        match loaded {
+            // The certificate of [tls] need not be for a domain that came later.
+            Err(failure) if config.added.contains(&identity.domain) => tracing::error!("{failure}"),
+            Err(failure) => outcome = Err(failure),
+            Ok(_) => {}
         }
     }
     outcome
@@ -95,28 +114,47 @@ impl Parts {
             return now;
         };
         leave_out_ipv6(&mut config);
-        let next = adopted(&now, &config);
-        for outcome in [
-            certificates(&next, &self.tls),
-            relevel(&next.log.level),
-            self.accounts(&next),
-            self.servers(&next),
-        ] {
-            if let Err(failure) = outcome {
-                tracing::error!("{failure}");
+        let config = match domains::with_added(config, &*self.store).await {
+            Ok(config) => config,
+            Err(failure) => {
+                tracing::error!("{failure}; the server goes on with the old configuration");
+                return now;
             }
+        };
+        let next = adopted(&now, &config);
+        if let Err(failure) = relevel(&next.log.level) {
+            tracing::error!("{failure}");
         }
-        self.components.replace(gateways::settings(&next));
-        self.net.stream.replace(translate::streams(&next, self.accounts.grants()));
-        self.net.limits.replace(translate::limits(&next));
-        self.dials.set(&next);
-        self.net.http.replace(translate::http(&next));
-        self.regroup(&next).await;
+        self.take_over(&now, &next).await;
         match differences(&next, &config) {
             late if late.is_empty() => tracing::info!("reloaded"),
             late => tracing::warn!("reloaded; needs a restart: {}", late.join(", ")),
         }
         next
+    }
+
+    /// All parts hear what holds from now on.
+    pub(crate) async fn take_over(&self, now: &Config, next: &Config) {
+        // Before anybody new is let in somewhere, and nobody comes any more where a domain goes.
+        self.components.replace(gateways::settings(next));
+        self.net.stream.replace(translate::streams(next, self.accounts.grants()));
+        for outcome in
+            [certificates(next, &self.tls), certs::replace(next, &self.keeper), self.accounts(next)]
+        {
+            if let Err(failure) = outcome {
+                tracing::error!("{failure}");
+            }
+        }
+        self.rehost(now, next).await;
+        // After the engine: a domain that has gone is not looked for elsewhere meanwhile.
+        if let Err(failure) = self.servers(next) {
+            tracing::error!("{failure}");
+        }
+        self.net.limits.replace(translate::limits(next));
+        self.dials.set(next);
+        self.net.http.replace(translate::http(next));
+        self.regroup(next).await;
+        self.served(next);
     }
 
     fn servers(&self, config: &Config) -> Result<(), Failure> {
@@ -146,7 +184,6 @@ impl Parts {
 /// The new configuration, but for what holds until the next start.
 fn adopted(now: &Config, new: &Config) -> Config {
     let mut next = new.clone();
-    next.server.domains = now.server.domains.clone();
     next.server.data_dir = now.server.data_dir.clone();
     next.listen =
         config::Listen { resume_location: new.listen.resume_location.clone(), ..now.listen.clone() };
@@ -165,14 +202,6 @@ fn adopted(now: &Config, new: &Config) -> Config {
     next.federation.dns_servers = now.federation.dns_servers.clone();
     // Addresses of files that were given out begin with it.
     next.http.public_url = now.http.public_url.clone();
-    // A domain that goes at the next start keeps what it has until then.
-    next.domain = now.domain.clone();
-    for (name, domain) in &new.domain {
-        if now.server.domains.contains(name) {
-            next.domain.insert(name.clone(), domain.clone());
-        }
-    }
-    next.domain.retain(|name, _| new.domain.contains_key(name) || !new.server.domains.contains(name));
     next
 }
 
@@ -219,6 +248,7 @@ mod tests {
                 Value::Array(_) => vec!["SHA-256"].into(),
                 Value::String(text) if text == "text" => "json".into(),
                 Value::String(text) if text == "https" => "c2s".into(),
+                Value::String(text) if text == "tls-alpn-01" => "http-01".into(),
                 Value::String(text) if text == "full" => "normal".into(),
                 Value::String(text) if text == "local" => "nobody".into(),
                 Value::String(text) if text == "auto" => "on".into(),
@@ -234,7 +264,6 @@ mod tests {
             differences(&adopted(&now, &new), &new)
         };
         let restart = [
-            "server.domains",
             "server.data_dir",
             "listen.c2s",
             "listen.c2s_tls",
@@ -248,6 +277,7 @@ mod tests {
             "listen.s2s_tls",
             "listen.shared",
             "listen.shared_default",
+            "listen.acme",
             "listen.components",
             "listen.components_tls",
             "listen.components_socket",
@@ -264,34 +294,6 @@ mod tests {
             let late = whole || restart.contains(&setting.path);
             let named: Vec<&str> = late.then_some(setting.path).into_iter().collect();
             assert_eq!(changed(setting.path), named, "{}", setting.path);
-        }
-    }
-
-    #[test]
-    fn sections_of_domains_are_taken_over_while_the_domain_is_there() {
-        let config = |domains: &[&str], registering: &[&str]| {
-            let mut config = Config::default();
-            config.server.domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
-            for domain in registering {
-                let own = config::Domain { registration: Some(true), ..Default::default() };
-                config.domain.insert((*domain).to_owned(), own);
-            }
-            config
-        };
-        for (now, new, registers, named) in [
-            (config(&["a.example"], &[]), config(&["a.example"], &["a.example"]), true, &[][..]),
-            (config(&["a.example"], &["a.example"]), config(&["a.example"], &[]), false, &[]),
-            (
-                config(&["a.example"], &["a.example"]),
-                config(&["b.example"], &["b.example"]),
-                true,
-                &["domain.a.example", "domain.b.example", "server.domains"],
-            ),
-        ] {
-            let next = adopted(&now, &new);
-            assert_eq!(next.server.domains, now.server.domains);
-            assert_eq!(next.registers("a.example"), registers);
-            assert_eq!(differences(&next, &new), named);
         }
     }
 }

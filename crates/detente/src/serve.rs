@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use accounts::Accounts;
+use acme::Keeper;
 use admin::{Failure, FailureKind, Gauges, Live, More, Port};
 use components::Components;
 use config::{Config, LogFormat};
@@ -33,15 +34,16 @@ use tracing_subscriber::EnvFilter;
 
 use crate::adapters::{Known, Reader, ThroughEngine};
 use crate::calls::Secret;
+use crate::certs::Kept;
 use crate::config_file::{accept, environment, locate};
 use crate::log::Log;
 use crate::push::Push;
 use crate::reach::SOCKET;
-use crate::reload::{self, Dials, Parts, Relevel};
+use crate::reload::{self, Dials, Notices, Parts, Relevel};
 use crate::uploads::{self, Shelf};
 use crate::{
-    calls, cli, first_run, gateways, neighbours, notify, objects, proxy, retention, secret, servers,
-    services, translate,
+    calls, certs, cli, domains, first_run, gateways, neighbours, notify, objects, proxy, retention, secret,
+    servers, services, translate,
 };
 
 /// Inputs of operators that may wait for the engine.
@@ -110,11 +112,13 @@ struct Running {
     federation: Option<Federation>,
     components: Components,
     retention: JoinHandle<()>,
+    renewing: JoinHandle<()>,
 }
 
-async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<(), Failure> {
+async fn serve(config: Config, file: PathBuf, relevel: Relevel) -> Result<(), Failure> {
     // Before anything else, so that no signal is missed.
     let mut signals = Signals::new()?;
+    let mut config = config;
     leave_out_ipv6(&mut config);
     let data = config.data_dir();
     let store = tokio::task::spawn_blocking({
@@ -122,6 +126,7 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
         move || Sqlite::open(&data, options)
     });
     let store = Arc::new(store.await.map_err(failed)??);
+    let mut config = domains::with_added(config, &*store).await?;
     let settings = translate::files(&config);
     let files = match settings {
         Some(settings) => {
@@ -155,7 +160,10 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
                 _ => break,
             },
             () = tick(&mut pulse) => running.show_life(),
-            () = running.parts.regrouping.notified() => running.parts.regroup(&config).await,
+            () = running.parts.notices.regrouping.notified() => running.parts.regroup(&config).await,
+            () = running.parts.notices.rehosting.notified() => {
+                config = Box::pin(running.parts.redomain(config)).await;
+            }
             // It ends only when it is told to. Without it nobody is served: better to be started again.
             _ = &mut running.engine_task => return Err(failed("the engine has ended; the log says why")),
         }
@@ -185,12 +193,11 @@ async fn start(
     store: Arc<dyn Store>,
     known: Known,
 ) -> Result<(Running, String), Failure> {
-    let tls = identities(config)?;
+    let tls = Arc::new(TlsStore::new());
     let (handle, inputs) = Handle::new(WAITING);
     let (up, ups) = mailbox::mailbox();
     let shelf = known.files.clone().map(|files| Arc::new(Shelf(files)));
-    let files = shelf.clone().map(|shelf| shelf as _);
-    let mut settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
+    let (mut settings, keeper) = sockets(config, &tls, shelf.clone(), &known)?;
     let (phase, phases) = watch::channel(Phase::Running);
     let federation =
         servers::open(config, &*store, handle.clone(), up.clone(), tls.clone(), phases.clone()).await?;
@@ -199,21 +206,19 @@ async fn start(
     let mediator = proxy::open(config).await?;
     let more = proxy::more(mediator.as_ref(), gateways::more(federation.as_ref(), &components));
     let gauges = gauges(&mut settings, &handle, &store, more);
-    let live = live(config, &handle, gauges, &store, federation.as_ref(), &components);
-    let regrouping = live.regrouping();
-    let port: Arc<dyn Port> = Arc::new(live);
-    known.accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
+    let domains = domains::of(config);
+    let live = live(&domains, &handle, gauges, &store, federation.as_ref(), &components)
+        .with_certificates(kept(&domains, &keeper, &tls));
+    let (port, notices) = commands(live, domains, &known.accounts);
     let pushes = Push::new(config, secret::push_key(&config.data_dir())?, handle.clone());
     settings.pushes = pushes.clone().map(|pushes| Arc::new(pushes) as _);
-    let secret = calls::secret(config)?;
-    let relay = calls::open(config, &secret)?;
-    settings.relay = relay.clone().map(|relay| Arc::new(calls::Through(relay)) as _);
+    let (secret, relay) = relaying(config, &mut settings)?;
     // The sockets first: when one of them is taken, nothing has begun. They are served at the very end.
-    let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases)
-        .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))?;
+    let sockets = Net::bind(settings, up, Arc::new(known.clone()), phases).map_err(taken)?;
     let ready = listening(config, &sockets, relay.as_ref(), mediator.as_ref());
     let parts = Parts {
         tls,
+        keeper: keeper.clone(),
         net: sockets.adjustable(),
         accounts: known.accounts.clone(),
         engine: handle.clone(),
@@ -223,7 +228,9 @@ async fn start(
         federation: federation.clone(),
         components: components.clone(),
         store: store.clone(),
-        regrouping,
+        files: known.files.clone(),
+        pushes: pushes.clone(),
+        notices,
     };
     greet(&known.accounts, config, file).await?;
     let machine =
@@ -246,16 +253,30 @@ async fn start(
         federation,
         components,
         retention,
+        renewing: tokio::spawn(keeper.run()),
         parts,
     };
     Ok((running, ready))
 }
 
-/// All certificates.
-fn identities(config: &Config) -> Result<Arc<TlsStore>, Failure> {
-    let tls = Arc::new(TlsStore::new());
-    reload::certificates(config, &tls)?;
-    Ok(tls)
+/// Where commands go, and what they tell; the accounts give their orders there, too.
+fn commands(live: Live, domains: admin::Domains, accounts: &Accounts) -> (Arc<dyn Port>, Notices) {
+    let notices = Notices { domains, regrouping: live.regrouping(), rehosting: live.rehosting() };
+    let port: Arc<dyn Port> = Arc::new(live);
+    accounts.set_orders(Arc::new(ThroughEngine(port.clone())));
+    (port, notices)
+}
+
+fn taken(error: std::io::Error) -> Failure {
+    failed(format_args!("{error}; is another server running on that port?"))
+}
+
+/// The relay for calls, if there is one, and that the sockets know it.
+fn relaying(config: &Config, settings: &mut NetConfig) -> Result<(Secret, Option<Relay>), Failure> {
+    let secret = calls::secret(config)?;
+    let relay = calls::open(config, &secret)?;
+    settings.relay = relay.clone().map(|relay| Arc::new(calls::Through(relay)) as _);
+    Ok((secret, relay))
 }
 
 /// The first time there is something to say.
@@ -283,17 +304,35 @@ fn gauges(settings: &mut NetConfig, engine: &Handle, store: &Arc<dyn Store>, mor
 
 /// Where commands go.
 fn live(
-    config: &Config,
+    domains: &admin::Domains,
     engine: &Handle,
     gauges: Arc<Gauges>,
     store: &Arc<dyn Store>,
     federation: Option<&Federation>,
     components: &Components,
 ) -> Live {
-    Live::new(engine.clone(), Some(gauges), config.server.domains.clone(), store.clone())
+    Live::new(engine.clone(), Some(gauges), domains.clone(), store.clone())
         .with_components(gateways::told(components))
         .with_servers(neighbours::told(federation))
-        .with_rooms(services::of_rooms(config))
+}
+
+/// What the sockets need, and who keeps the certificates that they show: those in files are in service then.
+fn sockets(
+    config: &Config,
+    tls: &Arc<TlsStore>,
+    shelf: Option<Arc<Shelf>>,
+    known: &Known,
+) -> Result<(NetConfig, Keeper), Failure> {
+    reload::certificates(config, tls)?;
+    let files = shelf.map(|shelf| shelf as _);
+    let settings = translate::sockets(config, tls.clone(), files, known.accounts.grants());
+    let keeper = certs::open(config, tls.clone(), settings.challenges.clone())?;
+    Ok((settings, keeper))
+}
+
+/// What commands see of certificates.
+fn kept(domains: &admin::Domains, keeper: &Keeper, tls: &Arc<TlsStore>) -> Box<Kept> {
+    Box::new(Kept { keeper: keeper.clone(), tls: tls.clone(), domains: domains.clone() })
 }
 
 /// The socket for commands.
@@ -355,7 +394,8 @@ pub(crate) fn leave_out_ipv6(config: &mut Config) {
     let [turn, turn_tls] = [&mut listen.turn, &mut listen.turn_tls];
     let [s2s, s2s_tls] = [&mut listen.s2s, &mut listen.s2s_tls];
     let bytestreams = &mut listen.bytestreams;
-    let web = [&mut listen.http, &mut listen.https, &mut listen.shared, &mut listen.metrics];
+    let web =
+        [&mut listen.http, &mut listen.https, &mut listen.shared, &mut listen.acme, &mut listen.metrics];
     for addresses in [c2s, c2s_tls, turn, turn_tls, s2s, s2s_tls, bytestreams].into_iter().chain(web) {
         addresses.retain(|address| !address.starts_with("[::]:"));
     }
@@ -372,7 +412,11 @@ fn listening(config: &Config, sockets: &Net, relay: Option<&Relay>, mediator: Op
         ("shared", &listen.shared),
         ("metrics", &listen.metrics),
     ];
-    let of_components = [("component", &listen.components), ("component-tls", &listen.components_tls)];
+    let of_components = [
+        ("component", &listen.components),
+        ("component-tls", &listen.components_tls),
+        ("acme", &listen.acme),
+    ];
     let of_relay = [("turn", &listen.turn), ("turn-tls", &listen.turn_tls)];
     let of_servers = [("s2s", &listen.s2s), ("s2s-tls", &listen.s2s_tls)];
     // As they were opened (`translate.rs`).
@@ -405,6 +449,7 @@ impl Running {
         self.relaying.inspect(JoinHandle::abort);
         self.mediating.inspect(JoinHandle::abort);
         self.retention.abort();
+        self.renewing.abort();
         let in_order = async {
             let _ = self.phase.send(Phase::Closing);
             let _ = self.sockets.await;

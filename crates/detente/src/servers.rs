@@ -54,7 +54,7 @@ pub(crate) fn settings(config: &Config, barred: Barred) -> Result<Settings, Fail
     let key = secret::dialback_key(&config.data_dir())?;
     let stream = s2s::Settings {
         dialback: Some(Secret::new(*key)),
-        starttls: !config.identities().is_empty(),
+        starttls: config.has_tls(),
         ..s2s::Settings::clone(&default.stream)
     };
     Ok(Settings {
@@ -110,7 +110,7 @@ pub(crate) async fn open(
     let settings = settings(config, Barred::new(admin::stored_blocks(store).await?))?;
     for domain in &settings.rules.ours {
         // Many components are for our own users only.
-        if !tls.proves(domain) && !config.component.contains_key(domain) {
+        if !config.acme.enabled && !tls.proves(domain) && !config.component.contains_key(domain) {
             tracing::warn!(domain, "the certificate is not valid for this name: other servers may refuse it");
         }
     }

@@ -15,6 +15,11 @@ use crate::{proxy, secret, translate};
 
 /// All of them, each at its own domain.
 pub(crate) fn all(config: &Config, started_ms: u64) -> Vec<Arc<dyn Service>> {
+    config.server.domains.iter().flat_map(|domain| of(config, domain, started_ms)).collect()
+}
+
+/// Those of one domain of accounts.
+pub(crate) fn of(config: &Config, domain: &String, started_ms: u64) -> Vec<Arc<dyn Service>> {
     // One that fails here would make keys that can be guessed: better none of us.
     let random = Arc::new(|bytes: &mut [u8]| {
         if let Err(failure) = secret::random(bytes) {
@@ -26,14 +31,13 @@ pub(crate) fn all(config: &Config, started_ms: u64) -> Vec<Arc<dyn Service>> {
         Some(Arc::new(Rooms::new(rooms(config, domain, started_ms)?, random.clone())))
     };
     let nodes = |domain: &String| -> Option<Arc<dyn Service>> { Some(Arc::new(nodes(config, domain)?)) };
-    let domains = &config.server.domains;
     let pushes = |domain: &String| -> Option<Arc<dyn Service>> {
         Some(Arc::new(Pushes::new(push_domain(config, domain)?, Jid::parse(domain).ok()?, random.clone())))
     };
-    let all = domains.iter().filter_map(rooms).chain(domains.iter().filter_map(nodes));
     let proxies =
         |domain: &String| -> Option<Arc<dyn Service>> { Some(Arc::new(proxy::service(config, domain)?)) };
-    all.chain(domains.iter().filter_map(pushes)).chain(domains.iter().filter_map(proxies)).collect()
+    let own = rooms(domain).into_iter().chain(nodes(domain));
+    own.chain(pushes(domain)).chain(proxies(domain)).collect()
 }
 
 /// Those of a domain, as service discovery lists them: address and name.

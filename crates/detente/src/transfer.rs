@@ -29,6 +29,8 @@ fn open(file: &ConfigFile) -> Result<(Config, Sqlite), Failure> {
         ),
         _ => fault.into(),
     })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(failed)?;
+    let config = runtime.block_on(crate::domains::with_added(config, &store))?;
     Ok((config, store))
 }
 

@@ -180,7 +180,7 @@ pub(crate) fn streams(config: &Config, grants: &Grants) -> stream::Settings {
     stream::Settings {
         domains: Arc::new(Ours(domains, grants.clone())),
         mechanisms: mechanisms(config),
-        starttls: !config.identities().is_empty(),
+        starttls: config.has_tls(),
         plain_on_loopback: config.auth.insecure_loopback,
         stream_management: true,
         timeouts: stream::Timeouts {
@@ -229,6 +229,7 @@ pub(crate) fn sockets(
 ) -> NetConfig {
     NetConfig {
         unnamed: unnamed(config),
+        challenges: Arc::default(),
         listeners: listeners(config),
         tls,
         stream: net::Current::new(streams(config, grants)),
@@ -284,7 +285,11 @@ fn listeners(config: &Config) -> Vec<Listener> {
     // Nor are there any for other servers, if there is nothing to say to them.
     let servers = [(Kind::S2s, &listen.s2s), (Kind::S2sDirectTls, &listen.s2s_tls)];
     let servers = if config.federates() { &servers[..] } else { &[] };
-    let components = [(Kind::Component, &listen.components), (Kind::ComponentTls, &listen.components_tls)];
+    let components = [
+        (Kind::Component, &listen.components),
+        (Kind::ComponentTls, &listen.components_tls),
+        (Kind::Acme, &listen.acme),
+    ];
     let listeners = all.iter().chain(servers).chain(&components).flat_map(|&(kind, addresses)| {
         // Checked when the configuration was read.
         let parsed = addresses.iter().filter_map(|text| text.parse::<SocketAddr>().ok());

@@ -32,6 +32,7 @@ pub(crate) fn rows() -> Vec<Row> {
         .iter()
         .chain(s2s::PARTS)
         .chain(federation::PARTS)
+        .chain(acme::PARTS)
         .chain(components::PARTS)
         .chain(net::PARTS)
         .chain(muc::PARTS)

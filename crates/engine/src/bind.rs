@@ -32,6 +32,9 @@ impl Engine {
 
     /// The same, with the account in memory.
     pub(crate) fn bind_ready(&mut self, bind: Bind) {
+        if self.refused_for_domain(&bind) {
+            return;
+        }
         if !bind.grant.holds() {
             // Its account has changed since it logged in (C-28): whoever it is must log in anew.
             bind.link.send(Down::Bound(Err(Condition::NotAuthorized.into())));

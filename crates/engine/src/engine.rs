@@ -224,6 +224,8 @@ impl Engine {
                 }
             }
             Input::Facts(domain, facts) => self.facts_changed(&domain, facts),
+            Input::Domain(domain, facts, services) => self.host_added(&domain, facts, services),
+            Input::DomainGone(domain, services) => self.host_removed(&domain, &services),
             Input::Timeout => self.timeout(),
             Input::Shutdown => self.shutdown(),
         }

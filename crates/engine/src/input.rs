@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use address::{Bare, Jid};
-use kernel::{HostFacts, Now};
+use kernel::{HostFacts, Now, Service};
 use model::away::Fate;
 use model::link::Up;
 use model::query::{AccountFound, AccountQuery, Found, SessionFilter, SessionFound};
@@ -64,6 +64,10 @@ pub enum Input {
     Standing(Box<dyn FnOnce(Standing) + Send>),
     /// What the operator says of a host has changed. A host that is not ours is passed over.
     Facts(Jid, Arc<HostFacts>),
+    /// A domain of ours, perhaps a new one, what the operator says of it, and its services if it is new.
+    Domain(Jid, Arc<HostFacts>, Vec<Arc<dyn Service>>),
+    /// A domain is served no longer, nor are its services at these domains. What is stored stays.
+    DomainGone(Jid, Vec<Jid>),
     /// The components that a host has now, by address and name, for service discovery.
     Components(Jid, Vec<(Jid, String)>),
     /// Time has passed.

@@ -17,6 +17,7 @@ mod contained;
 mod csi;
 mod departures;
 mod device;
+mod domains;
 mod engine;
 mod estate;
 mod fair;

@@ -57,6 +57,14 @@ impl Spots {
         }
     }
 
+    /// The places of a service that are in memory, in order.
+    pub(crate) fn of_domain(&self, domain: &str) -> Vec<Bare> {
+        let own = self.by_address.keys().filter(|address| address.domain() == domain);
+        let mut own: Vec<Bare> = own.cloned().collect();
+        own.sort();
+        own
+    }
+
     /// How many questions of a place wait for an answer, and how many may.
     pub(crate) fn busy(&mut self, address: &Bare) -> Option<(&mut u32, u32)> {
         self.ready(address).map(|ready| (&mut ready.busy, ready.service.asks_max()))

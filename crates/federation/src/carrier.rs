@@ -256,8 +256,8 @@ impl Carrier {
                 let _ = reply.send(self.told());
             }
             Command::Detach => self.stream.detach(now()),
-            Command::Close => {
-                let error = StreamError::new(StreamCondition::PolicyViolation, "not wanted any more");
+            Command::Close(why) => {
+                let error = StreamError::new(why, "not wanted any more");
                 self.stream.close(now(), Some(error));
             }
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mailbox::Ledger;
 use model::away::{Away, Patience};
 use s2s::{Resumption, Verdict, Verification};
+use stanza::StreamCondition;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -52,8 +53,8 @@ pub(crate) enum Command {
     Answered(u64),
     /// Another connection resumes it.
     Detach,
-    /// The operator no longer wants it.
-    Close,
+    /// The operator no longer wants it, and why.
+    Close(StreamCondition),
     /// The operator wants to know what it is.
     Tell(oneshot::Sender<StreamStanding>),
 }

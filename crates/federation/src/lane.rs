@@ -159,13 +159,12 @@ impl Lane {
 
     /// Nothing goes to whom the operator does not want.
     async fn refuse(&mut self) {
-        if (self.queue.is_empty() && self.link.is_none())
-            || self.shared.settings.now().rules.of(self.pair.remote.as_str()).allowed
-        {
+        if self.queue.is_empty() && self.link.is_none() {
             return;
         }
+        let Some(why) = self.shared.unwanted(&self.pair) else { return };
         if let Some(link) = self.link.take() {
-            let _ = link.to.send(Command::Close);
+            let _ = link.to.send(why);
         }
         self.broken = false;
         let refused = std::mem::take(&mut self.queue);

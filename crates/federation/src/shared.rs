@@ -14,7 +14,7 @@ use model::away::{Away, Fate};
 use net::{Current, Phase, Quiet, TlsStore};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use s2s::{Pair, Trust};
-use stanza::Stanza;
+use stanza::{Stanza, StreamCondition};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use crate::certificate::{Doubt, Roots};
@@ -335,15 +335,25 @@ impl Shared {
 
     /// Ends what the rules no longer allow.
     pub(crate) fn enforce(&self) {
-        let rules = self.settings.now().rules.clone();
         let table = self.table();
         for lane in table.lanes.values() {
             let _ = lane.send(Word::Enforce);
         }
-        let unwanted = table.incoming.iter().filter(|(pair, _)| !rules.of(pair.remote.as_str()).allowed);
-        for courier in unwanted.flat_map(|(_, couriers)| couriers) {
-            let _ = courier.to.send(Command::Close);
+        for (pair, couriers) in &table.incoming {
+            for courier in couriers {
+                let _ = self.unwanted(pair).map(|why| courier.to.send(why));
+            }
         }
+    }
+
+    /// What its streams are told if a pair is not to be, any more.
+    pub(crate) fn unwanted(&self, pair: &Pair) -> Option<Command> {
+        let rules = &self.settings.now().rules;
+        if !rules.ours.contains(pair.local.as_str()) {
+            return Some(Command::Close(StreamCondition::HostGone));
+        }
+        let allowed = rules.of(pair.remote.as_str()).allowed;
+        (!allowed).then_some(Command::Close(StreamCondition::PolicyViolation))
     }
 
     /// Keeps a broken stream from another server for a while; afterwards what it had not delivered is sent anew.

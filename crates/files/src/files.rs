@@ -2,9 +2,9 @@
 //!
 //! Not here: each answer (`slots.rs`, `lists.rs`, `remove.rs`).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use address::Bare;
 use model::storage::{BlobId, Owner, Read};
@@ -21,6 +21,8 @@ pub struct Files {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) settings: Settings,
+    /// As in the settings, until domains come or go.
+    urls: RwLock<BTreeMap<String, String>>,
     /// Slots whose file is coming in right now.
     pub(crate) arriving: Mutex<HashSet<String>>,
     /// Writers of one account go one after the other.
@@ -33,7 +35,8 @@ impl Files {
     /// Files in this storage.
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, settings: Settings) -> Files {
         let stripes = || (0..limits::STRIPES).map(|_| AsyncMutex::new(())).collect();
-        Files { store, blobs, settings, arriving: Mutex::default(), locks: stripes(), users: stripes() }
+        let urls = RwLock::new(settings.urls.clone());
+        Files { store, blobs, settings, urls, arriving: Mutex::default(), locks: stripes(), users: stripes() }
     }
 
     /// Answers a question or carries out an order; done when it is stored.
@@ -75,8 +78,14 @@ impl Files {
     }
 
     /// The beginning of the addresses of an account's files.
-    pub(crate) fn base(&self, account: &Bare) -> Option<&str> {
-        self.settings.urls.get(account.jid().domain()).map(|url| url.trim_end_matches('/'))
+    pub(crate) fn base(&self, account: &Bare) -> Option<String> {
+        let urls = self.urls.read().unwrap_or_else(PoisonError::into_inner);
+        urls.get(account.jid().domain()).map(|url| url.trim_end_matches('/').to_owned())
+    }
+
+    /// From now on these domains have uploads, at these addresses; see [`Settings::urls`].
+    pub fn replace_urls(&self, urls: BTreeMap<String, String>) {
+        *self.urls.write().unwrap_or_else(PoisonError::into_inner) = urls;
     }
 
     pub(crate) fn now(&self) -> u64 {

@@ -36,7 +36,7 @@ impl Files {
         let Some(base) = self.base(account).filter(|_| self.settings.retract) else {
             return Ok(UploadFound::Off);
         };
-        self.delete(account, urls.iter().filter_map(|url| token_at(base, url))).await
+        self.delete(account, urls.iter().filter_map(|url| token_at(&base, url))).await
     }
 
     /// Tokens of all files of an account: what [`Files::forget`] needs once the account is gone.

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::carrier::Carrier;
 use crate::config::{Kind, Listener};
 use crate::framing::Framing;
+use crate::http::Only;
 use crate::shared::Shared;
 use crate::tls::{Purpose, secure};
 use crate::wire::Wire;
@@ -117,7 +118,8 @@ fn admit(tcp: TcpStream, ip: IpAddr, kind: Kind, shared: &Arc<Shared>) {
         Kind::C2sDirectTls => tokio::spawn(secure_client(wire, ip, shared.clone())),
         Kind::Http => tokio::spawn(http::serve(wire, ip, None, shared.clone())),
         Kind::Https => tokio::spawn(secure_web(wire, ip, shared.clone())),
-        Kind::Watch => tokio::spawn(http::serve_watch(wire, ip, shared.clone())),
+        Kind::Watch => tokio::spawn(http::serve_only(wire, ip, Only::Watch, shared.clone())),
+        Kind::Acme => tokio::spawn(http::serve_only(wire, ip, Only::Challenges, shared.clone())),
         Kind::Turn => tokio::spawn(relay::serve(wire, shared.clone())),
         Kind::TurnTls => tokio::spawn(secure_relay(wire, ip, shared.clone())),
         Kind::S2s | Kind::S2sDirectTls | Kind::Component | Kind::ComponentTls | Kind::Shared => return,

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::challenges::Challenges;
 use crate::counters::Counters;
 use crate::files::Files;
 use crate::monitor::Monitor;
@@ -29,6 +30,8 @@ pub struct NetConfig {
     pub http: HttpSettings,
     /// Limits.
     pub limits: Limits,
+    /// What authorities are answered.
+    pub challenges: Arc<Challenges>,
     /// Where to count.
     pub counters: Arc<Counters>,
     /// Who keeps files; `None`: none are taken.
@@ -120,6 +123,8 @@ pub enum Kind {
     ComponentTls,
     /// All that begins with TLS, told apart by ALPN (RFC 7301); usually port 443. See [`Unnamed`].
     Shared,
+    /// HTTP without TLS for authorities that want proof of a domain (RFC 8555 section 8.3), nothing else; port 80.
+    Acme,
 }
 
 /// What is spoken on [`Kind::Shared`] with who names no protocol.

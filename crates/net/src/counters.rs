@@ -11,7 +11,7 @@ use stream::Misbehaviour;
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Connections accepted, by [`crate::Kind`], in its order.
-    pub accepted: [Count; 12],
+    pub accepted: [Count; 13],
     /// Streams open now, by transport: TCP, direct TLS, WebSocket, BOSH.
     pub streams: [Count; 4],
     /// Sockets open now.

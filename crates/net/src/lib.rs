@@ -10,6 +10,7 @@ mod alarm;
 mod authority;
 mod bosh;
 mod carrier;
+mod challenges;
 mod config;
 mod counters;
 mod files;
@@ -43,6 +44,7 @@ use tokio::sync::watch;
 
 pub use accept::prepare;
 pub use authority::{Answering, Authority};
+pub use challenges::Challenges;
 pub use config::{
     Adjustable, BoshLimits, Current, HttpSettings, Kind, Limits, Listener, NetConfig, Origins, Unnamed,
 };

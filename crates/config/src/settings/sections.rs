@@ -7,6 +7,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("server", "What this server is."),
     ("listen", "Where clients reach it. An empty list closes a door. IPv4 and IPv6 need one address each."),
     ("tls", "The certificate for all domains that have none of their own under [domain.\"...\"]."),
+    (
+        "acme",
+        "Certificates that the server gets itself (ACME: Let's Encrypt and others), for all domains that have none in a file.",
+    ),
     ("log", "What it tells about itself, on standard error."),
     (
         "auth",

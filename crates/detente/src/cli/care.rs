@@ -78,6 +78,48 @@ pub(crate) enum User {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Domain {
+    /// List the domains of this server
+    List(Common),
+    /// Add a domain, which is served at once
+    Add {
+        /// The part behind the @ of its addresses
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Serve a domain no longer that was added by a command
+    ///
+    /// Everybody who is connected there is told. What is stored stays, and is there again when the domain is added again,
+    /// unless --purge says otherwise.
+    Remove {
+        /// The domain
+        name: String,
+        /// Remove its accounts, rooms and messages, too, for good
+        #[arg(long)]
+        purge: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cert {
+    /// List the certificates: until when they hold, and what is wrong
+    List(Common),
+    /// Get new certificates from the authority now
+    Renew {
+        /// Only for this domain
+        domain: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Component {
     /// List the components, and which are connected
     List(Common),

@@ -33,6 +33,8 @@ Look after it (also while it runs):
   room         list, make, configure and end rooms; say who is what there
   session      see who is connected, and end sessions
   component    see which components are connected
+  domain       add and remove domains
+  cert         see until when certificates hold, and renew them
   s2s          see how things stand with other servers; test, block and allow them
   reports      read reports of spam and abuse
   announce     send a message to everybody who is online
@@ -114,6 +116,17 @@ pub(crate) enum Command {
     /// See which components are connected
     #[command(subcommand)]
     Component(Component),
+    /// Add, list and remove domains
+    ///
+    /// Works while the server runs, which takes it over at once, and while it does not. Domains in the configuration are
+    /// changed there.
+    #[command(subcommand)]
+    Domain(Domain),
+    /// See until when certificates hold, and renew them
+    ///
+    /// Certificates in files are listed, too; only those that the server gets itself ([acme]) are renewed.
+    #[command(subcommand)]
+    Cert(Cert),
     /// See how things stand with other servers; test, block and allow them
     #[command(subcommand, after_help = S2S_EXAMPLES)]
     S2s(S2s),

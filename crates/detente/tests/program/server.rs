@@ -56,6 +56,11 @@ impl Server {
         address.unwrap().to_owned()
     }
 
+    /// It reads its configuration again.
+    pub(crate) fn reload(&self) {
+        signal(&self.child, "HUP");
+    }
+
     pub(crate) fn stop(mut self) -> Said {
         signal(&self.child, "TERM");
         let mut out = std::mem::take(&mut self.begin);

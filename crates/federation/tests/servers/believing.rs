@@ -142,6 +142,32 @@ async fn who_is_blocked_is_not_talked_with() {
     talk(&a, &b, Some(("not-allowed", "remote-server-timeout"))).await;
 }
 
+/// Waits until a server has no streams.
+async fn ended(server: &crate::world::Server) {
+    tokio::time::timeout(crate::world::PATIENCE, async {
+        while server.counters.streams[0].value() + server.counters.streams[1].value() > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("the streams end");
+}
+
+/// A domain of ours that goes takes its streams with it, whoever opened them.
+#[tokio::test]
+async fn who_is_served_no_longer_has_no_streams() {
+    for ours_goes in [true, false] {
+        let world = World::new();
+        let (a, b) = (world.server("a.example").await, world.server("b.example").await);
+        talk(&a, &b, None).await;
+        let goes = if ours_goes { &a } else { &b };
+        let mut rules = federation::Rules::clone(&goes.settings.rules);
+        rules.ours.clear();
+        goes.federation.replace(Settings { private_addresses: true, ..Settings::new(rules) });
+        ended(goes).await;
+    }
+}
+
 /// G-23: who is blocked while a stream is open loses it.
 #[tokio::test]
 async fn blocking_holds_at_once() {
@@ -152,13 +178,7 @@ async fn blocking_holds_at_once() {
     rules.blocked.insert("b.example".to_owned());
     a.federation.replace(Settings { private_addresses: true, ..Settings::new(rules) });
     let mut romeo = a.client(ROMEO).await;
-    tokio::time::timeout(crate::world::PATIENCE, async {
-        while a.counters.streams[0].value() + a.counters.streams[1].value() > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    })
-    .await
-    .expect("the stream ends");
+    ended(&a).await;
     romeo.send(&chat(JULIET, "m")).await;
     romeo.expect(&["type='error'", "not-allowed"]).await;
 }

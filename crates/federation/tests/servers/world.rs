@@ -195,6 +195,7 @@ impl World {
         let listener = |kind| Listener { address: "127.0.0.1:0".parse().unwrap(), kind };
         let config = NetConfig {
             unnamed: net::Unnamed::default(),
+            challenges: Arc::default(),
             listeners: [Kind::S2s, Kind::S2sDirectTls, Kind::Shared].map(listener).to_vec(),
             tls,
             stream: net::Current::new(clients()),

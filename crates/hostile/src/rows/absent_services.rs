@@ -31,7 +31,10 @@ pub(super) const ABSENT: &[(&str, &str)] = &[
     ("I-33", "pictures are not decoded"),
     ("I-37", "a full disk during an upload: `crates/faults`"),
     ("I-39", "measures have no labels that a peer can choose: `crates/admin/src/monitor.rs`"),
-    ("I-40", "no certificates are fetched (ACME) yet"),
+    (
+        "I-40",
+        "answers to an authority are looked up in a table, never as a path of files: `crates/net/tests/sockets/shared_port.rs`",
+    ),
     ("I-41", "no administration in the web yet"),
     (
         "I-42",

@@ -4,6 +4,7 @@
 //!
 //! Not here: what is behind the routes (`host_meta.rs`, `welcome.rs`, `upload.rs`, `websocket/`, `bosh/`).
 
+mod challenge;
 mod download;
 mod form;
 mod heads;
@@ -54,26 +55,37 @@ pub(crate) fn proxied(about: String) -> stream::Tls {
     stream::Tls { about, channel: sasl::Channel::proxied(), server_name: None, early_data: false }
 }
 
+/// What can be asked for on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Only {
+    /// All that is for everybody.
+    Public,
+    /// What is for those who watch the server.
+    Watch,
+    /// What authorities want to see.
+    Challenges,
+}
+
 /// One HTTP connection.
 pub(crate) struct Web {
     pub(crate) shared: Arc<Shared>,
     /// The socket's peer: a client, or a proxy.
     pub(crate) ip: IpAddr,
-    /// Whether this is for those who watch the server, and for nothing else.
-    pub(crate) watch: bool,
+    /// What of all there is can be asked for.
+    pub(crate) only: Only,
     /// Our own TLS, if any.
     pub(crate) tls: Option<stream::Tls>,
 }
 
 /// Serves a connection until it ends or becomes a WebSocket.
 pub(crate) async fn serve(wire: Wire, ip: IpAddr, tls: Option<stream::Tls>, shared: Arc<Shared>) {
-    let watch = false;
-    run(wire, Web { shared, ip, watch, tls }).await;
+    let only = Only::Public;
+    run(wire, Web { shared, ip, only, tls }).await;
 }
 
-/// The same on a listener for those who watch the server.
-pub(crate) async fn serve_watch(wire: Wire, ip: IpAddr, shared: Arc<Shared>) {
-    run(wire, Web { shared, ip, watch: true, tls: None }).await;
+/// The same on a listener for one purpose.
+pub(crate) async fn serve_only(wire: Wire, ip: IpAddr, only: Only, shared: Arc<Shared>) {
+    run(wire, Web { shared, ip, only, tls: None }).await;
 }
 
 async fn run(wire: Wire, web: Web) {
@@ -106,10 +118,12 @@ async fn answer(
     ambiguous: Ambiguous,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let mut response = match web.watch {
+    let nothing = || Reply::plain(StatusCode::NOT_FOUND, "There is nothing here.\n");
+    let mut response = match web.only {
         _ if ambiguous.is() => twice(),
-        true => watch::answer(&web, &request).await,
-        false => route(&web, request).await,
+        Only::Watch => watch::answer(&web, &request).await,
+        Only::Challenges => challenge::answer(&web, &request).unwrap_or_else(nothing),
+        Only::Public => route(&web, request).await,
     };
     let status = response.status().as_u16();
     web.shared.counters().http[usize::from(status / 100 - 1).min(4)].one();
@@ -125,6 +139,9 @@ fn twice() -> Response<Body> {
 }
 
 async fn route(web: &Arc<Web>, request: Request<Incoming>) -> Response<Body> {
+    if let Some(proof) = challenge::answer(web, &request) {
+        return proof;
+    }
     let asked = match Asked::of(web, &request) {
         Ok(asked) => asked,
         Err(status) => return Reply::plain(status, "This request cannot be understood.\n"),

@@ -166,6 +166,39 @@ fn shown(to: std::net::SocketAddr, name: &'static str, alpn: &[&[u8]]) -> Option
     Some(tls.peer_certificates().unwrap()[0].to_vec())
 }
 
+/// I-40
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authority_gets_its_answer_by_http_and_no_file_ever() {
+    let challenges = Arc::new(net::Challenges::default());
+    let given = challenges.clone();
+    let world = World::with(|config| {
+        config.listeners.push(Listener { address: "127.0.0.1:0".parse().unwrap(), kind: Kind::Acme });
+        config.challenges = given;
+    });
+    challenges.begin("token", "token.thumbprint");
+    for (at, path, status, body) in [
+        (world.more[0], "/.well-known/acme-challenge/token", 200, "token.thumbprint"),
+        (world.http, "/.well-known/acme-challenge/token", 200, "token.thumbprint"),
+        (world.more[0], "/.well-known/acme-challenge/other", 404, ""),
+        (world.more[0], "/.well-known/acme-challenge/", 404, ""),
+        (world.more[0], "/.well-known/acme-challenge/../../etc/passwd", 404, ""),
+        (world.more[0], "/.well-known/acme-challenge/%2e%2e%2ftoken", 404, ""),
+        (world.more[0], "/", 404, ""),
+        (world.more[0], "/.well-known/host-meta", 404, ""),
+        (world.watch, "/.well-known/acme-challenge/token", 404, ""),
+    ] {
+        let mut client = Client::plain(at);
+        client.request(&format!("GET {path}"), "", "");
+        let response = client.response();
+        assert_eq!(response.status, status, "{path}: {response:?}");
+        assert!(status != 200 || response.body == body, "{path}: {response:?}");
+    }
+    challenges.end("token");
+    let mut client = Client::plain(world.more[0]);
+    client.request("GET /.well-known/acme-challenge/token", "", "");
+    assert_eq!(client.response().status, 404);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_authority_gets_its_proof_on_every_port_with_tls_and_only_while_there_is_one() {
     let world = world(Unnamed::Web, None);

@@ -113,6 +113,7 @@ impl World {
         let listener = |kind| Listener { address: "127.0.0.1:0".parse().unwrap(), kind };
         let mut config = NetConfig {
             unnamed: net::Unnamed::default(),
+            challenges: Arc::default(),
             files: None,
             pushes: None,
             listeners: [Kind::C2s, Kind::C2sDirectTls, Kind::Http, Kind::Https, Kind::Watch]
