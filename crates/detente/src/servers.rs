@@ -132,13 +132,13 @@ pub(crate) fn more(federation: Option<&Federation>) -> Option<More> {
     Some(Box::new(move || measures(&counters)))
 }
 
+fn pick(names: &[&'static str], counts: &[net::Count]) -> Vec<(&'static str, u64)> {
+    names.iter().copied().zip(counts.iter().map(net::Count::value)).collect()
+}
+
 fn measures(counters: &Counters) -> Vec<Measure> {
     use admin::MeasureKind::{Counter, Gauge};
-    let pick = |names: &[&'static str], counts: &[net::Count]| {
-        names.iter().copied().zip(counts.iter().map(net::Count::value)).collect::<Vec<_>>()
-    };
     let why = federation::Failure::ALL.map(federation::Failure::name);
-    let doubts = federation::Doubt::ALL.map(federation::Doubt::name);
     let ways = ["out", "in"];
     vec![
         Measure::each(
@@ -171,6 +171,17 @@ fn measures(counters: &Counters) -> Vec<Measure> {
             "why",
             pick(&why, &counters.failed),
         ),
+    ]
+    .into_iter()
+    .chain(trust(counters))
+    .collect()
+}
+
+/// Who was believed and who was not, and what followed.
+fn trust(counters: &Counters) -> Vec<Measure> {
+    use admin::MeasureKind::Counter;
+    let doubts = federation::Doubt::ALL.map(federation::Doubt::name);
+    vec![
         Measure::each(
             "s2s_doubts",
             Counter,
