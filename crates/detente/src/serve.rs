@@ -196,7 +196,7 @@ async fn start(
         servers::open(config, &*store, handle.clone(), up.clone(), tls.clone(), phases.clone()).await?;
     let components = gateways::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone());
     known_to(&mut settings, federation.as_ref(), &components);
-    let mediator = proxy::open(config).await?;
+    let mediator = proxy::open(config)?;
     let more = proxy::more(mediator.as_ref(), gateways::more(federation.as_ref(), &components));
     let gauges = gauges(&mut settings, &handle, &store, more);
     let live = live(config, &handle, gauges, &store, federation.as_ref(), &components);

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::pass::Pace;
 use bytestreams::{Denied, Hall, Handshake, Limits, Name, Said, refused};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -29,6 +30,9 @@ const HANDSHAKES_MAX: usize = 200;
 const LOOK: Duration = Duration::from_secs(1);
 /// The pause after a connection could not be taken, as when there are no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections that the system may have ready for us.
+const BACKLOG: i32 = 1024;
 
 /// What the operator decides.
 #[derive(Clone, Copy, Debug)]
@@ -67,11 +71,14 @@ impl Mediator {
     ///
     /// # Errors
     /// One of them is taken, or not ours.
-    pub async fn bind(settings: Settings, addresses: &[SocketAddr]) -> io::Result<Mediator> {
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn bind(settings: Settings, addresses: &[SocketAddr]) -> io::Result<Mediator> {
         let mut listeners = Vec::new();
         for address in addresses {
             let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
-            listeners.push(TcpListener::bind(address).await.map_err(named)?);
+            listeners.push(listen(*address).map_err(named)?);
         }
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
         let hall = Hall::new(settings.limits);
@@ -233,4 +240,17 @@ impl Mediator {
     fn now(&self) -> u64 {
         u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// Opens a socket; one of IPv6 is for IPv6 only, so that both wildcards can have the same port.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }

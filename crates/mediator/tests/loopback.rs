@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 async fn mediator(limits: Limits) -> Mediator {
     let here: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let mediator = Mediator::bind(Settings { limits, bytes_per_second: 0 }, &[here]).await.unwrap();
+    let mediator = Mediator::bind(Settings { limits, bytes_per_second: 0 }, &[here]).unwrap();
     tokio::spawn(mediator.clone().run());
     mediator
 }
@@ -121,4 +121,24 @@ async fn a_stream_in_which_nothing_passes_ends() {
     assert_eq!(one.read(&mut [0; 2]).await.unwrap(), 1);
     assert_eq!(one.read(&mut [0]).await.unwrap_or_default(), 0);
     until(|| mediator.counts() == (0, 0)).await;
+}
+
+#[tokio::test]
+async fn both_families_can_have_one_port_as_by_default() {
+    let any = |text: &str, port| SocketAddr::new(text.parse().unwrap(), port);
+    if std::net::TcpListener::bind(any("::1", 0)).is_err() {
+        return; // a machine without IPv6
+    }
+    let settings = Settings { limits: Limits::default(), bytes_per_second: 0 };
+    // A port that is free now may be taken the next moment, by somebody else.
+    let bound = (0..20).find_map(|_| {
+        let port = std::net::TcpListener::bind(any("0.0.0.0", 0)).unwrap().local_addr().unwrap().port();
+        Mediator::bind(settings, &[any("0.0.0.0", port), any("::", port)]).ok()
+    });
+    let bound = bound.expect("both can be had");
+    tokio::spawn(bound.clone().run());
+    let port = bound.addresses()[0].port();
+    for here in ["127.0.0.1", "::1"] {
+        TcpStream::connect(any(here, port)).await.unwrap();
+    }
 }
