@@ -67,6 +67,14 @@ impl Service for Obeying {
             return answer(turn, stanza, asked);
         }
         if let Some(who) = kernel::who_departed(&self.0, &stanza) {
+            match turn.place.address.local() {
+                Some("broken") => panic!("as expected by this test"),
+                Some("breaks-later") => {
+                    let read = Query::Read(Read::Doc { space: NOTE, owner });
+                    return turn.ask(read, |_, _| panic!("as expected by this test"));
+                }
+                _ => {}
+            }
             turn.fx.write(Write::MapDelete { space: RIGHTS, owner, key: who.text() });
             return Obeying::say(turn, &format!("{who} departed"));
         }
@@ -394,6 +402,20 @@ fn who_is_removed_is_taken_out_of_all_places_before() {
     world.remove("juliet@a.example");
     assert_eq!((world.heard().len() as u32, world.rights.len()), (places / 2, 1));
     assert_eq!(world.removed, ["romeo@a.example", "juliet@a.example"]);
+}
+
+/// A turn that fails has taken nobody out of anything.
+#[test]
+fn who_could_not_be_taken_out_of_a_place_stays() {
+    for place in ["broken@obeys.example", "breaks-later@obeys.example"] {
+        let mut world = World::new();
+        world.rights.insert((place.to_owned(), "romeo@a.example".to_owned()));
+        world.remove("romeo@a.example");
+        assert_eq!((&world.removed[..], world.rights.len()), (&[][..], 1), "{place}");
+        world.rights.clear();
+        world.remove("romeo@a.example");
+        assert_eq!(world.removed, ["romeo@a.example"], "{place}: it can be tried again");
+    }
 }
 
 #[test]
