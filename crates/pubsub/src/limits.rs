@@ -62,3 +62,7 @@ pub const WISHES_BYTES_MAX: usize = 4_096;
 pub const CAPS_PARTS_MAX: usize = 1_024;
 /// Most pending requests that are shown again to an owner at once.
 pub const PENDING_ASKED_MAX: usize = 100;
+/// After so many milliseconds one owner is shown the requests at one node again.
+pub const PENDING_PAUSE_MS: u64 = 10_000;
+/// Most owners and nodes of a service in that time.
+pub const PENDING_PAUSES_MAX: usize = 1_000;
