@@ -130,7 +130,7 @@ impl Engine {
     }
 
     pub(crate) fn own_origin(&mut self, session: Option<SessionId>) -> Origin {
-        Origin { session, cause: self.new_cause(), token: None }
+        Origin { session, cause: Cause { session, ..self.new_cause() }, token: None }
     }
 
     /// One turn of an account that is in memory, outside of a stanza's way.
