@@ -8,25 +8,24 @@ mod pass;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::pass::Pace;
 use bytestreams::{Denied, Hall, Handshake, Limits, Name, Said, refused};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, interval, sleep, timeout};
 
 /// For a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Handshakes at once.
-const HANDSHAKES_MAX: usize = 200;
-/// How often it is looked whose time is over.
+/// How often it is looked whose time is over, and who has gone.
 const LOOK: Duration = Duration::from_secs(1);
 /// The pause after a connection could not be taken, as when there are no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -51,7 +50,6 @@ struct Inner {
     settings: Settings,
     listeners: Mutex<Vec<TcpListener>>,
     addresses: Vec<SocketAddr>,
-    handshakes: Arc<Semaphore>,
     began: Instant,
     state: Mutex<State>,
     /// Bytes, since the start.
@@ -87,7 +85,6 @@ impl Mediator {
             settings,
             listeners: Mutex::new(listeners),
             addresses,
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             began: Instant::now(),
             state: Mutex::new(state),
             passed: AtomicU64::new(0),
@@ -140,14 +137,14 @@ impl Mediator {
 
     async fn accept(self, listener: TcpListener) {
         loop {
-            // Never closed.
-            let Ok(permit) = self.0.handshakes.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((socket, from)) => {
+                    // Too many that say nothing are closed at once: whoever comes after them is not to wait for them.
+                    let Some(greeting) = self.greet(from) else { continue };
                     let mediator = self.clone();
                     tokio::spawn(async move {
                         let _ = timeout(HANDSHAKE, mediator.welcome(socket, from)).await;
-                        drop(permit);
+                        drop(greeting);
                     });
                 }
                 Err(error) => {
@@ -156,6 +153,11 @@ impl Mediator {
                 }
             }
         }
+    }
+
+    fn greet(&self, from: SocketAddr) -> Option<Greeting> {
+        self.state().hall.greet(from.ip()).ok()?;
+        Some(Greeting(self.clone(), from.ip()))
     }
 
     /// From the first byte to the place where it waits.
@@ -203,7 +205,10 @@ impl Mediator {
 
     fn expire(&self) {
         let now = self.now();
-        let over = self.state().hall.expired(now);
+        let state = self.state();
+        let mut over = state.hall.expired(now);
+        over.extend(state.waiting.iter().filter(|(_, socket)| has_gone(socket)).map(|(number, _)| *number));
+        drop(state);
         for connection in over {
             self.end(connection);
         }
@@ -239,6 +244,25 @@ impl Mediator {
 
     fn now(&self) -> u64 {
         u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A connection that has not said yet what it wants.
+struct Greeting(Mediator, IpAddr);
+
+impl Drop for Greeting {
+    fn drop(&mut self) {
+        self.0.state().hall.greeted(self.1);
+    }
+}
+
+/// Whether the other end of a connection that waits has closed it. What it has said is not taken.
+fn has_gone(socket: &TcpStream) -> bool {
+    let ready = pin!(socket.ready(Interest::READABLE));
+    match ready.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(ready)) => ready.is_read_closed(),
+        Poll::Ready(Err(_)) => true,
+        Poll::Pending => false,
     }
 }
 

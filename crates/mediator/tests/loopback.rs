@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytestreams::{Denied, Handshake, Limits, Name};
+use bytestreams::{Denied, HANDSHAKES_PER_ADDRESS_MAX, Handshake, Limits, Name};
 use mediator::{Mediator, Settings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -141,4 +141,42 @@ async fn both_families_can_have_one_port_as_by_default() {
     for here in ["127.0.0.1", "::1"] {
         TcpStream::connect(any(here, port)).await.unwrap();
     }
+}
+
+/// Else they would keep everybody out, by a few bytes each.
+#[tokio::test]
+async fn who_says_nothing_keeps_nobody_out() {
+    let mediator = mediator(Limits::default()).await;
+    let mut silent = Vec::new();
+    for _ in 0..HANDSHAKES_PER_ADDRESS_MAX {
+        silent.push(TcpStream::connect(mediator.addresses()[0]).await.unwrap());
+    }
+    let mut further = TcpStream::connect(mediator.addresses()[0]).await.unwrap();
+    assert_eq!(further.read(&mut [0]).await.unwrap_or_default(), 0);
+    // That was at once: the time of the first is not over.
+    let mut first = silent.remove(0);
+    first.write_all(&[5, 1, 0]).await.unwrap();
+    assert_eq!(first.read(&mut [0; 2]).await.unwrap(), 2);
+    drop((silent, first));
+    for _ in 0..1_000 {
+        let mut socket = TcpStream::connect(mediator.addresses()[0]).await.unwrap();
+        let sent = socket.write_all(&[5, 1, 0]).await;
+        if sent.is_ok() && socket.read(&mut [0; 2]).await.unwrap_or_default() == 2 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("there is room again");
+}
+
+#[tokio::test]
+async fn who_goes_while_he_waits_leaves_his_place() {
+    let mediator = mediator(Limits::default()).await;
+    let (silent, _) = connect(&mediator, name("1")).await;
+    let (mut said, _) = connect(&mediator, name("2")).await;
+    let (_stays, _) = connect(&mediator, name("3")).await;
+    said.write_all(b"early").await.unwrap();
+    until(|| mediator.counts() == (3, 0)).await;
+    drop((silent, said));
+    until(|| mediator.counts() == (1, 0)).await;
 }
