@@ -163,6 +163,12 @@ impl Hall {
         stream.ends.into_iter().find(|end| *end != connection)
     }
 
+    /// A connection of each stream that passes bytes for this account.
+    pub fn of_account(&self, account: &str) -> Vec<u64> {
+        let own = self.active.iter().filter(|(_, stream)| stream.account == account);
+        own.map(|(first, _)| *first).collect()
+    }
+
     /// Connections whose time is over; each is to be closed, and [`Hall::leave`] called for it.
     pub fn expired(&self, now_ms: u64) -> Vec<u64> {
         let over = |since_ms: u64, most_ms: u64| now_ms.saturating_sub(since_ms) >= most_ms;

@@ -53,7 +53,12 @@ fn settings(config: &Config) -> Settings {
         idle_ms: own.idle_seconds.saturating_mul(1_000),
         ..Limits::default()
     };
-    Settings { limits, bytes_per_second: own.bytes_per_second }
+    Settings {
+        limits,
+        bytes_per_second: own.bytes_per_second,
+        bytes_per_second_per_account: own.bytes_per_second_per_account,
+        bytes_per_second_in_all: own.bytes_per_second_in_all,
+    }
 }
 
 /// The mediator, as the engine sees it.

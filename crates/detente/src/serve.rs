@@ -139,7 +139,7 @@ async fn serve(mut config: Config, file: PathBuf, relevel: Relevel) -> Result<()
     let accounts =
         Accounts::open(store.clone(), translate::accounts(&config, secret::token_key(&data)?)).await?;
     let (mut running, ready) =
-        start(&config, &file, store, Known { accounts: Arc::new(accounts), files }).await?;
+        start(&config, &file, store, Known { accounts: Arc::new(accounts), files, streams: None }).await?;
     say(&format!("ready: {ready}"));
     notify::say("READY=1");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), domains = config.server.domains.join(","), "ready");
@@ -318,6 +318,7 @@ fn behind(
         Some(pushes) => Arc::new(pushes),
         None => Arc::new(NoPushes),
     };
+    let known = Known { streams: mediator.cloned(), ..known };
     Services { store, accounts: Arc::new(known), files, pushes, bytestreams: proxy::behind(mediator) }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Not here: the rules (crate `bytestreams`), the requests over XMPP.
 
+mod meter;
 mod pass;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::meter::{Meter, Meters};
 use crate::pass::Pace;
 use bytestreams::{Denied, Hall, Handshake, Limits, Name, Said, refused};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -40,6 +42,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Bytes per second and direction of one stream; 0 sets no limit.
     pub bytes_per_second: u64,
+    /// Bytes per second of all streams of an account, both directions together; 0 sets no limit.
+    pub bytes_per_second_per_account: u64,
+    /// Bytes per second of all streams together, both directions; 0 sets no limit.
+    pub bytes_per_second_in_all: u64,
 }
 
 /// A mediator. Cheap to clone.
@@ -52,6 +58,8 @@ struct Inner {
     addresses: Vec<SocketAddr>,
     began: Instant,
     state: Mutex<State>,
+    /// Of all streams.
+    meter: Arc<Meter>,
     /// Bytes, since the start.
     passed: AtomicU64,
 }
@@ -62,6 +70,7 @@ struct State {
     waiting: HashMap<u64, TcpStream>,
     /// Streams that pass bytes, by each of their ends.
     passing: HashMap<u64, AbortHandle>,
+    meters: Meters,
 }
 
 impl Mediator {
@@ -80,13 +89,15 @@ impl Mediator {
         }
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
         let hall = Hall::new(settings.limits);
-        let state = State { hall, waiting: HashMap::new(), passing: HashMap::new() };
+        let state =
+            State { hall, waiting: HashMap::new(), passing: HashMap::new(), meters: Meters::default() };
         Ok(Mediator(Arc::new(Inner {
             settings,
             listeners: Mutex::new(listeners),
             addresses,
             began: Instant::now(),
             state: Mutex::new(state),
+            meter: Arc::new(Meter::new(settings.bytes_per_second_in_all)),
             passed: AtomicU64::new(0),
         })))
     }
@@ -124,15 +135,26 @@ impl Mediator {
         };
         let (mediator, settings) = (self.clone(), &self.0.settings);
         let idle = Duration::from_millis(settings.limits.idle_ms);
-        let pace = Pace { bytes_per_second: settings.bytes_per_second, idle };
+        let pace = Pace {
+            bytes_per_second: settings.bytes_per_second,
+            account: state.meters.of(account, settings.bytes_per_second_per_account),
+            all: self.0.meter.clone(),
+            idle,
+        };
         let passing = tokio::spawn(async move {
-            pass::both(one, other, pace, &mediator.0.passed).await;
+            pass::both(one, other, &pace, &mediator.0.passed).await;
             mediator.end(ends[0]);
         });
         for end in ends {
             state.passing.insert(end, passing.abort_handle());
         }
         Ok(())
+    }
+
+    /// The streams of an account end: it has lost its right to them.
+    pub fn end_account(&self, account: &str) {
+        let streams = self.state().hall.of_account(account);
+        streams.into_iter().for_each(|stream| self.end(stream));
     }
 
     async fn accept(self, listener: TcpListener) {
