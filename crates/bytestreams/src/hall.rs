@@ -8,6 +8,7 @@ use core::net::{IpAddr, Ipv6Addr};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use crate::limits::{HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX};
 use crate::{Limits, Name};
 
 /// Why a connection or a stream is not taken.
@@ -34,6 +35,9 @@ pub struct Hall {
     active: HashMap<u64, Stream>,
     connections: HashMap<u64, Place>,
     addresses: HashMap<IpAddr, usize>,
+    /// Those that have not said yet what they want.
+    handshakes: HashMap<IpAddr, usize>,
+    handshakes_count: usize,
     accounts: HashMap<String, usize>,
 }
 
@@ -65,12 +69,38 @@ impl Hall {
         Hall { limits, ..Hall::default() }
     }
 
+    /// A connection has come. Once it has asked for a stream, or has gone, [`Hall::greeted`] is to be called.
+    ///
+    /// # Errors
+    /// It is to be closed at once: too many say nothing, of all or of its address.
+    pub fn greet(&mut self, address: IpAddr) -> Result<(), Denied> {
+        if self.handshakes_count >= HANDSHAKES_MAX {
+            return Err(Denied::Full);
+        }
+        let of_address = self.handshakes.entry(network(address)).or_default();
+        if *of_address >= HANDSHAKES_PER_ADDRESS_MAX {
+            return Err(Denied::TooMany);
+        }
+        *of_address += 1;
+        self.handshakes_count += 1;
+        Ok(())
+    }
+
+    /// A connection that was greeted has said what it wants, or has gone.
+    pub fn greeted(&mut self, address: IpAddr) {
+        less(self.handshakes.entry(network(address)));
+        self.handshakes_count = self.handshakes_count.saturating_sub(1);
+    }
+
     /// A connection has asked for a stream; it gets a number.
     ///
     /// # Errors
     /// It is to be refused.
     pub fn enter(&mut self, name: Name, address: IpAddr, now_ms: u64) -> Result<u64, Denied> {
-        if self.connections.len() >= self.limits.connections {
+        let waiting = self.connections.len().saturating_sub(2 * self.active.len());
+        // Anybody may wait, but a stream becomes active only for an account: those keep a part for themselves.
+        let may_wait = (self.limits.connections / 2).max(2);
+        if self.connections.len() >= self.limits.connections || waiting >= may_wait {
             return Err(Denied::Full);
         }
         let address = network(address);
@@ -133,6 +163,12 @@ impl Hall {
         stream.ends.into_iter().find(|end| *end != connection)
     }
 
+    /// A connection of each stream that passes bytes for this account.
+    pub fn of_account(&self, account: &str) -> Vec<u64> {
+        let own = self.active.iter().filter(|(_, stream)| stream.account == account);
+        own.map(|(first, _)| *first).collect()
+    }
+
     /// Connections whose time is over; each is to be closed, and [`Hall::leave`] called for it.
     pub fn expired(&self, now_ms: u64) -> Vec<u64> {
         let over = |since_ms: u64, most_ms: u64| now_ms.saturating_sub(since_ms) >= most_ms;
@@ -190,6 +226,8 @@ mod tests {
             && hall.active.is_empty()
             && hall.connections.is_empty()
             && hall.addresses.is_empty()
+            && hall.handshakes.is_empty()
+            && hall.handshakes_count == 0
             && hall.accounts.is_empty()
     }
 
@@ -231,7 +269,7 @@ mod tests {
     #[test]
     fn everything_has_a_limit() {
         let limits = Limits {
-            connections: 5,
+            connections: 10,
             connections_per_address: 2,
             streams_per_account: 1,
             ..Limits::default()
@@ -248,8 +286,40 @@ mod tests {
         hall.activate(name("1"), "a@b", 0).unwrap();
         assert_eq!(hall.activate(name("2"), "a@b", 0), Err(Denied::TooMany));
         hall.activate(name("2"), "c@b", 0).unwrap();
-        hall.enter(name("4"), "192.0.2.1".parse().unwrap(), 0).unwrap();
-        assert_eq!(hall.enter(name("5"), "192.0.2.2".parse().unwrap(), 0), Err(Denied::Full));
-        assert_eq!(hall.waiting.len(), 1, "who was refused leaves nothing");
+        let other = |last: u8| IpAddr::from([192, 0, 2, last]);
+        (1..=5).for_each(|n| _ = hall.enter(name(&format!("of {n}")), other(n), 0).unwrap());
+        assert_eq!(hall.enter(name("5"), other(6), 0), Err(Denied::Full));
+        assert_eq!(hall.waiting.len(), 5, "who was refused leaves nothing");
+    }
+
+    #[test]
+    fn who_only_waits_leaves_room_for_streams() {
+        let mut hall = Hall::new(Limits { connections: 8, ..Limits::default() });
+        let ends: Vec<u64> =
+            (0..4).map(|n| hall.enter(name(&(n / 2).to_string()), HERE, 0).unwrap()).collect();
+        assert_eq!(hall.enter(name("2"), HERE, 0), Err(Denied::Full));
+        hall.activate(name("0"), "a@b", 0).unwrap();
+        hall.enter(name("2"), HERE, 0).unwrap();
+        hall.enter(name("2"), HERE, 0).unwrap();
+        assert_eq!(hall.enter(name("3"), HERE, 0), Err(Denied::Full));
+        hall.leave(ends[2]);
+        hall.enter(name("3"), HERE, 0).unwrap();
+    }
+
+    #[test]
+    fn who_says_nothing_has_little_room() {
+        let mut hall = Hall::new(Limits::default());
+        let ip = |net: u16, last: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, net, 0, 0, 0, last));
+        let most = HANDSHAKES_PER_ADDRESS_MAX as u16;
+        (0..most).for_each(|n| hall.greet(ip(0, n)).unwrap());
+        assert_eq!(hall.greet(ip(0, most)), Err(Denied::TooMany));
+        hall.greeted(ip(0, 0));
+        hall.greet(ip(0, most)).unwrap();
+        let others = (HANDSHAKES_MAX as u16) - most;
+        (1..=others).for_each(|n| hall.greet(ip(n, 0)).unwrap());
+        assert_eq!(hall.greet(ip(others + 1, 0)), Err(Denied::Full));
+        (1..=others).for_each(|n| hall.greeted(ip(n, 0)));
+        (0..most).for_each(|n| hall.greeted(ip(0, n)));
+        assert!(is_empty(&hall), "{hall:?}");
     }
 }

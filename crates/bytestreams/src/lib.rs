@@ -14,7 +14,7 @@ mod service;
 
 pub use hall::{Denied, Hall};
 pub use handshake::{Handshake, Said, refused};
-pub use limits::{Limits, SID_BYTES_MAX};
+pub use limits::{HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, Limits, SID_BYTES_MAX};
 pub use name::Name;
 pub use parts::PARTS;
 pub use service::{Host, NAME, Proxy};

@@ -5,10 +5,15 @@
 /// Most bytes of the id of a stream (the XEP sets no limit; clients take about twenty).
 pub const SID_BYTES_MAX: usize = 1_024;
 
+/// Connections at once that have not said yet what they want.
+pub const HANDSHAKES_MAX: usize = 200;
+/// The same of one address (IPv6: /64).
+pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 10;
+
 /// The limits of a mediator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections in all.
+    /// Connections in all. Half of them at most wait: the others are kept for streams that are active.
     pub connections: usize,
     /// Connections of one address.
     pub connections_per_address: usize,

@@ -151,6 +151,18 @@ pub(crate) const AROUND: &[Setting] = &[
         "1_250_000",
         "What may pass in a second, of one stream and direction; 0 sets no limit.",
     ),
+    s(
+        "bytestreams.bytes_per_second_per_account",
+        Kind::Number(0, 1 << 40),
+        "2_500_000",
+        "The same of all streams of one account, both directions together.",
+    ),
+    s(
+        "bytestreams.bytes_per_second_in_all",
+        Kind::Number(0, 1 << 40),
+        "62_500_000",
+        "The same of all streams together.",
+    ),
     s("bytestreams.streams_per_account", Kind::Number(1, 10_000), "5", "Streams at once of one account."),
     s(
         "bytestreams.connections",

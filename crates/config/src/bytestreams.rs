@@ -17,6 +17,8 @@ use crate::source::Source;
 pub struct Bytestreams {
     pub host: Option<String>,
     pub bytes_per_second: u64,
+    pub bytes_per_second_per_account: u64,
+    pub bytes_per_second_in_all: u64,
     pub streams_per_account: usize,
     pub connections: usize,
     pub connections_per_address: usize,
@@ -28,6 +30,8 @@ impl Default for Bytestreams {
         Bytestreams {
             host: None,
             bytes_per_second: 1_250_000,
+            bytes_per_second_per_account: 2_500_000,
+            bytes_per_second_in_all: 62_500_000,
             streams_per_account: 5,
             connections: 1_000,
             connections_per_address: 20,

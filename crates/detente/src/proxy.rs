@@ -34,11 +34,11 @@ fn listening(config: &Config) -> Vec<SocketAddr> {
 ///
 /// # Errors
 /// A socket cannot be had.
-pub(crate) async fn open(config: &Config) -> Result<Option<Mediator>, Failure> {
+pub(crate) fn open(config: &Config) -> Result<Option<Mediator>, Failure> {
     if !config.bytestreams.is_on() {
         return Ok(None);
     }
-    let mediator = Mediator::bind(settings(config), &listening(config)).await;
+    let mediator = Mediator::bind(settings(config), &listening(config));
     mediator
         .map(Some)
         .map_err(|error| failed(format_args!("{error}; is another server running on that port?")))
@@ -53,7 +53,12 @@ fn settings(config: &Config) -> Settings {
         idle_ms: own.idle_seconds.saturating_mul(1_000),
         ..Limits::default()
     };
-    Settings { limits, bytes_per_second: own.bytes_per_second }
+    Settings {
+        limits,
+        bytes_per_second: own.bytes_per_second,
+        bytes_per_second_per_account: own.bytes_per_second_per_account,
+        bytes_per_second_in_all: own.bytes_per_second_in_all,
+    }
 }
 
 /// The mediator, as the engine sees it.
@@ -112,15 +117,33 @@ mod tests {
     async fn a_proxy_is_there_once_it_can_say_where() {
         let mut config = Config::default();
         assert!(service(&config, "a.example").is_none());
-        assert!(open(&config).await.is_ok_and(|mediator| mediator.is_none()));
+        assert!(open(&config).is_ok_and(|mediator| mediator.is_none()));
         config.bytestreams.host = Some("files.example".into());
         assert!(service(&config, "a.example").is_some());
         config.server.domains.push("proxy.a.example".into());
         assert!(service(&config, "a.example").is_none(), "that is a domain of accounts");
         config.listen.bytestreams = vec!["127.0.0.1:0".into()];
-        let mediator = open(&config).await.unwrap().unwrap();
+        let mediator = open(&config).unwrap().unwrap();
         let activation = Activation { stream: [0; 20], account: address::Bare::parse("a@b").unwrap() };
         assert_eq!(behind(Some(&mediator)).activate(activation.clone()), Activated::Missing);
         assert_eq!(behind(None).activate(activation), Activated::Off);
+    }
+
+    /// The addresses are those of the default; only the port is one that is free here.
+    #[tokio::test]
+    async fn to_say_where_it_is_is_enough() {
+        let mut config = Config::default();
+        config.bytestreams.host = Some("files.example".into());
+        assert_eq!(listening(&config).len(), 2, "both families");
+        let had = (0..20).any(|_| {
+            let mut config = config.clone();
+            crate::serve::leave_out_ipv6(&mut config);
+            let free = std::net::TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+            for address in &mut config.listen.bytestreams {
+                *address = address.replace(":7777", &format!(":{free}"));
+            }
+            open(&config).is_ok_and(|mediator| mediator.is_some())
+        });
+        assert!(had);
     }
 }

@@ -155,7 +155,7 @@ impl Alone {
         ))?;
         let (engine, inputs) = Handle::new(1);
         let (_, streams) = mailbox::mailbox();
-        let known = Known { accounts, files };
+        let known = Known { accounts, files, streams: None };
         let services = Services {
             store: store.clone(),
             accounts: Arc::new(known),

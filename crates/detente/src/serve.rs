@@ -144,7 +144,7 @@ async fn serve(config: Config, file: PathBuf, relevel: Relevel) -> Result<(), Fa
     let accounts =
         Accounts::open(store.clone(), translate::accounts(&config, secret::token_key(&data)?)).await?;
     let (mut running, ready) =
-        start(&config, &file, store, Known { accounts: Arc::new(accounts), files }).await?;
+        start(&config, &file, store, Known { accounts: Arc::new(accounts), files, streams: None }).await?;
     say(&format!("ready: {ready}"));
     notify::say("READY=1");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), domains = config.server.domains.join(","), "ready");
@@ -203,7 +203,7 @@ async fn start(
         servers::open(config, &*store, handle.clone(), up.clone(), tls.clone(), phases.clone()).await?;
     let components = gateways::open(config, handle.clone(), up.clone(), tls.clone(), phases.clone());
     known_to(&mut settings, federation.as_ref(), &components);
-    let mediator = proxy::open(config).await?;
+    let mediator = proxy::open(config)?;
     let more = proxy::more(mediator.as_ref(), gateways::more(federation.as_ref(), &components));
     let gauges = gauges(&mut settings, &handle, &store, more);
     let domains = domains::of(config);
@@ -357,6 +357,7 @@ fn behind(
         Some(pushes) => Arc::new(pushes),
         None => Arc::new(NoPushes),
     };
+    let known = Known { streams: mediator.cloned(), ..known };
     Services { store, accounts: Arc::new(known), files, pushes, bytestreams: proxy::behind(mediator) }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! Not here: what becomes of the answers (turns).
 
-use model::query::{AccountQuery, Found, Query};
+use model::query::{AccountFound, AccountQuery, Found, Query};
 use stanza::{Condition, StanzaError};
 
+use crate::departures::LEAVING;
 use crate::engine::{Asked, Engine, Output};
 use crate::held::Out;
 use crate::limits;
-use crate::places::{Place, Waiting};
+use crate::places::Place;
 use crate::requests::Asker;
 use crate::turns::Work;
 
@@ -63,6 +64,10 @@ impl Engine {
             Query::Account(order) => Some(order.clone()),
             _ => None,
         };
+        let by = match &asked {
+            Asked::Account(_, _, session, ..) | Asked::Host(_, session, ..) => *session,
+            _ => None,
+        };
         self.asked.insert(ticket, (asked, order));
         match query {
             Query::Sessions(filter) => {
@@ -75,10 +80,11 @@ impl Engine {
                 // The tokens that would let them come back by themselves are the accounts' (C-24).
                 self.output(Output::Ask(ticket, Query::Account(AccountQuery::EndSessions { account })));
             }
-            Query::Account(AccountQuery::Remove { account }) => {
-                let target = account.clone();
-                let removal = move |engine: &mut Engine| engine.remove(account, ticket);
-                self.with_account(&target, Waiting::Removal(Box::new(removal)));
+            Query::Account(AccountQuery::Remove { account }) => self.begin_removal(account, ticket, by),
+            Query::Account(AccountQuery::Create { account, .. } | AccountQuery::Redeem { account, .. })
+                if self.departures.is_leaving(&account) =>
+            {
+                self.found(ticket, Ok(Found::Account(AccountFound::Refused(LEAVING))));
             }
             query => self.output(Output::Ask(ticket, query)),
         }

@@ -18,7 +18,7 @@ use stanza::{Condition, Kind, MessageType, PresenceType, Stanza, StanzaError, ns
 
 use crate::device::Token;
 use crate::engine::Engine;
-use crate::fair::{self, Shares, Used};
+use crate::fair::{self, Sender, Shares, Used};
 use crate::held::{Cause, Out};
 use crate::limits;
 use crate::places::Place;
@@ -56,7 +56,7 @@ struct Traveller {
     /// It has been since before the start: no batch of now stores it.
     recalled: bool,
     /// In whose share it is counted.
-    sender: Option<Bare>,
+    sender: Option<Sender>,
 }
 
 /// How much is on its way to a domain.
@@ -90,7 +90,7 @@ impl Abroad {
     }
 
     /// Whether there is room for one more, and its sender has not more than a share of it.
-    fn has_room(&self, domain: &str, bytes: usize, sender: Option<&Bare>) -> bool {
+    fn has_room(&self, domain: &str, bytes: usize, sender: Option<&Sender>) -> bool {
         let used = Used { domains: self.domains.len(), count: self.travelling.len(), bytes: self.bytes };
         if sender.is_some_and(|sender| !self.shares.has_room(sender, domain, bytes, used)) {
             return false;
@@ -186,7 +186,7 @@ impl Engine {
         let Some(neighbour) = self.abroad.owner(domain_of(&stanza)) else {
             return self.refuse(&stanza, cause, Condition::RemoteServerNotFound.into());
         };
-        let sender = self.counted(&stanza);
+        let sender = self.counted(&stanza, self.is_by_user(&stanza, cause));
         if !self.abroad.has_room(domain_of(&stanza), stanza.size(), sender.as_ref()) {
             return self.refuse(&stanza, cause, Condition::ResourceConstraint.into());
         }
@@ -204,20 +204,35 @@ impl Engine {
             let owner = Owner::from(domain_of(&stanza));
             self.batch.writes.push(Write::LogAppend { space: SPOOL, owner, entry });
         }
-        self.leave_for(neighbour, number, stanza, spooled);
+        self.leave_for(neighbour, number, stanza, spooled, sender);
     }
 
-    fn leave_for(&mut self, neighbour: usize, number: u64, stanza: Stanza, spooled: bool) {
+    fn leave_for(
+        &mut self,
+        neighbour: usize,
+        number: u64,
+        stanza: Stanza,
+        spooled: bool,
+        sender: Option<Sender>,
+    ) {
         let patience = patience(&stanza);
-        let sender = self.counted(&stanza);
         let stanza = Arc::new(stanza);
         self.abroad.set_out(number, Traveller { stanza: stanza.clone(), spooled, recalled: false, sender });
         self.batch.outs.push(Out::Away(neighbour, Away { number, stanza, patience }));
     }
 
     /// In whose share a stanza is counted: accounts have one; rooms and components speak for many.
-    fn counted(&self, stanza: &Stanza) -> Option<Bare> {
-        fair::sender(stanza).filter(|sender| self.hosts.contains_key(sender.domain()))
+    fn counted(&self, stanza: &Stanza, by_user: bool) -> Option<Sender> {
+        let from = stanza.from.as_ref().filter(|from| self.hosts.contains_key(from.domain()));
+        from.and_then(|_| fair::sender(stanza, by_user))
+    }
+
+    /// Whether a session of the account whose stanza it is began it.
+    fn is_by_user(&self, stanza: &Stanza, cause: Cause) -> bool {
+        let device = cause.session.and_then(|session| self.devices.get(&session));
+        device
+            .zip(stanza.from.as_ref())
+            .is_some_and(|(device, from)| device.account.as_str() == from.bare_str())
     }
 
     /// Whether a stanza is written down until its neighbour has it. What rooms hand out is not: they have archives, and
@@ -320,7 +335,9 @@ impl Engine {
             let ours = self.is_ours(domain_of(&stanza));
             match self.abroad.owner(domain_of(&stanza)).filter(|_| !ours) {
                 Some(neighbour) => {
-                    self.leave_for(neighbour, entry.id, stanza, true);
+                    // Most of what is spooled users have written.
+                    let sender = self.counted(&stanza, true);
+                    self.leave_for(neighbour, entry.id, stanza, true, sender);
                     if let Some(traveller) = self.abroad.travelling.get_mut(&entry.id) {
                         traveller.recalled = true;
                     }

@@ -17,14 +17,21 @@ use crate::device::Token;
 use crate::engine::{Asked, Engine, Ticket};
 use crate::held::Out;
 use crate::limits;
+use crate::operator::not_authorized;
+use crate::places::Waiting;
 use crate::turns::Work;
 
 /// In a token: the stanza is no session's, but tells a place of a departure. No session has this number.
 const DEPARTURE: SessionId = SessionId(u64::MAX - 1);
 
+/// What is said to those who want something of an account that is being removed.
+pub(crate) const LEAVING: &str = "the account is being removed; try again in a moment";
+
 /// Accounts on their way out of places.
 #[derive(Default)]
 pub(crate) struct Departures {
+    /// Accounts whose removal is under way, and who else waits for its outcome.
+    leaving: HashMap<Bare, Vec<Ticket>>,
     by_number: HashMap<u64, Departure>,
     last: u64,
 }
@@ -42,7 +49,32 @@ struct Departure {
     failed: bool,
 }
 
+/// Why nobody acts for an account any more.
+pub(crate) fn is_being_removed() -> StanzaError {
+    StanzaError::from(Condition::NotAllowed).text(LEAVING)
+}
+
 impl Departures {
+    /// Whether the account is being removed: nothing is to be done in its name, and nobody gets its name before it is gone.
+    pub(crate) fn is_leaving(&self, account: &Bare) -> bool {
+        self.leaving.contains_key(account)
+    }
+
+    /// Somebody wants an account gone. `false`: that is under way already, and its outcome will be the answer.
+    fn begin(&mut self, account: &Bare, ticket: Ticket) -> bool {
+        if let Some(others) = self.leaving.get_mut(account) {
+            others.push(ticket);
+            return false;
+        }
+        self.leaving.insert(account.clone(), Vec::new());
+        true
+    }
+
+    /// The removal has ended, however. Who else waits for that.
+    pub(crate) fn end(&mut self, account: &Bare) -> Vec<Ticket> {
+        self.leaving.remove(account).unwrap_or_default()
+    }
+
     fn of(&mut self, token: Token) -> Option<&mut Departure> {
         self.by_number.get_mut(&token.seq).filter(|_| token.session == DEPARTURE)
     }
@@ -64,6 +96,18 @@ impl Departures {
 }
 
 impl Engine {
+    /// Somebody wants an account gone: the session `by`, if it was one. The others end now, so that the account gets no new
+    /// rights in places that have been looked through already.
+    pub(crate) fn begin_removal(&mut self, account: Bare, ticket: Ticket, by: Option<SessionId>) {
+        if !self.departures.begin(&account, ticket) {
+            return;
+        }
+        self.end_sessions(&account, by, not_authorized());
+        let target = account.clone();
+        let removal = move |engine: &mut Engine| engine.remove(account, ticket);
+        self.with_account(&target, Waiting::Removal(Box::new(removal)));
+    }
+
     /// The account's contacts have been told; now the places of services are looked through.
     pub(crate) fn depart(&mut self, account: Bare, ticket: Ticket) {
         let spaces: BTreeSet<&'static str> =

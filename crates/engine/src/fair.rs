@@ -4,18 +4,39 @@
 //! what is everybody's. So a large roster can be told at once after a start, and who writes to thousands of domains that
 //! nobody can reach leaves room for the others.
 //!
+//! What the user does, what he answers, and what the server does in his name are counted each for itself: what others cause
+//! takes nothing from what he may do.
+//!
 //! Not here: what all have together (`away.rs`).
 
 use std::collections::{BTreeMap, HashMap};
 
-use address::{Bare, Jid};
+use address::Bare;
 use stanza::{IqType, Kind, MessageType, PresenceType, Stanza};
 
 use crate::limits;
 
+/// Who sends a stanza, and in which of his shares it is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Sender {
+    account: Bare,
+    sort: Sort,
+}
+
+/// The shares of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Sort {
+    /// What its clients want of others.
+    Own,
+    /// Answers and errors of its clients: others cause them, or nobody does.
+    Answer,
+    /// What the server does in its name: mostly others cause it.
+    Server,
+}
+
 /// What each account has on its way.
 #[derive(Default)]
-pub(crate) struct Shares(HashMap<Bare, Share>);
+pub(crate) struct Shares(HashMap<Sender, Share>);
 
 #[derive(Default)]
 struct Share {
@@ -33,15 +54,23 @@ pub(crate) struct Used {
     pub(crate) bytes: usize,
 }
 
-/// Whose share a stanza is counted in. Answers and errors are nobody's: others cause them.
-pub(crate) fn sender(stanza: &Stanza) -> Option<Bare> {
+/// In whose share a stanza is counted; `by_user`: a client of its account began it. Answers and errors that no client began are
+/// nobody's: they go to who asked, and to no further domain.
+pub(crate) fn sender(stanza: &Stanza, by_user: bool) -> Option<Sender> {
     let answer = matches!(
         stanza.kind,
         Kind::Iq(IqType::Result | IqType::Error)
             | Kind::Message(MessageType::Error)
             | Kind::Presence(PresenceType::Error)
     );
-    stanza.from.as_ref().filter(|from| !answer && from.local().is_some()).map(Jid::bare)
+    let sort = match (answer, by_user) {
+        (false, true) => Sort::Own,
+        (true, true) => Sort::Answer,
+        (false, false) => Sort::Server,
+        (true, false) => return None,
+    };
+    let from = stanza.from.as_ref().filter(|from| from.local().is_some())?;
+    Some(Sender { account: from.bare(), sort })
 }
 
 /// What one may have of what all have together.
@@ -50,8 +79,8 @@ fn part(most: usize, used: usize, least: usize) -> usize {
 }
 
 impl Shares {
-    /// Whether this account may send so much more there.
-    pub(crate) fn has_room(&self, sender: &Bare, domain: &str, bytes: usize, used: Used) -> bool {
+    /// Whether it may send so much more there.
+    pub(crate) fn has_room(&self, sender: &Sender, domain: &str, bytes: usize, used: Used) -> bool {
         let Some(share) = self.0.get(sender) else { return true };
         let domains = part(limits::AWAY_DOMAINS_MAX, used.domains, limits::AWAY_DOMAINS_SHARE);
         let count = part(limits::AWAY_MAX, used.count, limits::AWAY_SHARE);
@@ -61,13 +90,13 @@ impl Shares {
             && share.bytes + bytes <= most
     }
 
-    pub(crate) fn add(&mut self, sender: &Bare, domain: &str, bytes: usize) {
+    pub(crate) fn add(&mut self, sender: &Sender, domain: &str, bytes: usize) {
         let share = self.0.entry(sender.clone()).or_default();
         *share.domains.entry(domain.into()).or_default() += 1;
         (share.count, share.bytes) = (share.count + 1, share.bytes + bytes);
     }
 
-    pub(crate) fn take(&mut self, sender: &Bare, domain: &str, bytes: usize) {
+    pub(crate) fn take(&mut self, sender: &Sender, domain: &str, bytes: usize) {
         let Some(share) = self.0.get_mut(sender) else { return };
         (share.count, share.bytes) = (share.count.saturating_sub(1), share.bytes.saturating_sub(bytes));
         if let Some(count) = share.domains.get_mut(domain) {
@@ -90,7 +119,7 @@ mod tests {
     fn the_fuller_it_is_the_less_one_may_have() {
         let mut shares = Shares::default();
         let used = |domains| Used { domains, count: 0, bytes: 0 };
-        let bare = |text: &str| Bare::parse(text).unwrap();
+        let bare = |text: &str| Sender { account: Bare::parse(text).unwrap(), sort: Sort::Own };
         for (free, may) in [(4_096, 1_024), (1_000, 250), (64, 64), (0, 64)] {
             let (who, used) = (bare(&format!("u{free}@a.example")), used(limits::AWAY_DOMAINS_MAX - free));
             let mut has = 0;

@@ -48,12 +48,14 @@ pub(crate) struct Cause {
     pub(crate) id: u64,
     /// How many stanzas lie between.
     pub(crate) hops: u8,
+    /// The session that began it, if one did.
+    pub(crate) session: Option<SessionId>,
 }
 
 impl Cause {
     /// The beginning.
     pub(crate) fn new(id: u64) -> Cause {
-        Cause { id, hops: 0 }
+        Cause { id, hops: 0, session: None }
     }
 
     /// One stanza later.

@@ -61,12 +61,17 @@ impl Engine {
         }
     }
 
-    /// An order to remove an account has an outcome: if it is still there, it goes on.
-    pub(crate) fn removal_ended(&mut self, account: &Bare, found: &Result<Found, StanzaError>) {
+    /// An order to remove an account has an outcome: if it is still there, it goes on. Who else waits for that.
+    pub(crate) fn removal_ended(
+        &mut self,
+        account: &Bare,
+        found: &Result<Found, StanzaError>,
+    ) -> Vec<Ticket> {
         let removed = matches!(found, Ok(Found::Account(AccountFound::Done | AccountFound::No)));
         if self.removing.remove(account) && !removed {
             self.set_exists(account, true);
         }
+        self.departures.end(account)
     }
 
     /// The accounts have answered an operator.

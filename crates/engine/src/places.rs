@@ -13,6 +13,7 @@ use model::storage::{Owner, Read};
 use stanza::{Condition, Stanza, StanzaError, StreamError};
 
 use crate::contained::contained;
+use crate::departures::is_being_removed;
 use crate::device::Token;
 use crate::engine::{Asked, Engine};
 use crate::held::{Cause, Out, Parcel};
@@ -142,6 +143,10 @@ impl Engine {
     }
 
     fn give(&mut self, account: &Bare, waiting: Waiting) {
+        let acts = matches!(waiting, Waiting::Bind(_) | Waiting::Speech(_) | Waiting::Tie(_));
+        if acts && self.departures.is_leaving(account) {
+            return self.turn_away(waiting, &is_being_removed());
+        }
         match waiting {
             Waiting::Stanza(stanza, cause, token) => self.arrive(account, stanza, cause, token),
             Waiting::Undelivered(session, parcel) => self.undelivered(account, session, parcel),

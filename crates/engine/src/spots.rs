@@ -162,8 +162,7 @@ impl Engine {
         if let Some(reply) = stanza.error(error.clone()) {
             self.work.push_back(Work::Route(reply, cause, None));
         }
-        token.into_iter().for_each(|token| self.departures.fail(token));
-        self.batch.tokens.extend(token);
+        self.spot_done(token, false);
     }
 
     /// One turn with a stanza for a place in memory.
@@ -175,6 +174,12 @@ impl Engine {
         if let Some(reply) = head.error(Condition::InternalServerError.into()).filter(|_| !done) {
             self.work.push_back(Work::Route(reply, cause, None));
         }
+        self.spot_done(token, done);
+    }
+
+    /// A turn is over for whoever waits for it. One that failed has not taken anybody out of the place.
+    fn spot_done(&mut self, token: Option<Token>, done: bool) {
+        token.into_iter().filter(|_| !done).for_each(|token| self.departures.fail(token));
         self.batch.tokens.extend(token);
     }
 
@@ -243,8 +248,9 @@ impl Engine {
         if let Some(ready) = self.spots.ready(address) {
             ready.busy = ready.busy.saturating_sub(1);
         }
-        self.spot_turn(address, token, |_, turn| resume(turn, found));
-        self.batch.tokens.extend(token);
+        let origin = Origin { token, ..self.own_origin(None) };
+        let done = self.run_spot(address, origin, |_, turn| resume(turn, found));
+        self.spot_done(token, done);
     }
 
     /// Takes a place out of memory that is ahead of storage. Those who are in it are told; the next stanza for it reads

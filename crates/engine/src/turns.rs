@@ -11,6 +11,7 @@ use model::query::{AccountFound, AccountQuery, Found};
 use stanza::{Condition, Stanza, StanzaError, StreamCondition};
 
 use crate::contained::contained;
+use crate::departures::is_being_removed;
 use crate::device::Token;
 use crate::engine::{Asked, Engine, Ticket};
 use crate::held::{Cause, Out, Parcel};
@@ -78,7 +79,12 @@ impl Engine {
             Work::Leave(session, stanza, token) => {
                 let Some(device) = self.devices.get(&session) else { return };
                 let account = device.account.clone();
-                if let Some(stanza) = self.take_own_answer(&account, stanza) {
+                if self.departures.is_leaving(&account) {
+                    // It asked to be removed, or hears in a moment that it was.
+                    let refusal = stanza.error(is_being_removed()).map(Arc::new);
+                    let parcel = |stanza| Out::Send(session, Parcel { stanza, token: None, id: 0 });
+                    self.batch.outs.extend(refusal.map(parcel));
+                } else if let Some(stanza) = self.take_own_answer(&account, stanza) {
                     let origin = Origin { token, ..self.own_origin(Some(session)) };
                     self.turn(&account, origin, |kernel, turn| kernel.leave(turn, stanza));
                 }
@@ -124,7 +130,7 @@ impl Engine {
     }
 
     pub(crate) fn own_origin(&mut self, session: Option<SessionId>) -> Origin {
-        Origin { session, cause: self.new_cause(), token: None }
+        Origin { session, cause: Cause { session, ..self.new_cause() }, token: None }
     }
 
     /// One turn of an account that is in memory, outside of a stanza's way.
@@ -296,9 +302,22 @@ impl Engine {
     /// The answer to a question is there.
     pub(crate) fn found(&mut self, ticket: Ticket, found: Result<Found, StanzaError>) {
         let Some((asked, order)) = self.asked.remove(&ticket) else { return };
-        if let Some(AccountQuery::Remove { account }) = &order {
-            self.removal_ended(account, &found);
+        let Some(AccountQuery::Remove { account }) = &order else {
+            return self.answered(asked, order, found);
+        };
+        let others = self.removal_ended(account, &found);
+        let outcome = match &found {
+            Ok(found) => account_found(found).ok_or_else(|| Condition::InternalServerError.into()),
+            Err(error) => Err(error.clone()),
+        };
+        self.answered(asked, order, found);
+        for ticket in others {
+            self.found(ticket, outcome.clone().map(Found::Account));
         }
+    }
+
+    /// The same, and who asked.
+    fn answered(&mut self, asked: Asked, order: Option<AccountQuery>, found: Result<Found, StanzaError>) {
         match asked {
             Asked::Account(account, number, session, token, resume) => {
                 match self.accounts.get_mut(&account) {

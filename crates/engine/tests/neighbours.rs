@@ -366,6 +366,46 @@ fn each_account_has_a_share() {
     assert_eq!(world.remote.took().len(), 1);
 }
 
+/// Clients answer also what nobody asked: that has a share of its own, so that it fills nothing, and others cannot fill what
+/// the user may send.
+#[test]
+fn answers_have_a_share_of_their_own() {
+    let mut world = World::new();
+    let (romeo, link) = world.connect();
+    for kind in [
+        Kind::Iq(stanza::IqType::Result),
+        Kind::Iq(stanza::IqType::Error),
+        Kind::Message(MessageType::Error),
+        Kind::Presence(PresenceType::Error),
+    ] {
+        for n in 0..limits::AWAY_DOMAINS_MAX / 4 {
+            world.send(romeo, &format!("x@d{n}.example"), Stanza::new(kind).id("1"));
+        }
+    }
+    let went: std::collections::BTreeSet<String> = world
+        .remote
+        .took()
+        .iter()
+        .filter_map(|away| Some(away.stanza.to.as_ref()?.domain().to_owned()))
+        .collect();
+    assert!(went.len() < limits::AWAY_DOMAINS_MAX / limits::AWAY_SHARE_PART, "{}", went.len());
+    world.send(romeo, "x@new.example", message("m"));
+    assert_eq!((world.remote.took().len(), link.said().len()), (1, 0));
+}
+
+/// Who asks from many domains makes the server answer in the user's name: that takes nothing from what the user may do.
+#[test]
+fn what_others_cause_takes_no_room_from_the_user() {
+    let mut world = World::new();
+    let (romeo, link) = world.connect();
+    for n in 0..limits::AWAY_DOMAINS_MAX / limits::AWAY_SHARE_PART {
+        world.arrive(&format!("x@d{n}.example"), "romeo@a.example", Stanza::presence(PresenceType::Probe));
+    }
+    assert!(world.remote.took().len() > limits::AWAY_DOMAINS_SHARE, "it is answered");
+    world.send(romeo, "x@new.example", message("m"));
+    assert_eq!((world.remote.took().len(), link.said().len()), (1, 0));
+}
+
 #[test]
 fn the_first_who_owns_a_domain_gets_it() {
     let mut world = World::new();

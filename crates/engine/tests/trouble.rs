@@ -800,6 +800,30 @@ fn a_new_account_has_nothing_of_an_old_one_of_its_name() {
     assert!(hers.said().is_empty(), "she is not his contact");
 }
 
+/// Else it could get rights where it has been looked for already.
+#[test]
+fn nobody_acts_for_an_account_that_is_being_removed() {
+    let mut world = World::new();
+    world.contacts = vec!["juliet@a.example".to_owned()];
+    let (romeo, his) = world.connect(ROMEO, None);
+    let (_, hers) = world.connect(JULIET, None);
+    world.commits = Some(Vec::new());
+    world.order(AccountQuery::Remove { account: Jid::parse(ROMEO).unwrap().bare() });
+    world.send(romeo, ROMEO, JULIET, message(1));
+    let other = Jid::parse("romeo@a.example/other").unwrap();
+    let refused = world.bind(&other, Resource::Asked(other.clone()), None);
+    while let Some(ticket) = world.commits.as_mut().filter(|all| !all.is_empty()).map(|all| all.remove(0)) {
+        world.input(Input::Committed(ticket, Ok(())));
+    }
+    let (his, hers) = (his.said(), hers.said());
+    assert!(!hers.iter().any(|said| said.starts_with("<message")), "{hers:?}");
+    assert!(!his.is_empty(), "he is told");
+    let refused = refused.downs.lock().unwrap().pop_front();
+    assert!(matches!(&refused, Some(Down::Bound(Err(error))) if error.condition == Condition::NotAllowed));
+    assert_eq!(world.engine.session_count(), 1, "hers");
+    world.bind(&other, Resource::Asked(other.clone()), None).bound();
+}
+
 #[test]
 fn stanzas_that_cause_each_other_come_to_an_end() {
     let mut world = World::new();

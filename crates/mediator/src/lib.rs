@@ -4,31 +4,36 @@
 //!
 //! Not here: the rules (crate `bytestreams`), the requests over XMPP.
 
+mod meter;
 mod pass;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::meter::{Meter, Meters};
 use crate::pass::Pace;
 use bytestreams::{Denied, Hall, Handshake, Limits, Name, Said, refused};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, interval, sleep, timeout};
 
 /// For a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Handshakes at once.
-const HANDSHAKES_MAX: usize = 200;
-/// How often it is looked whose time is over.
+/// How often it is looked whose time is over, and who has gone.
 const LOOK: Duration = Duration::from_secs(1);
 /// The pause after a connection could not be taken, as when there are no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections that the system may have ready for us.
+const BACKLOG: i32 = 1024;
 
 /// What the operator decides.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +42,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Bytes per second and direction of one stream; 0 sets no limit.
     pub bytes_per_second: u64,
+    /// Bytes per second of all streams of an account, both directions together; 0 sets no limit.
+    pub bytes_per_second_per_account: u64,
+    /// Bytes per second of all streams together, both directions; 0 sets no limit.
+    pub bytes_per_second_in_all: u64,
 }
 
 /// A mediator. Cheap to clone.
@@ -47,9 +56,10 @@ struct Inner {
     settings: Settings,
     listeners: Mutex<Vec<TcpListener>>,
     addresses: Vec<SocketAddr>,
-    handshakes: Arc<Semaphore>,
     began: Instant,
     state: Mutex<State>,
+    /// Of all streams.
+    meter: Arc<Meter>,
     /// Bytes, since the start.
     passed: AtomicU64,
 }
@@ -60,6 +70,7 @@ struct State {
     waiting: HashMap<u64, TcpStream>,
     /// Streams that pass bytes, by each of their ends.
     passing: HashMap<u64, AbortHandle>,
+    meters: Meters,
 }
 
 impl Mediator {
@@ -67,22 +78,26 @@ impl Mediator {
     ///
     /// # Errors
     /// One of them is taken, or not ours.
-    pub async fn bind(settings: Settings, addresses: &[SocketAddr]) -> io::Result<Mediator> {
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn bind(settings: Settings, addresses: &[SocketAddr]) -> io::Result<Mediator> {
         let mut listeners = Vec::new();
         for address in addresses {
             let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
-            listeners.push(TcpListener::bind(address).await.map_err(named)?);
+            listeners.push(listen(*address).map_err(named)?);
         }
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
         let hall = Hall::new(settings.limits);
-        let state = State { hall, waiting: HashMap::new(), passing: HashMap::new() };
+        let state =
+            State { hall, waiting: HashMap::new(), passing: HashMap::new(), meters: Meters::default() };
         Ok(Mediator(Arc::new(Inner {
             settings,
             listeners: Mutex::new(listeners),
             addresses,
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             began: Instant::now(),
             state: Mutex::new(state),
+            meter: Arc::new(Meter::new(settings.bytes_per_second_in_all)),
             passed: AtomicU64::new(0),
         })))
     }
@@ -120,9 +135,14 @@ impl Mediator {
         };
         let (mediator, settings) = (self.clone(), &self.0.settings);
         let idle = Duration::from_millis(settings.limits.idle_ms);
-        let pace = Pace { bytes_per_second: settings.bytes_per_second, idle };
+        let pace = Pace {
+            bytes_per_second: settings.bytes_per_second,
+            account: state.meters.of(account, settings.bytes_per_second_per_account),
+            all: self.0.meter.clone(),
+            idle,
+        };
         let passing = tokio::spawn(async move {
-            pass::both(one, other, pace, &mediator.0.passed).await;
+            pass::both(one, other, &pace, &mediator.0.passed).await;
             mediator.end(ends[0]);
         });
         for end in ends {
@@ -131,16 +151,22 @@ impl Mediator {
         Ok(())
     }
 
+    /// The streams of an account end: it has lost its right to them.
+    pub fn end_account(&self, account: &str) {
+        let streams = self.state().hall.of_account(account);
+        streams.into_iter().for_each(|stream| self.end(stream));
+    }
+
     async fn accept(self, listener: TcpListener) {
         loop {
-            // Never closed.
-            let Ok(permit) = self.0.handshakes.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((socket, from)) => {
+                    // Too many that say nothing are closed at once: whoever comes after them is not to wait for them.
+                    let Some(greeting) = self.greet(from) else { continue };
                     let mediator = self.clone();
                     tokio::spawn(async move {
                         let _ = timeout(HANDSHAKE, mediator.welcome(socket, from)).await;
-                        drop(permit);
+                        drop(greeting);
                     });
                 }
                 Err(error) => {
@@ -149,6 +175,11 @@ impl Mediator {
                 }
             }
         }
+    }
+
+    fn greet(&self, from: SocketAddr) -> Option<Greeting> {
+        self.state().hall.greet(from.ip()).ok()?;
+        Some(Greeting(self.clone(), from.ip()))
     }
 
     /// From the first byte to the place where it waits.
@@ -196,7 +227,10 @@ impl Mediator {
 
     fn expire(&self) {
         let now = self.now();
-        let over = self.state().hall.expired(now);
+        let state = self.state();
+        let mut over = state.hall.expired(now);
+        over.extend(state.waiting.iter().filter(|(_, socket)| has_gone(socket)).map(|(number, _)| *number));
+        drop(state);
         for connection in over {
             self.end(connection);
         }
@@ -233,4 +267,36 @@ impl Mediator {
     fn now(&self) -> u64 {
         u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// A connection that has not said yet what it wants.
+struct Greeting(Mediator, IpAddr);
+
+impl Drop for Greeting {
+    fn drop(&mut self) {
+        self.0.state().hall.greeted(self.1);
+    }
+}
+
+/// Whether the other end of a connection that waits has closed it. What it has said is not taken.
+fn has_gone(socket: &TcpStream) -> bool {
+    let ready = pin!(socket.ready(Interest::READABLE));
+    match ready.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(ready)) => ready.is_read_closed(),
+        Poll::Ready(Err(_)) => true,
+        Poll::Pending => false,
+    }
+}
+
+/// Opens a socket; one of IPv6 is for IPv6 only, so that both wildcards can have the same port.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }

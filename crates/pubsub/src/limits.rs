@@ -64,3 +64,7 @@ pub const CAPS_PARTS_MAX: usize = 1_024;
 pub const PENDING_ASKED_MAX: usize = 100;
 /// Most things that a visiting card says which are taken over into its other form.
 pub const CARD_FIELDS_MAX: usize = 256;
+/// After so many milliseconds one owner is shown the requests at one node again.
+pub const PENDING_PAUSE_MS: u64 = 10_000;
+/// Most owners and nodes of a service in that time.
+pub const PENDING_PAUSES_MAX: usize = 1_000;

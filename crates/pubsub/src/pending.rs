@@ -4,7 +4,9 @@
 //!
 //! Not here: the word itself (`subscribe.rs`).
 
-use address::Jid;
+use std::collections::HashMap;
+
+use address::{Bare, Jid};
 use bytes::Bytes;
 use kernel::{Answer, Spot, Turn};
 use stanza::{Condition, Stanza, StanzaError, ns};
@@ -14,7 +16,7 @@ use crate::access::{affiliation, owned};
 use crate::error::MALFORMED;
 use crate::form::{self, Answered, Field};
 use crate::home::Home;
-use crate::limits::PENDING_ASKED_MAX;
+use crate::limits::{PENDING_ASKED_MAX, PENDING_PAUSE_MS, PENDING_PAUSES_MAX};
 use crate::node::{Affiliation, Node, State};
 use crate::subscribe::ask;
 
@@ -38,10 +40,32 @@ pub(crate) fn answer(turn: &mut Turn<'_, Spot>, stanza: Stanza) {
     }
 }
 
+/// Who was shown the requests at which node, and when, in Unix milliseconds: they are many stanzas for one.
+#[derive(Default)]
+struct Shown(HashMap<(String, Bare), u64>);
+
+impl Shown {
+    /// Whether they may be shown now; if so that is noted.
+    fn may(&mut self, node: &str, owner: Bare, now_ms: u64) -> bool {
+        // A clock that was set back ends a pause.
+        self.0.retain(|_, at| now_ms.checked_sub(*at).is_some_and(|passed| passed < PENDING_PAUSE_MS));
+        let key = (node.to_owned(), owner);
+        let may = self.0.len() < PENDING_PAUSES_MAX && !self.0.contains_key(&key);
+        if may {
+            self.0.insert(key, now_ms);
+        }
+        may
+    }
+}
+
 /// A node, and who waits there.
 type Asked = (String, Vec<Jid>);
 
-fn run(turn: &Turn<'_, Spot>, from: &Jid, command: El<'_>) -> Result<(Bytes, Option<Asked>), StanzaError> {
+fn run(
+    turn: &mut Turn<'_, Spot>,
+    from: &Jid,
+    command: El<'_>,
+) -> Result<(Bytes, Option<Asked>), StanzaError> {
     let refusal = |app| StanzaError::from(Condition::BadRequest).app(app, ns::COMMANDS);
     if command.name() != "command" {
         return Err(MALFORMED);
@@ -67,7 +91,12 @@ fn run(turn: &Turn<'_, Spot>, from: &Jid, command: El<'_>) -> Result<(Bytes, Opt
     };
     let name = form.value("pubsub#node").ok_or_else(|| refusal("bad-payload"))?;
     let node = owned(turn.place, name, from)?;
-    let waiting = waiting(node, turn.now.unix_ms).take(PENDING_ASKED_MAX).cloned().collect();
+    let waiting: Vec<Jid> = waiting(node, turn.now.unix_ms).take(PENDING_ASKED_MAX).cloned().collect();
+    let shown = turn.place.slots.of::<Shown>();
+    if !waiting.is_empty() && !shown.may(name, from.bare(), turn.now.unix_ms) {
+        return Err(StanzaError::from(Condition::ResourceConstraint)
+            .text("they have just been shown; try again in a moment"));
+    }
     Ok((write("completed", |_| ()), Some((name.to_owned(), waiting))))
 }
 

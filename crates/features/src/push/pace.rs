@@ -19,6 +19,9 @@ const FAILURES_MAX: u32 = 10;
 /// After which time a service that has no room (`resource-constraint`) is told again, in milliseconds; twice as much after
 /// each further time.
 const AGAIN_MS: u64 = 5_000;
+/// After so many times in a row what it is to be told is given up: a service that never has room shall not keep an account
+/// in memory for ever. What comes next is told as ever.
+const CROWDED_MAX: u32 = 20;
 /// The longest of these times.
 const AGAIN_MS_MAX: u64 = 640_000;
 
@@ -64,7 +67,10 @@ impl Pace {
 
     /// There was no room for what was on its way: it is told again, or what has taken its place.
     fn later(&mut self, turn: &Turn<'_, Account>, lost: Option<Summary>) {
-        if let Some(lost) =
+        if self.crowded >= CROWDED_MAX {
+            // What came meanwhile, if anything did, has not been told so often.
+            self.crowded = 0;
+        } else if let Some(lost) =
             lost.filter(|lost| self.next.as_ref().is_none_or(|next| next.weight < lost.weight))
         {
             self.next = Some(lost);

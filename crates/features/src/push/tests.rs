@@ -291,6 +291,37 @@ fn what_there_is_no_room_for_is_told_again() {
     assert_eq!(scene.wish, None);
 }
 
+/// A service that never has room would keep the account in memory for ever.
+#[test]
+fn what_there_is_never_room_for_is_given_up() {
+    let mut scene = stage(Content::Body, "");
+    let full = error("wait", "resource-constraint");
+    for message in ["1", "2"] {
+        let mut id = id_of(told(&scene.get(&chat(&format!("<body>{message}</body>"))))[0]);
+        for _ in 0..20 {
+            assert!(answer(&mut scene, SERVICE, &id, "error", &full).is_empty());
+            scene.now_ms += scene.wish.take().unwrap();
+            let seen = scene.play(None, |kernel, turn| kernel.woken(turn));
+            assert_eq!(field(told(&seen)[0], "last-message-body"), Some(message));
+            id = id_of(told(&seen)[0]);
+        }
+        assert!(answer(&mut scene, SERVICE, &id, "error", &full).is_empty());
+        assert_eq!(scene.wish, None, "{message}");
+    }
+    // What came while it was told for the last time has its own time.
+    let mut id = id_of(told(&scene.get(&chat("<body>3</body>")))[0]);
+    for round in 0..=20 {
+        if round == 20 {
+            assert!(told(&scene.get(&chat("<body>4</body>"))).is_empty());
+        }
+        answer(&mut scene, SERVICE, &id, "error", &full);
+        scene.now_ms += scene.wish.take().unwrap();
+        let seen = scene.play(None, |kernel, turn| kernel.woken(turn));
+        assert_eq!(field(told(&seen)[0], "last-message-body"), Some(if round == 20 { "4" } else { "3" }));
+        id = id_of(told(&seen)[0]);
+    }
+}
+
 #[test]
 fn a_service_may_end_it() {
     let note = |from: &str, node: &str, affiliation: &str| {
