@@ -94,6 +94,8 @@ pub(crate) async fn add(port: &dyn Port, args: Args) -> Result<Value, Failure> {
         // Not half: it would come by surprise at the next start.
         let key = name.as_str().into();
         port.write(Batch::from(Write::MapDelete { space: DOMAINS, owner: owner(), key })).await?;
+        // It may have been on its way all the same.
+        port.rehost();
         let text = format!("{name} cannot be served; the log of the server says why");
         return Err(Failure::new(FailureKind::Refused, text));
     }
@@ -116,6 +118,15 @@ pub(crate) async fn remove(port: &dyn Port, args: Args) -> Result<Value, Failure
             ),
         });
     }
+    if port.configured().contains(&name) {
+        let key = name.as_str().into();
+        port.write(Batch::from(Write::MapDelete { space: DOMAINS, owner: owner(), key })).await?;
+        let text = format!(
+            "{name} stands in the configuration, too, so it is still served and nothing of it was removed: take it out of \
+             `domains` in [server], and reload"
+        );
+        return Err(Failure::new(FailureKind::Refused, text));
+    }
     let purge = args.flag("purge");
     // While the domain is still there: contacts elsewhere are told.
     let accounts = if purge { remove_accounts(port, &name).await? } else { 0 };
@@ -126,8 +137,10 @@ pub(crate) async fn remove(port: &dyn Port, args: Args) -> Result<Value, Failure
         let text = format!("{name} is still served until the next start; the log of the server says why");
         return Err(Failure::new(FailureKind::Failed, text));
     }
+    // Who has come in between is gone now, too: nobody can any more.
+    let late = if purge { remove_accounts(port, &name).await? } else { 0 };
     let places = if purge { purge_places(port, &name).await? } else { 0 };
-    Ok(json!({ "domain": name, "accounts": accounts, "places": places, "purged": purge }))
+    Ok(json!({ "domain": name, "accounts": accounts + late, "places": places, "purged": purge }))
 }
 
 /// Waits until a domain is served, or no longer.

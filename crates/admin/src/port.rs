@@ -74,10 +74,27 @@ pub trait Port: Send + Sync {
     }
     /// The domains of this server.
     fn domains(&self) -> Vec<String>;
+    /// Those of them that stand in the configuration, whatever was added by commands.
+    fn configured(&self) -> Vec<String> {
+        self.domains()
+    }
 }
 
-/// Domains of accounts; services with rooms, and whose they are.
-type Names = (Vec<String>, Vec<(String, String)>);
+/// Of one moment.
+#[derive(Debug, Default)]
+struct Names {
+    all: Vec<String>,
+    configured: Vec<String>,
+    /// Services with rooms, and whose they are.
+    rooms: Vec<(String, String)>,
+}
+
+impl Names {
+    fn new(all: &[String], added: &[String], rooms: Vec<(String, String)>) -> Names {
+        let configured = all.iter().filter(|name| !added.contains(name)).cloned().collect();
+        Names { all: all.to_vec(), configured, rooms }
+    }
+}
 
 /// The domains of a server, which may change. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -87,24 +104,30 @@ pub struct Domains {
 }
 
 impl Domains {
-    /// These, and the services with rooms: the domain of each, and that of its accounts.
-    pub fn new(names: &[String], rooms: Vec<(String, String)>) -> Domains {
-        Domains { names: Arc::new(RwLock::new((names.to_vec(), rooms))), times: Arc::default() }
+    /// All of them, those of them that commands have added, and the services with rooms: the domain of each, and that of
+    /// its accounts.
+    pub fn new(all: &[String], added: &[String], rooms: Vec<(String, String)>) -> Domains {
+        Domains { names: Arc::new(RwLock::new(Names::new(all, added, rooms))), times: Arc::default() }
     }
 
     /// Those of now.
     pub fn names(&self) -> Vec<String> {
-        self.names.read().unwrap_or_else(PoisonError::into_inner).0.clone()
+        self.names.read().unwrap_or_else(PoisonError::into_inner).all.clone()
+    }
+
+    /// Those of them that stand in the configuration.
+    pub fn configured(&self) -> Vec<String> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).configured.clone()
     }
 
     /// The services with rooms.
     pub fn rooms(&self) -> Vec<(String, String)> {
-        self.names.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+        self.names.read().unwrap_or_else(PoisonError::into_inner).rooms.clone()
     }
 
     /// From now on these.
-    pub fn replace(&self, names: &[String], rooms: Vec<(String, String)>) {
-        *self.names.write().unwrap_or_else(PoisonError::into_inner) = (names.to_vec(), rooms);
+    pub fn replace(&self, all: &[String], added: &[String], rooms: Vec<(String, String)>) {
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = Names::new(all, added, rooms);
         self.times.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -262,5 +285,9 @@ impl Port for Live {
 
     fn domains(&self) -> Vec<String> {
         self.domains.names()
+    }
+
+    fn configured(&self) -> Vec<String> {
+        self.domains.configured()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use accounts::{Accounts, Settings};
 use admin::{Failure, FailureKind, Port, ask, bind, run};
 use model::query::{AccountFound, AccountQuery, SessionFilter, SessionFound};
-use model::storage::{Batch, Loaded, Read};
+use model::storage::{Batch, Loaded, Owner, Read, Space, Write};
 use serde_json::{Map, Value, json};
 use store::{BoxFuture, Store};
 
@@ -99,6 +99,23 @@ async fn commands_do_what_they_say() {
     assert!(shown["created"].as_str().unwrap().ends_with('Z') && shown.get("sessions").is_none());
     run(&*port, "user remove", args(bob())).await.unwrap();
     assert_eq!(run(&*port, "user show", args(bob())).await.unwrap_err().kind, FailureKind::NotFound);
+}
+
+/// A domain that was added by a command may stand in the configuration by now.
+#[tokio::test]
+async fn a_domain_of_the_configuration_loses_nothing_to_a_command() {
+    let port = port().await;
+    let bob = json!({ "jid": "bob@a.example", "password": "pencil" });
+    run(&*port, "user add", args(bob)).await.unwrap();
+    let (space, owner) = (Space("domains"), Owner::from("server"));
+    let row = Write::MapPut { space, owner, key: "a.example".into(), value: Default::default() };
+    port.write(Batch::from(row)).await.unwrap();
+    let remove = || args(json!({ "name": "a.example", "purge": true }));
+    let refused = run(&*port, "domain remove", remove()).await.unwrap_err();
+    assert!(refused.kind == FailureKind::Refused && refused.text.contains("nothing of it"), "{refused:?}");
+    run(&*port, "user show", args(json!({ "jid": "bob@a.example" }))).await.unwrap();
+    let again = run(&*port, "domain remove", remove()).await.unwrap_err();
+    assert!(again.text.contains("stands in the configuration:"), "{again:?}");
 }
 
 #[tokio::test]

@@ -279,10 +279,13 @@ impl Config {
         self.server.domains.retain(|domain| !before.contains(domain));
         let mut refused = Vec::new();
         for name in names {
-            let service = self.server.domains.iter().find(|domain| self.rooms.domain_of(domain) == *name);
-            let other = self.server.domains.iter().find(|domain| self.rooms.domain_of(name) == **domain);
-            if let Some(domain) = service.or(other).filter(|_| self.rooms.enabled) {
-                refused.push((name.clone(), format!("rooms and accounts of {domain} would have one name")));
+            let (domains, own) = (&self.server.domains, self.services_of(name));
+            let service = domains.iter().find(|domain| self.services_of(domain).contains(name));
+            let other = domains.iter().find(|domain| own.contains(domain));
+            if let Some(domain) = service.filter(|_| !domains.contains(name)) {
+                refused.push((name.clone(), format!("it is the name of a service of {domain}")));
+            } else if let Some(domain) = other {
+                refused.push((name.clone(), format!("a service of it would have the name of {domain}")));
             } else if self.component.contains_key(name) {
                 refused.push((name.clone(), "a component has that name".to_owned()));
             } else if !self.server.domains.contains(name) {
@@ -291,6 +294,15 @@ impl Config {
             }
         }
         (self, refused)
+    }
+
+    /// The names that services of a domain have.
+    fn services_of(&self, domain: &str) -> Vec<String> {
+        let rooms = self.rooms.enabled.then(|| self.rooms.domain_of(domain));
+        let nodes = self.pubsub.enabled.then(|| format!("pubsub.{domain}"));
+        let push = self.push.service.then(|| self.push.domain_of(domain));
+        let proxy = self.bytestreams.is_on().then(|| self.bytestreams.domain_of(domain));
+        rooms.into_iter().chain(nodes).chain(push).chain(proxy).collect()
     }
 
     /// A path of the configuration as the system understands it.

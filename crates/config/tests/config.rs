@@ -365,6 +365,26 @@ fn files_are_where_programs_that_name_no_protocol_find_http() {
     }
 }
 
+/// Purging such a domain would purge what the service of the other one has stored.
+#[test]
+fn no_domain_is_added_with_the_name_of_a_service() {
+    let config: config::Config =
+        toml::from_str("[server]\ndomains = [\"a.example\", \"pubsub.b.example\"]\n").unwrap();
+    for (name, why) in [
+        ("c.example", None),
+        ("a.example", None),
+        ("pubsub.b.example", None),
+        ("conference.a.example", Some("it is the name of a service of a.example")),
+        ("pubsub.a.example", Some("it is the name of a service of a.example")),
+        ("b.example", Some("a service of it would have the name of pubsub.b.example")),
+    ] {
+        let (with, refused) = config.clone().with_added(&[name.to_owned()]);
+        let told = refused.into_iter().map(|(_, why)| why).next();
+        assert_eq!(told.as_deref(), why, "{name}");
+        assert_eq!(with.server.domains.iter().any(|domain| domain == name), why.is_none(), "{name}");
+    }
+}
+
 #[test]
 fn object_storage_is_looked_at() {
     let keys = "access_key = \"a\"\nsecret_key = \"hidden\"\n";

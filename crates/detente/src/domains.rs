@@ -28,7 +28,7 @@ pub(crate) async fn with_added(config: Config, store: &dyn Store) -> Result<Conf
 
 /// What commands see of them.
 pub(crate) fn of(config: &Config) -> admin::Domains {
-    admin::Domains::new(&config.server.domains, services::of_rooms(config))
+    admin::Domains::new(&config.server.domains, &config.added, services::of_rooms(config))
 }
 
 impl Parts {
@@ -43,12 +43,15 @@ impl Parts {
             self.tls.remove(domain);
             tracing::info!(domain, "a domain is served no longer");
         }
-        let facts = match admin::stored_groups(&*self.store).await {
-            Ok(groups) => translate::hosts(next, self.started_ms, &self.secret, &groups),
+        // A domain without its stored groups is better than half a domain; they come with the next change of them.
+        let groups = match admin::stored_groups(&*self.store).await {
+            Ok(groups) => groups,
             Err(fault) => {
-                return tracing::error!(%fault, "the groups cannot be read: domains stay as they are");
+                tracing::error!(%fault, "the groups of new domains cannot be read");
+                Default::default()
             }
         };
+        let facts = translate::hosts(next, self.started_ms, &self.secret, &groups);
         for (jid, facts) in facts.into_iter().filter(|(jid, _)| !old.iter().any(|old| old == jid.as_str())) {
             let of = services::of(next, &jid.as_str().to_owned(), self.started_ms);
             tracing::info!(domain = jid.as_str(), "a domain is served from now on");
@@ -67,7 +70,8 @@ impl Parts {
 
     /// Commands see these from now on.
     pub(crate) fn served(&self, config: &Config) {
-        self.notices.domains.replace(&config.server.domains, services::of_rooms(config));
+        let (all, added) = (&config.server.domains, &config.added);
+        self.notices.domains.replace(all, added, services::of_rooms(config));
     }
 
     /// A command has added or removed a domain. Gives back what holds now.

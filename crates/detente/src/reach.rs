@@ -84,6 +84,10 @@ impl Port for Unconnected {
     fn domains(&self) -> Vec<String> {
         self.0.domains()
     }
+
+    fn configured(&self) -> Vec<String> {
+        self.0.configured()
+    }
 }
 
 impl Reach {
