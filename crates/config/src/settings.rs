@@ -1,13 +1,15 @@
 //! Every setting: its name, what it may be, what it is without being set, and a sentence about it.
 //!
-//! Not here: settings about calls, other servers, components and services elsewhere (`around.rs`), the same as types
-//! (`tree.rs`), what settings mean together (`meaning.rs`).
+//! Not here: settings about calls, other servers, components and services elsewhere (`around.rs`,
+//! `settings/services.rs`), the same as types (`tree.rs`), what settings mean together (`meaning.rs`).
 
 mod sections;
+mod services;
 
 use crate::around::AROUND;
 
 pub use sections::SECTIONS;
+use services::SERVICES;
 
 /// What a value may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +46,19 @@ pub(crate) const DAY: u64 = 86_400;
 /// All settings, section by section.
 pub const SETTINGS: &[Setting] = &joined();
 
-const COUNT: usize = OWN.len() + AROUND.len();
+const PARTS: [&[Setting]; 3] = [OWN, SERVICES, AROUND];
+const COUNT: usize = OWN.len() + SERVICES.len() + AROUND.len();
 
-/// Both tables as one.
+/// The tables as one.
 const fn joined() -> [Setting; COUNT] {
-    let (mut all, mut at) = ([OWN[0]; COUNT], 0);
-    while at < COUNT {
-        all[at] = if at < OWN.len() { OWN[at] } else { AROUND[at - OWN.len()] };
-        at += 1;
+    let (mut all, mut count, mut part) = ([OWN[0]; COUNT], 0, 0);
+    while part < PARTS.len() {
+        let mut at = 0;
+        while at < PARTS[part].len() {
+            all[count] = PARTS[part][at];
+            (at, count) = (at + 1, count + 1);
+        }
+        part += 1;
     }
     all
 }
@@ -387,174 +394,6 @@ const OWN: &[Setting] = &[
         "true",
         "Whether a connection from this machine without TLS counts as secure, because it comes from a proxy.",
     ),
-    s("upload.enabled", Kind::Flag, "true", "Whether people of this server may upload files."),
-    s("upload.file_bytes", Kind::Number(1_024, 1 << 40), "52_428_800", "Largest file, in bytes."),
-    s(
-        "upload.day_bytes",
-        Kind::Number(1_024, 1 << 50),
-        "524_288_000",
-        "What one account may upload in 24 hours, in bytes.",
-    ),
-    s(
-        "upload.account_bytes",
-        Kind::Number(1_024, 1 << 50),
-        "2_147_483_648",
-        "What one account may have here at once, in bytes.",
-    ),
-    s(
-        "upload.keep_days",
-        Kind::Number(0, 36_500),
-        "30",
-        "How long attachments stay; 0: until they are removed. Avatars always stay.",
-    ),
-    s(
-        "upload.permanent",
-        Kind::Flag,
-        "false",
-        "Whether a client may upload a file to stay for good, as for a blog.",
-    ),
-    s(
-        "upload.delete_retracted",
-        Kind::Flag,
-        "true",
-        "Whether a file is deleted when its owner retracts the message that shared it (XEP-0424).",
-    ),
-    s("s3.bucket", Kind::Text, "", "The bucket; it must be there, and should be for nothing else."),
-    s(
-        "s3.endpoint",
-        Kind::Text,
-        "",
-        "Where the storage is, as in \"https://s3.example.org\" or \"http://127.0.0.1:9000\". Without it: AWS in the region.",
-    ),
-    s("s3.region", Kind::Text, "\"us-east-1\"", "The region of the bucket; for Garage as a rule \"garage\"."),
-    s("s3.access_key", Kind::Text, "", "The name of a key that may read, write and delete in the bucket."),
-    s(
-        "s3.secret_key",
-        Kind::Text,
-        "",
-        "Its secret. If the file shall not hold it: DETENTE_S3__SECRET_KEY in the environment.",
-    ),
-    s("s3.prefix", Kind::Text, "\"\"", "What the names of objects begin with, as in \"chat/\"."),
-    s(
-        "s3.path_style",
-        Kind::Flag,
-        "true",
-        "Whether the bucket stands in the path of addresses; false: before the host.",
-    ),
-    s(
-        "invitations.enabled",
-        Kind::Flag,
-        "true",
-        "Whether who holds an invitation may make an account, also where registration is not open.",
-    ),
-    s("invitations.users", Kind::Flag, "true", "Whether every user may invite; else only operators."),
-    s("invitations.days", Kind::Number(1, 366), "7", "How long the invitations of users hold, in days."),
-    s(
-        "safety.strangers",
-        Kind::OneOf(&["allow", "hold", "refuse"]),
-        "\"allow\"",
-        "What becomes of messages from people whom a user does not know: delivered, within limits; held apart until the user lets them in; or refused. Users may choose otherwise for themselves.",
-    ),
-    s(
-        "safety.strangers_local",
-        Kind::Flag,
-        "false",
-        "Whether accounts of the same domain are strangers to one another, too.",
-    ),
-    s(
-        "safety.block_lists",
-        Kind::List,
-        "[]",
-        "Lists of banned addresses that others keep: service and node, as in \"lists.example/muc_bans_sha256\".",
-    ),
-    s(
-        "safety.reports_to",
-        Kind::List,
-        "[]",
-        "Who else hears of reports of spam and abuse, if the reporter agrees to that: addresses, as in \"antispam.example.org\".",
-    ),
-    s(
-        "safety.reports_to_origin",
-        Kind::Flag,
-        "true",
-        "Whether the server of who was reported hears of it, if the reporter agrees to that and it takes reports.",
-    ),
-    s(
-        "safety.directory",
-        Kind::OneOf(&["off", "opt-in", "all"]),
-        "\"opt-in\"",
-        "Who is found when users search for people of their domain (XEP-0055): nobody, those who want to be, or all who do not object.",
-    ),
-    s(
-        "pubsub.enabled",
-        Kind::Flag,
-        "true",
-        "Whether there is one. What people publish at their own addresses is not affected.",
-    ),
-    s(
-        "push.content",
-        Kind::OneOf(&["nothing", "sender", "body"]),
-        "\"nothing\"",
-        "What push services learn of a message: that there is one, from whom, or what it says too. Of what is encrypted the content is never told.",
-    ),
-    s(
-        "push.service",
-        Kind::Flag,
-        "true",
-        "Whether there is a push service for browsers and UnifiedPush at `push.` before each domain. It connects to the push services of browsers.",
-    ),
-    s(
-        "push.contact",
-        Kind::Text,
-        "",
-        "Where those who run push services reach you, as in \"mailto:admin@example.org\". Without it they are told the domain.",
-    ),
-    s(
-        "push.allowed_addresses",
-        Kind::List,
-        "[]",
-        "Ranges of addresses within your own network to which notifications may be sent; else only public ones are connected to.",
-    ),
-    s("group.*.name", Kind::Text, "", "What the group is called in lists of contacts; else as this section."),
-    s(
-        "group.*.members",
-        Kind::List,
-        "",
-        "Who is in it, perhaps with the names that the others read, as in \"Alice <alice@example.org>\".",
-    ),
-    s("domain.*.certificate", Kind::Text, "", "As in [tls], for this domain."),
-    s("domain.*.key", Kind::Text, "", "As in [tls], for this domain."),
-    s("domain.*.registration", Kind::Flag, "", "As `open` in [registration], for this domain."),
-    s(
-        "domain.*.strangers",
-        Kind::OneOf(&["allow", "hold", "refuse"]),
-        "",
-        "As in [safety], for this domain.",
-    ),
-    s("domain.*.resume_location", Kind::Text, "", "As in [listen], for this domain."),
-    s(
-        "domain.*.outage",
-        Kind::List,
-        "",
-        "Where clients find a file about outages when this server does not answer (XEP-0455); on another machine, as in \"https://elsewhere.example/status.json\".",
-    ),
-    s(
-        "domain.*.contacts.abuse",
-        Kind::List,
-        "",
-        "Addresses for complaints, shown to other servers' operators (XEP-0157), as in \"mailto:abuse@example.org\".",
-    ),
-    s("domain.*.contacts.admin", Kind::List, "", "Addresses of the operators."),
-    s("domain.*.contacts.feedback", Kind::List, "", "Addresses for praise and wishes."),
-    s("domain.*.contacts.sales", Kind::List, "", "Addresses for customers."),
-    s("domain.*.contacts.security", Kind::List, "", "Addresses for those who found a weakness."),
-    s(
-        "domain.*.contacts.status",
-        Kind::List,
-        "",
-        "Where to read how the service is doing, as in \"https://status.example.org\".",
-    ),
-    s("domain.*.contacts.support", Kind::List, "", "Addresses for help."),
 ];
 
 pub(crate) const fn s(path: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Setting {

@@ -111,6 +111,15 @@ impl Plan {
         // Not for long, but again and again: sessions end and come back, and others' messages are on their way meanwhile.
         plan.disk_flaky = if rng.chance(200) { rng.long_tail(2, 200) } else { 0 };
         plan.hasty = rng.chance(150);
+        // Nothing but the store of offline messages has what is sent to the absent, and their connections are bad.
+        if !crashes && rng.chance(150) {
+            for account in &mut plan.accounts {
+                account.never = true;
+                account.devices.truncate(1);
+                account.devices.iter_mut().for_each(|device| device.acks = device.acks.min(400));
+            }
+            plan.cuts = plan.cuts.max(200);
+        }
         plan
     }
 
