@@ -10,6 +10,8 @@ pub const REQUEST: Duration = Duration::from_secs(30);
 pub const ANSWER_BYTES: usize = 256 * 1024;
 /// How long the authority may look for proof, and how long it may take to issue.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+/// How often it is asked meanwhile, unless it says itself when.
+pub const POLL: Duration = Duration::from_secs(2);
 /// For an operator's own program that changes DNS.
 pub const HOOK: Duration = Duration::from_secs(300);
 /// For an update of DNS.
