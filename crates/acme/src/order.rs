@@ -270,12 +270,15 @@ mod tests {
     use std::collections::HashMap;
     use std::pin::Pin;
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
+    use crate::settings::Update;
     use bytes::Bytes;
     use hyper::{Request, Response};
     use instant_acme::{BodyWrapper, BytesResponse, HttpClient, NewAccount};
     use net::Challenges;
     use serde_json::{Value, json};
+    use tokio::io::AsyncReadExt;
 
     /// An authority with one order of these names. What an authorization says the first, the second ... time; then the last
     /// again.
@@ -307,7 +310,7 @@ mod tests {
                         "error": if state == "invalid" { error.clone() } else { Value::Null } })
                 };
                 return json!({ "identifier": { "type": "dns", "value": name }, "status": state,
-                    "challenges": [challenge("http-01"), challenge("tls-alpn-01")] });
+                    "challenges": [challenge("http-01"), challenge("tls-alpn-01"), challenge("dns-01")] });
             }
             if let Some(name) = path.strip_prefix("/challenge/") {
                 return json!({ "type": "http-01", "url": at(path), "token": name, "status": "processing" });
@@ -392,6 +395,22 @@ mod tests {
     async fn a_name_of_which_no_proof_can_be_shown_is_left_out() {
         let names: &[(&str, &[&str])] = &[("a.example", &["pending"]), ("ä.a.example", &["pending"])];
         assert_eq!(refused_of(&Way::Tls, names).await.0, ["ä.a.example"]);
+    }
+
+    #[tokio::test]
+    async fn the_zone_of_a_name_below_a_domain_is_the_domain() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = listener.local_addr().unwrap().to_string();
+        let way = Way::Update(Update { server, zone: String::new(), key: None }, Duration::ZERO);
+        let told = tokio::spawn(async move {
+            let mut update = [0; 2 + 12 + 11];
+            listener.accept().await.unwrap().0.read_exact(&mut update).await.unwrap();
+            update[14..].to_vec()
+        });
+        // The name server says nothing: that costs the name only.
+        let names: &[(&str, &[&str])] = &[("a.example", &["valid"]), ("b.a.example", &["pending"])];
+        assert_eq!(refused_of(&way, names).await.0, ["b.a.example"]);
+        assert_eq!(told.await.unwrap(), b"\x01a\x07example\0");
     }
 
     #[test]
