@@ -26,6 +26,8 @@ pub(crate) struct Doors {
 pub(crate) struct Shown<'a> {
     doors: &'a Doors,
     way: &'a Way,
+    /// The domain that all names are in: the zone of their records, unless another is named.
+    domain: &'a str,
     all: Vec<Proof>,
 }
 
@@ -46,8 +48,8 @@ pub(crate) fn kind(way: &Way) -> ChallengeType {
 }
 
 impl<'a> Shown<'a> {
-    pub(crate) fn new(doors: &'a Doors, way: &'a Way) -> Shown<'a> {
-        Shown { doors, way, all: Vec::new() }
+    pub(crate) fn new(doors: &'a Doors, way: &'a Way, domain: &'a str) -> Shown<'a> {
+        Shown { doors, way, domain, all: Vec::new() }
     }
 
     /// Shows the proof of one name.
@@ -66,7 +68,7 @@ impl<'a> Shown<'a> {
                 let value = answer.dns_value();
                 // Before it is known whether it worked: half of it may have.
                 self.all.push(Proof::Record(name.to_owned(), value.clone()));
-                record(self.way, name, &value, true).await?;
+                record(self.way, self.domain, name, &value, true).await?;
             }
         }
         Ok(())
@@ -99,7 +101,7 @@ impl<'a> Shown<'a> {
                 Proof::Token(token) => self.doors.http.end(&token),
                 Proof::Name(name) => self.doors.tls.end_challenge(&name),
                 Proof::Record(name, value) => {
-                    if let Err(trouble) = record(self.way, &name, &value, false).await {
+                    if let Err(trouble) = record(self.way, self.domain, &name, &value, false).await {
                         tracing::warn!(name, "the record _acme-challenge is still there: {}", trouble.words);
                     }
                 }
@@ -109,11 +111,11 @@ impl<'a> Shown<'a> {
 }
 
 /// Sets a record, or removes it.
-async fn record(way: &Way, name: &str, value: &str, add: bool) -> Result<(), Trouble> {
+async fn record(way: &Way, domain: &str, name: &str, value: &str, add: bool) -> Result<(), Trouble> {
     let record = format!("_acme-challenge.{name}");
     match way {
         Way::Hook(program, _) => hook::run(program, &record, value, add).await,
-        Way::Update(update, _) => dns::update(update, name, &record, value, add).await,
+        Way::Update(update, _) => dns::update(update, domain, &record, value, add).await,
         Way::Http | Way::Tls => Ok(()),
     }
 }

@@ -26,7 +26,7 @@ const TTL: u32 = 60;
 /// How far clocks may differ, in seconds (RFC 8945 section 10).
 const FUDGE: u16 = 300;
 
-/// Sets or removes a record below `domain`.
+/// Sets or removes a record. `domain` is the zone where none is named.
 pub(crate) async fn update(
     how: &Update,
     domain: &str,
@@ -41,9 +41,9 @@ pub(crate) async fn update(
     let answered = sent.await.map_err(|_| failed("it took too long".to_owned()))?;
     match answered.map_err(failed)? {
         ResponseCode::NoError => Ok(()),
-        ResponseCode::NotAuth => {
-            Err(failed("the server does not know the key or its secret (NOTAUTH)".to_owned()))
-        }
+        ResponseCode::NotAuth => Err(failed(format!(
+            "the server does not know the key or its secret, or has no zone {zone}, and `dns_zone` must name another (NOTAUTH)"
+        ))),
         ResponseCode::NotZone => Err(failed(format!("{record} is not in the zone {zone}: set `dns_zone`"))),
         ResponseCode::Refused => {
             Err(failed("the server does not let this key change that (REFUSED)".to_owned()))
@@ -175,7 +175,11 @@ mod tests {
             assert_eq!(record.data.to_string(), "value");
             match want {
                 None => done.unwrap(),
-                Some(want) => assert!(done.unwrap_err().words.contains(want)),
+                Some(want) => {
+                    let words = done.unwrap_err().words;
+                    assert!(words.contains(want), "{words}");
+                    assert!(want != "NOTAUTH" || words.contains("dns_zone"), "{words}");
+                }
             }
         }
     }

@@ -10,8 +10,14 @@ pub const REQUEST: Duration = Duration::from_secs(30);
 pub const ANSWER_BYTES: usize = 256 * 1024;
 /// How long the authority may look for proof, and how long it may take to issue.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+/// How often it is asked meanwhile, unless it says itself when.
+pub const POLL: Duration = Duration::from_secs(2);
 /// For an operator's own program that changes DNS.
 pub const HOOK: Duration = Duration::from_secs(300);
+/// Bytes that are kept of what it says of an error.
+pub const HOOK_BYTES: usize = 2048;
+/// For the rest of that, when it has ended.
+pub const HOOK_REST: Duration = Duration::from_secs(1);
 /// For an update of DNS.
 pub const UPDATE: Duration = Duration::from_secs(20);
 /// Bytes of an answer to an update.

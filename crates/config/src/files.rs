@@ -10,6 +10,11 @@ use crate::source::Source;
 use crate::tree::Identity;
 use crate::{Config, Fault, Level, Place};
 
+/// Settings that are secrets, wherever they stand.
+const SECRETS: &[&str] = &["secret", "secret_key", "external_key", "dns_key_secret", "password"];
+/// So many of them are named when others may read them.
+const SECRETS_SHOWN: usize = 5;
+
 /// Knows certificates.
 pub trait Certificates {
     /// Whether this chain and key (both PEM) can serve the domain; what looks wrong but works.
@@ -25,11 +30,14 @@ pub(crate) fn check(source: &mut Source, config: &Config, file: &Path, certifica
     }
     authorities(source, config);
     data(source, config);
-    if !config.component.is_empty() && std::fs::metadata(file).is_ok_and(|meta| meta.mode() & 0o004 != 0) {
+    let secrets = source.in_file(|path| SECRETS.contains(&path.rsplit('.').next().unwrap_or(path)));
+    if !secrets.is_empty() && std::fs::metadata(file).is_ok_and(|meta| meta.mode() & 0o004 != 0) {
+        let more = if secrets.len() > SECRETS_SHOWN { " ..." } else { "" };
+        let shown = secrets[..secrets.len().min(SECRETS_SHOWN)].join(", ");
         source.faults.push(Fault {
             level: Level::Warning,
             place: Place::File(file.to_owned()),
-            what: "everybody on this machine may read the secrets of components".to_owned(),
+            what: format!("everybody on this machine may read secrets: {shown}{more}"),
             fix: format!("chmod o-r {}", file.display()),
         });
     }

@@ -43,6 +43,12 @@ impl Source {
         self.places.insert(path.to_owned(), Origin::Variable(variable.to_owned()));
     }
 
+    /// The settings that stand in the file itself and not in a variable.
+    pub(crate) fn in_file(&self, of: impl Fn(&str) -> bool) -> Vec<String> {
+        let there = self.places.iter().filter(|(path, place)| matches!(place, Origin::Bytes(_)) && of(path));
+        there.map(|(path, _)| path.clone()).collect()
+    }
+
     /// Something is wrong at these bytes.
     pub(crate) fn error_at(&mut self, span: Range<usize>, what: impl Into<String>, fix: impl Into<String>) {
         let place = self.line(span);

@@ -652,6 +652,18 @@ fn l05_files_that_others_may_read_or_change_are_refused() {
         set(name, closed);
         assert_eq!(messages(&config::check(&made.config, [], &Trusting)), [""; 0]);
     }
+    let before = fs::read_to_string(&made.config).unwrap();
+    let secret = "\n[acme]\nexternal_key_id = \"id\"\nexternal_key = \"c2VjcmV0\"\n";
+    fs::write(&made.config, before.replacen("\n[acme]\n", secret, 1)).unwrap();
+    assert_eq!(messages(&config::check(&made.config, [], &Trusting)), [""; 0]);
+    set("detente.toml", 0o644);
+    let found = messages(&config::check(&made.config, [], &Trusting));
+    assert!(found.len() == 1 && found[0].contains("may read secrets: acme.external_key\n"), "{found:?}");
+    // In a variable it is nobody else's.
+    let variable = ("DETENTE_ACME__EXTERNAL_KEY".to_owned(), "c2VjcmV0".to_owned());
+    assert_eq!(messages(&config::check(&made.config, [variable], &Trusting)), [""; 0]);
+    set("detente.toml", 0o600);
+    fs::write(&made.config, before).unwrap();
     fs::remove_file(temp.0.join("certs/a.example.crt")).unwrap();
     let found = messages(&config::check(&made.config, [], &Trusting));
     assert!(found.len() == 1 && found[0].contains("a.example.crt cannot be read: No such file"), "{found:?}");

@@ -2,6 +2,7 @@
 //!
 //! Not here: getting them (crate `acme`), those in files (`reload.rs`).
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,8 @@ const COLUMNS: &[&str] = &["domain", "from", "until", "days_left", "next", "prob
 /// The operator's file of authorities cannot be used.
 fn settings(config: &Config) -> Result<Settings, Failure> {
     let own = &config.acme;
-    let file = own.ca_file.as_ref().map(|path| config.path(path));
+    // Where nothing is asked for it may be anything.
+    let file = own.ca_file.as_ref().filter(|_| own.enabled).map(|path| config.path(path));
     let roots = acme::roots(file.as_deref()).map_err(|error| {
         let path = file.unwrap_or_default();
         Failure::new(FailureKind::Failed, format_args!("`ca_file` in [acme]: {}: {error}", path.display()))
@@ -37,14 +39,9 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         (Challenge::Http, _) => Way::Http,
         (Challenge::Dns, Some(program)) => Way::Hook(config.path(program), wait),
         (Challenge::Dns, None) => {
-            let server = own.dns_server.clone().unwrap_or_default();
-            let port = if server.rsplit(':').next().is_some_and(|port| port.parse::<u16>().is_ok()) {
-                ""
-            } else {
-                ":53"
-            };
+            let server = with_port(own.dns_server.as_deref().unwrap_or_default());
             let zone = own.dns_zone.clone().unwrap_or_default();
-            Way::Update(Update { server: format!("{server}{port}"), zone, key: own.dns_key() }, wait)
+            Way::Update(Update { server, zone, key: own.dns_key() }, wait)
         }
     };
     Ok(Settings {
@@ -55,6 +52,17 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         roots,
         folder: config.data_dir().join(FOLDER),
     })
+}
+
+/// A server of DNS, with the usual port where it has none.
+fn with_port(server: &str) -> String {
+    if server.parse::<Ipv6Addr>().is_ok() {
+        return format!("[{server}]:53");
+    }
+    match server.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => server.to_owned(),
+        _ => format!("{server}:53"),
+    }
 }
 
 /// One for each domain without a certificate in a file, with the addresses of its services.
@@ -183,5 +191,33 @@ pub(crate) fn run(command: cli::Cert) -> Result<(), Failure> {
             }
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_of_dns_have_the_usual_port_or_their_own() {
+        for (server, want) in [
+            ("ns1.example.org", "ns1.example.org:53"),
+            ("ns1.example.org:5353", "ns1.example.org:5353"),
+            ("192.0.2.1", "192.0.2.1:53"),
+            ("2001:db8::53", "[2001:db8::53]:53"),
+            ("[2001:db8::53]", "[2001:db8::53]:53"),
+            ("[2001:db8::53]:5353", "[2001:db8::53]:5353"),
+        ] {
+            assert_eq!(with_port(server), want, "{server}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_authorities_is_of_no_matter_where_nothing_is_asked_for() {
+        let mut config = Config::default();
+        config.acme.ca_file = Some("/nowhere/authorities.pem".to_owned());
+        assert!(settings(&config).is_ok());
+        config.acme.enabled = true;
+        assert!(settings(&config).is_err());
     }
 }

@@ -27,7 +27,7 @@ impl Challenges {
     }
 
     /// The answer to a token.
-    pub(crate) fn answer(&self, token: &str) -> Option<String> {
+    pub fn answer(&self, token: &str) -> Option<String> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
     }
 }
